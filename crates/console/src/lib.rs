@@ -1,0 +1,1 @@
+//! Pages: sign-in, administration, statement and status, served to the gateway over a Unix socket.

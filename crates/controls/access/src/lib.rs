@@ -1,0 +1,1 @@
+//! Who: accounts, generated passwords, sessions, one-time codes, throttling.

@@ -1,0 +1,1 @@
+//! Backups: sources, repositories, retention, schedules, restores and drills.

@@ -1,0 +1,1 @@
+//! The gateway: TLS, limits, header hygiene, forwarding, and the link to the core.

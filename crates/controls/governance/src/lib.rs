@@ -1,0 +1,1 @@
+//! What a provider holds or a person signed: certificates and attestations.

@@ -1,0 +1,1 @@
+//! Processes: confinement, supervision, restarts and jobs.

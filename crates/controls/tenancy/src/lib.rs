@@ -1,0 +1,1 @@
+//! Whose: tenants, their folders, and the attacks on what keeps them apart.

@@ -1,0 +1,1 @@
+//! Typed events: sealed, recorded in the ledger, indexed and searched.

@@ -1,0 +1,1 @@
+//! Keys: master to tenant to data keys; seal, open, rotate, shred.

@@ -1,0 +1,1 @@
+//! State that changes, in SQLite: schema and migrations.
