@@ -1,1 +1,14 @@
 //! Backups: sources, repositories, retention, schedules, restores and drills.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may stop at the first surprise"
+    )
+)]
+
+pub mod retention;
+pub mod schedule;
