@@ -1,0 +1,144 @@
+//! The shapes of a pack as a verifier reads them, and its hashing.
+
+use avouch_ledger::verify as ledger;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Refusal;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pack {
+    pub format: String,
+    pub tenant: String,
+    pub service: String,
+    pub supplier: String,
+    pub made: String,
+    pub statement: String,
+    pub claims: Vec<Claim>,
+    pub key: String,
+    pub checkpoint: String,
+    pub rounds: Vec<Round>,
+    pub stream: String,
+    pub events: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Claim {
+    pub id: String,
+    pub text: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    pub index: u64,
+    pub leaf: String,
+    pub salt: String,
+    pub payload: String,
+    pub proof: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Round {
+    pub entry: Entry,
+    pub findings: Vec<Option<Opened>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Opened {
+    pub salt: String,
+    pub finding: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Header {
+    pub format: String,
+    pub number: u64,
+    pub at: String,
+    pub statement: String,
+    pub previous: Option<Previous>,
+    pub findings: Vec<Summary>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Previous {
+    pub index: u64,
+    pub digest: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Summary {
+    pub claim: String,
+    #[serde(rename = "tenant")]
+    pub _tenant: Option<String>,
+    pub verdict: String,
+    pub digest: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Finding {
+    pub claim: String,
+    pub tenant: Option<String>,
+    pub verdict: String,
+    pub observed: String,
+    pub at: String,
+}
+
+pub(super) fn read(body: &str) -> Result<Pack, Refusal> {
+    let pack: Pack = parse(body, "form")?;
+    if pack.format != "avouch-pack/v1" {
+        return Err(Refusal::new("form", format!("this is a pack of format `{}`, and this version reads `avouch-pack/v1`", pack.format)));
+    }
+    Ok(pack)
+}
+
+pub(super) fn header(text: &str, index: u64) -> Result<Header, Refusal> {
+    let header: Header = parse(text, "rounds")?;
+    if header.format != "avouch-round/v1" {
+        return Err(Refusal::new("rounds", format!("the round at entry {index} has the unknown format `{}`", header.format)));
+    }
+    Ok(header)
+}
+
+/// Opens a finding: its text must be what the header committed to, and fit what the header says.
+pub(super) fn finding(summary: &Summary, opened: &Opened, reader: &str, round: u64) -> Result<Finding, Refusal> {
+    let refuse = |why: &str| Refusal::new("findings", format!("round {round}, claim `{}`: {why}", summary.claim));
+    let salt = hex::decode(&opened.salt).map_err(|_| refuse("its salt is not hex"))?;
+    let found = ledger::digest(&[b"avouch-finding/v1\n", &salt, opened.finding.as_bytes()]);
+    if hex::encode(found) != summary.digest {
+        return Err(refuse("its text is not what the round committed to"));
+    }
+    let finding: Finding = parse(&opened.finding, "findings")?;
+    if finding.claim != summary.claim || finding.verdict != summary.verdict {
+        return Err(refuse("its text says another thing than the round's header"));
+    }
+    if finding.tenant.as_ref().is_some_and(|whose| whose != reader) {
+        return Err(refuse("it is about another customer's data and does not belong in this pack"));
+    }
+    Ok(finding)
+}
+
+pub(super) fn hashes(texts: &[String]) -> Option<Vec<[u8; 32]>> {
+    texts.iter().map(|text| STANDARD.decode(text).ok()?.try_into().ok()).collect()
+}
+
+pub(super) fn digest(bytes: &[u8]) -> String {
+    hex::encode(ledger::digest(&[bytes]))
+}
+
+/// The text that the supplier signs for a pack with this body.
+pub(super) fn digest_line(body: &str) -> String {
+    format!("avouch-pack/v1\nsha256 {}\n", digest(body.as_bytes()))
+}
+
+fn parse<T: DeserializeOwned>(text: &str, part: &'static str) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|error| Refusal::new(part, format!("it cannot be read: {error}")))
+}

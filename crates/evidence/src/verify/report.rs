@@ -1,0 +1,188 @@
+//! What a verification could and could not confirm, one sentence each.
+
+use std::collections::BTreeMap;
+
+use avouch_ledger::verify as ledger;
+use serde::Serialize;
+
+use super::document::{Finding, Header, Pack, Summary};
+
+/// Why a pack is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
+#[error("{why}")]
+pub struct Refusal {
+    /// Which part does not fit: `form`, `signature`, `checkpoint`, `rounds`, `findings`, `statement`, `proof` or `events`.
+    pub part: &'static str,
+    /// What does not fit.
+    pub why: String,
+}
+
+impl Refusal {
+    pub(super) fn new(part: &'static str, why: impl Into<String>) -> Self {
+        Self { part, why: why.into() }
+    }
+}
+
+/// What came of a verification that found nothing wrong.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The customer.
+    pub tenant: String,
+    /// The service.
+    pub service: String,
+    /// The supplier.
+    pub supplier: String,
+    /// When the pack says it was made; its signer vouches for that.
+    pub made: String,
+    /// The log's origin.
+    pub log: String,
+    /// Entries under the checkpoint.
+    pub size: u64,
+    /// Was the signer's key pinned by the reader?
+    pub signer_known: bool,
+    /// What is confirmed.
+    pub confirmed: Vec<String>,
+    /// What is not.
+    pub not_confirmed: Vec<String>,
+    /// Each claim in the newest round: id, sentence, worst verdict, what was observed.
+    pub claims: Vec<ClaimReport>,
+    #[serde(skip)]
+    tally: Tally,
+}
+
+/// One claim as the newest round has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ClaimReport {
+    /// Its path.
+    pub id: String,
+    /// Its sentence.
+    pub text: String,
+    /// The worst verdict of its findings; `unproven` when there is none.
+    pub verdict: String,
+    /// What was observed, where this customer may read it.
+    pub observed: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    first_round: Option<(u64, String)>,
+    last_round: Option<(u64, String)>,
+    statement: Option<String>,
+    withheld: usize,
+    opened: usize,
+    not_held: usize,
+    newest: BTreeMap<String, (String, Vec<String>)>,
+    current: BTreeMap<String, (String, Vec<String>)>,
+    events: u64,
+    first_event: Option<(Option<u64>, i64)>,
+}
+
+impl Report {
+    pub(super) fn begin(pack: &Pack, checkpoint: &ledger::Checkpoint, signer_known: bool) -> Self {
+        let mut report = Self {
+            tenant: pack.tenant.clone(),
+            service: pack.service.clone(),
+            supplier: pack.supplier.clone(),
+            made: pack.made.clone(),
+            log: checkpoint.origin.clone(),
+            size: checkpoint.size,
+            signer_known,
+            confirmed: Vec::new(),
+            not_confirmed: Vec::new(),
+            claims: Vec::new(),
+            tally: Tally::default(),
+        };
+        let origin = &checkpoint.origin;
+        if signer_known {
+            report.confirmed.push(format!("The pack and its checkpoint are signed by the log `{origin}`, with the key that you pinned."));
+        } else {
+            report.not_confirmed.push(format!("Signer unknown: the pack is consistent with itself and names the log `{origin}`, but you gave no policy with a key to compare."));
+        }
+        report
+    }
+
+    pub(super) fn read(&mut self, summary: &Summary, finding: Finding) {
+        self.tally.opened += 1;
+        self.note(summary, Some(format!("{} ({})", finding.observed, finding.at)));
+    }
+
+    pub(super) fn withheld(&mut self, summary: &Summary) {
+        self.tally.withheld += 1;
+        self.note(summary, None);
+    }
+
+    fn note(&mut self, summary: &Summary, observed: Option<String>) {
+        if summary.verdict != "held" {
+            self.tally.not_held += 1;
+        }
+        let (verdict, seen) = self.tally.current.entry(summary.claim.clone()).or_insert_with(|| (summary.verdict.clone(), Vec::new()));
+        if severity(&summary.verdict) > severity(verdict) {
+            verdict.clone_from(&summary.verdict);
+        }
+        seen.extend(observed);
+    }
+
+    pub(super) fn round(&mut self, header: &Header) {
+        let this = (header.number, header.at.clone());
+        self.tally.first_round.get_or_insert_with(|| this.clone());
+        self.tally.last_round = Some(this);
+        self.tally.statement = Some(header.statement.clone());
+        for (claim, state) in std::mem::take(&mut self.tally.current) {
+            self.tally.newest.insert(claim, state);
+        }
+    }
+
+    pub(super) fn newest_statement(&self) -> Option<&str> {
+        self.tally.statement.as_deref()
+    }
+
+    pub(super) fn event(&mut self, prev: Option<u64>, time: i64) {
+        self.tally.first_event.get_or_insert((prev, time));
+        self.tally.events += 1;
+    }
+
+    pub(super) fn close(&mut self, pack: &Pack) {
+        let tally = std::mem::take(&mut self.tally);
+        match (&tally.first_round, &tally.last_round) {
+            (Some((first, since)), Some((last, until))) => {
+                self.confirmed.push(format!("Rounds {first} to {last} of checks, from {since} to {until}, are in the ledger, and none between them is missing."));
+                if *first > 1 {
+                    self.not_confirmed.push(format!("Rounds 1 to {} are not in this pack.", first - 1));
+                }
+                self.confirmed.push("The statement in the pack is the one that the newest round tried.".to_owned());
+            }
+            _ => self.not_confirmed.push("No round of checks is in this pack, so no claim is shown to hold.".to_owned()),
+        }
+        if tally.opened > 0 {
+            self.confirmed.push(format!("{} findings read as they were recorded; {} of all findings were not `held`.", tally.opened, tally.not_held));
+        }
+        if tally.withheld > 0 {
+            self.not_confirmed.push(format!("What was observed in {} findings is withheld from you; their claims and verdicts are shown.", tally.withheld));
+        }
+        match tally.first_event {
+            Some((None, _)) => self.confirmed.push(format!("{} events of your audit trail are in the ledger, from its first, and none between them is missing.", tally.events)),
+            Some((Some(_), _)) => {
+                self.confirmed.push(format!("{} events of your audit trail are in the ledger, and none between them is missing.", tally.events));
+                self.not_confirmed.push("Your audit trail before the first event carried here is not in this pack.".to_owned());
+            }
+            None => self.not_confirmed.push("No event of your audit trail is in this pack.".to_owned()),
+        }
+        self.not_confirmed.push(format!("Events of yours after {}, and whether others were shown a different ledger: no witness has signed this checkpoint.", self.made));
+        self.claims = pack
+            .claims
+            .iter()
+            .map(|claim| {
+                let (verdict, observed) = tally.newest.get(&claim.id).cloned().unwrap_or_else(|| ("unproven".to_owned(), Vec::new()));
+                ClaimReport { id: claim.id.clone(), text: claim.text.clone(), verdict, observed }
+            })
+            .collect();
+    }
+}
+
+fn severity(verdict: &str) -> u8 {
+    match verdict {
+        "held" => 0,
+        "unproven" => 1,
+        _ => 2,
+    }
+}
