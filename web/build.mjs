@@ -10,5 +10,6 @@ const published = new URL("node_modules/nhsuk-frontend/dist/nhsuk/nhsuk-frontend
 const dist = new URL("dist/", here);
 
 await mkdir(dist, { recursive: true });
-await writeFile(new URL("avouch.css", dist), own(await readFile(published, "utf8")));
+const ours = await readFile(new URL("ours.css", here), "utf8");
+await writeFile(new URL("avouch.css", dist), own(await readFile(published, "utf8")) + ours);
 await copyFile(new URL("nhsuk-LICENSE.txt", here), new URL("nhsuk-LICENSE.txt", dist));

@@ -49,7 +49,10 @@ impl FromRequestParts<App> for Person {
         assertion::verify(&parts.headers, &app.expected, now, |id| {
             app.keys.find(id, now)
         })
-        .map_err(|_| notice(None, StatusCode::UNAUTHORIZED))
+        .map_err(|refusal| {
+            crate::report(&format!("a request was refused: {refusal}"));
+            notice(None, StatusCode::UNAUTHORIZED)
+        })
     }
 }
 

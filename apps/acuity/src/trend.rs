@@ -139,7 +139,7 @@ fn summary(shown: &[(Period, Option<Counts>)]) -> String {
     };
     let missing = shown.iter().filter(|(_, counts)| counts.is_none()).count();
     format!(
-        "Of the last {} periods, {} were green, {} amber and {} red; {missing} have no assessment.",
+        "Of the last {} periods, {} were green, {} amber, {} red and {missing} not assessed.",
         shown.len(),
         of(Status::Green),
         of(Status::Amber),

@@ -73,7 +73,7 @@ fn a_period_without_an_assessment_is_shown_as_missing_not_as_green() {
     assert!(
         trend
             .summary
-            .ends_with("1 were green, 0 amber and 0 red; 11 have no assessment."),
+            .ends_with("1 were green, 0 amber, 0 red and 11 not assessed."),
         "{}",
         trend.summary
     );
