@@ -1,0 +1,218 @@
+//! What the console asks of the rest of the product. The binary answers.
+//!
+//! Every question names who asks, so that the answer can be audited and kept within their scope.
+//! The console checks the scope again before it shows a row: see [`Scope::sieve`].
+
+pub mod views;
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::secret::{Secret, SessionDigest};
+use views::{
+    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, FindingRow, NewPerson, Overview,
+    PackRow, Page, PersonRow, RoundRow, RoundView, SignInAttempt, SignInOutcome, StatementView,
+    TenantRow, TrailQuery, TrailRow,
+};
+
+/// An answer that comes later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DeskError>> + Send + 'a>>;
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// There is no such thing, or none within the asker's scope.
+    #[error("there is no such thing")]
+    Absent,
+    /// It is being done already; the text names it, as in `a drill`.
+    #[error("{what} is already running")]
+    Busy {
+        /// What is running, with its article.
+        what: &'static str,
+    },
+    /// Somebody else signs in with that email address.
+    #[error("the email address is taken")]
+    EmailTaken,
+    /// Something of ours failed; the person asking is told only that, the log has the cause.
+    #[error("the question could not be answered")]
+    Failed {
+        /// What went wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+/// What somebody may do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Works for the supplier; sees every tenant.
+    Supplier,
+    /// Administers one tenant's people.
+    Administrator,
+    /// Uses the application.
+    Member,
+}
+
+/// Somebody with a session.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// The person's id.
+    pub id: String,
+    /// Full name, as shown.
+    pub name: String,
+    /// Email address, which is how they sign in.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Their tenant's slug; `None` for the supplier's people.
+    pub tenant: Option<String>,
+}
+
+/// Whose records somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything: the supplier.
+    Everything,
+    /// One tenant's, by its slug.
+    Tenant(String),
+    /// Nothing: a person without a tenant who is not the supplier's.
+    Nothing,
+}
+
+impl Scope {
+    /// Whether something of that tenant, or of the platform (`None`), is within the scope.
+    #[must_use]
+    pub fn covers(&self, tenant: Option<&str>) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Tenant(own) => tenant == Some(own.as_str()),
+            Self::Nothing => false,
+        }
+    }
+
+    /// Keeps the rows within the scope, whatever the desk answered.
+    #[must_use]
+    pub fn sieve<T: views::Owned>(&self, mut rows: Vec<T>) -> Vec<T> {
+        rows.retain(|row| match self {
+            Self::Tenant(_) if row.is_public() => true,
+            scope => scope.covers(row.tenant()),
+        });
+        rows
+    }
+}
+
+/// Who asks, and from where.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The person.
+    pub person: Person,
+    /// The address of their browser, as the gateway saw it.
+    pub client: String,
+}
+
+impl Actor {
+    /// Whose records this person may see.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match (self.person.role, &self.person.tenant) {
+            (Role::Supplier, _) => Scope::Everything,
+            (_, Some(tenant)) => Scope::Tenant(tenant.clone()),
+            (_, None) => Scope::Nothing,
+        }
+    }
+}
+
+/// A request that was turned away, for the audit trail.
+#[derive(Debug, Clone)]
+pub struct Refusal {
+    /// Who asked, if they had a session.
+    pub person: Option<Person>,
+    /// The address of their browser.
+    pub client: String,
+    /// The host they asked.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// The path, without its query, which may hold a code.
+    pub path: String,
+    /// Why, in a few plain words.
+    pub reason: &'static str,
+}
+
+/// The rest of the product, as the console sees it.
+///
+/// Whoever implements it audits what it does: reads of the trail, sign-ins, refusals and every
+/// change, each before it takes effect.
+pub trait Desk: Send + Sync + 'static {
+    /// The public statement, as true as it is now.
+    fn statement(&self) -> Answer<'_, StatementView>;
+    /// The same as a document to keep.
+    fn statement_document(&self, format: DocumentFormat) -> Answer<'_, Vec<u8>>;
+    /// One requirement set's coverage; `None` when there is no such set.
+    fn coverage<'a>(&'a self, set: &'a str) -> Answer<'a, Option<CoverageView>>;
+    /// The public keys of the identity assertion, as a JSON Web Key Set.
+    fn jwks(&self) -> Answer<'_, String>;
+
+    /// Tries an email address and a password.
+    fn sign_in(&self, attempt: SignInAttempt) -> Answer<'_, SignInOutcome>;
+    /// Exchanges a one-time code, made for that host, for a session token.
+    fn enter<'a>(
+        &'a self,
+        code: Secret,
+        host: &'a str,
+        client: &'a str,
+    ) -> Answer<'a, Option<Secret>>;
+    /// Ends the person's whole sign-in, on every host.
+    fn leave<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, ()>;
+    /// Whose session that is, if it is one of that host and still good.
+    fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Person>>;
+    /// Records a request that was turned away.
+    fn refused(&self, refusal: Refusal) -> Answer<'_, ()>;
+
+    /// What needs attention, and the latest of everything.
+    fn overview<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Overview>;
+
+    /// Everybody within the actor's scope.
+    fn people<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<PersonRow>>;
+    /// One person, of any tenant; the console checks the scope.
+    fn person<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, Option<PersonRow>>;
+    /// Adds somebody and returns the password made for them.
+    fn add_person<'a>(&'a self, actor: &'a Actor, person: NewPerson) -> Answer<'a, Secret>;
+    /// Stops somebody signing in, and ends their sessions.
+    fn disable<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()>;
+    /// Makes a new password, ends their sessions, and returns it.
+    fn reset_password<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, Secret>;
+
+    /// Every tenant.
+    fn tenants<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<TenantRow>>;
+
+    /// A page of the audit trail within the actor's scope, newest first. The search is audited.
+    fn trail<'a>(&'a self, actor: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<TrailRow>>;
+
+    /// The snapshots within the actor's scope, newest first.
+    fn backups<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<BackupRow>>;
+    /// Starts a backup of everything; answers once it has started.
+    fn run_backup<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ()>;
+
+    /// The drills within the actor's scope, newest first.
+    fn drills<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<DrillRow>>;
+    /// Starts a drill of a tenant's newest snapshot and returns the drill's id.
+    fn start_drill<'a>(&'a self, actor: &'a Actor, tenant: &'a str) -> Answer<'a, String>;
+    /// One drill, of any tenant; the console checks the scope.
+    fn drill<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, Option<DrillView>>;
+
+    /// Every check's latest finding that the actor may see.
+    fn findings<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<FindingRow>>;
+    /// Starts a round of all checks; answers once it has started.
+    fn run_checks<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ()>;
+    /// The rounds, newest first.
+    fn rounds<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<RoundRow>>;
+    /// One round, with the findings that the actor may see.
+    fn round<'a>(&'a self, actor: &'a Actor, number: u64) -> Answer<'a, Option<RoundView>>;
+
+    /// The tenants for which the actor may have a pack.
+    fn packs<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<PackRow>>;
+    /// A tenant's evidence pack, made now.
+    fn pack<'a>(&'a self, actor: &'a Actor, tenant: &'a str) -> Answer<'a, Vec<u8>>;
+}

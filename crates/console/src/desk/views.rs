@@ -1,0 +1,490 @@
+//! What the pages show: plain values, already decided by the engines that own them.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::Role;
+use crate::local_path::LocalPath;
+use crate::secret::Secret;
+use crate::service::Target;
+
+/// Something that belongs to a tenant, or to the platform.
+pub trait Owned {
+    /// The tenant's slug; `None` when it is the platform's.
+    fn tenant(&self) -> Option<&str>;
+    /// Whether anybody signed in may see it, whoever's it is.
+    fn is_public(&self) -> bool {
+        false
+    }
+}
+
+/// A claim's status, or a finding's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Seen to be true within its period.
+    Held,
+    /// Seen to be false, or not done in time.
+    Broken,
+    /// Not seen lately enough to say.
+    Unproven,
+}
+
+/// Who makes a claim true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Assurance {
+    /// A control of the platform.
+    Enforced,
+    /// A provider, by its certificate.
+    Inherited,
+    /// A named person, by their signature.
+    Attested,
+}
+
+/// How a claim was tried: the text stands beside the sentence, so that neither says too much.
+#[derive(Debug, Clone, Default)]
+pub struct Trial {
+    /// What was tried.
+    pub tried: String,
+    /// On what sample; empty when the trial says it all.
+    pub sample: String,
+    /// Over what period; likewise.
+    pub period: String,
+    /// What was not tried; likewise.
+    pub not_tried: String,
+}
+
+/// One claim on the public page.
+#[derive(Debug, Clone)]
+pub struct ClaimView {
+    /// The claim's id.
+    pub id: String,
+    /// What is promised.
+    pub sentence: String,
+    /// Whether it is true now.
+    pub status: Verdict,
+    /// Who makes it true.
+    pub assurance: Assurance,
+    /// When it was last tried.
+    pub last_tried: Option<Timestamp>,
+    /// How.
+    pub trial: Trial,
+}
+
+/// One section of the statement.
+#[derive(Debug, Clone)]
+pub struct SectionView {
+    /// The section's heading, in plain words.
+    pub title: String,
+    /// Its claims, in the statement's order.
+    pub claims: Vec<ClaimView>,
+}
+
+/// A requirement set with a page of its own.
+#[derive(Debug, Clone)]
+pub struct SetLink {
+    /// The set's slug.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+}
+
+/// The public statement.
+#[derive(Debug, Clone)]
+pub struct StatementView {
+    /// The statement's version, as the supplier numbers it.
+    pub version: String,
+    /// When that version came into force.
+    pub in_force_since: Timestamp,
+    /// SHA-256 of the statement file, in hexadecimal.
+    pub statement_digest: String,
+    /// Every public claim, by section.
+    pub sections: Vec<SectionView>,
+    /// The requirement sets that are answered.
+    pub sets: Vec<SetLink>,
+}
+
+/// A form in which the statement can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentFormat {
+    /// For programs.
+    Json,
+    /// For people.
+    Markdown,
+}
+
+/// What a requirement comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// Every claim it needs is held, with the figure it needs.
+    Met,
+    /// A claim it needs is broken.
+    Broken,
+    /// A claim it needs is unproven.
+    Unproven,
+    /// Only the provider's part is answered.
+    Part,
+    /// Nothing answers it.
+    Gap,
+}
+
+/// One requirement.
+#[derive(Debug, Clone)]
+pub struct RequirementRow {
+    /// The requirement's id in its set.
+    pub id: String,
+    /// What is asked.
+    pub text: String,
+    /// What it comes to.
+    pub status: Coverage,
+    /// The claims that answer it, with the figures it needs.
+    pub claims: Vec<String>,
+}
+
+/// A requirement set, answered.
+#[derive(Debug, Clone)]
+pub struct CoverageView {
+    /// The set's title.
+    pub title: String,
+    /// Its requirements, in the set's order.
+    pub requirements: Vec<RequirementRow>,
+}
+
+/// An email address and a password, to be tried.
+pub struct SignInAttempt {
+    /// The email address, as typed but for spaces around it.
+    pub email: String,
+    /// The password, exactly as typed.
+    pub password: Secret,
+    /// Where they want to go; the desk chooses when it is `None`.
+    pub to: Option<Target>,
+    /// The page there.
+    pub path: LocalPath,
+    /// The address of their browser.
+    pub client: String,
+}
+
+/// What came of a sign-in.
+pub enum SignInOutcome {
+    /// In, with a one-time code for that target alone.
+    Admitted {
+        /// Where to.
+        target: Target,
+        /// The code.
+        code: Secret,
+    },
+    /// Not in; the reason is not told, and takes as long to give as any other.
+    Failed,
+    /// Too many failures; may be tried again after so many seconds.
+    Throttled {
+        /// Seconds to wait.
+        retry_after: u32,
+    },
+}
+
+/// How many claims stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Held.
+    pub held: u64,
+    /// Broken.
+    pub broken: u64,
+    /// Unproven.
+    pub unproven: u64,
+}
+
+/// Something that needs a person.
+#[derive(Debug, Clone)]
+pub struct Attention {
+    /// What is the matter, as a sentence.
+    pub text: String,
+    /// The page of the console to go to, such as `/checks`.
+    pub path: String,
+}
+
+/// The console's first page.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    /// The claims' counts.
+    pub counts: Counts,
+    /// When the last round of checks ended.
+    pub last_round: Option<Timestamp>,
+    /// When the last backup was taken.
+    pub last_backup: Option<Timestamp>,
+    /// When the last drill ended.
+    pub last_drill: Option<Timestamp>,
+    /// What needs attention, the most pressing first.
+    pub attention: Vec<Attention>,
+}
+
+/// Somebody who may sign in, or could once.
+#[derive(Debug, Clone)]
+pub struct PersonRow {
+    /// The person's id.
+    pub id: String,
+    /// Full name.
+    pub name: String,
+    /// Email address.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Their tenant's slug; `None` for the supplier's people.
+    pub tenant: Option<String>,
+    /// Whether they can sign in no longer.
+    pub disabled: bool,
+    /// When they last signed in.
+    pub last_signed_in: Option<Timestamp>,
+}
+
+/// Somebody to be added.
+#[derive(Debug, Clone)]
+pub struct NewPerson {
+    /// Full name.
+    pub name: String,
+    /// Email address.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// Their tenant's slug; `None` for the supplier's people.
+    pub tenant: Option<String>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone)]
+pub struct TenantRow {
+    /// The tenant's slug.
+    pub slug: String,
+    /// The organisation's name.
+    pub name: String,
+    /// How many people can sign in.
+    pub people: u64,
+    /// Whether its application answers.
+    pub running: bool,
+}
+
+/// What is looked for in the audit trail. An empty text means any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TrailQuery {
+    /// Part of a name or email address.
+    pub who: String,
+    /// Part of what was done.
+    pub what: String,
+    /// A record's subject, exactly.
+    pub subject: String,
+    /// `allowed`, `refused` or `failed`.
+    pub outcome: String,
+    /// The first day, in UK time.
+    pub from: Option<Date>,
+    /// The last day, in UK time, itself included.
+    pub to: Option<Date>,
+    /// The page, from 1.
+    pub page: u64,
+}
+
+/// One page of a longer list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The rows of this page.
+    pub rows: Vec<T>,
+    /// How many rows there are on all pages.
+    pub total: u64,
+    /// How many pages there are; 1 when there is nothing.
+    pub pages: u64,
+}
+
+/// One audit event.
+#[derive(Debug, Clone)]
+pub struct TrailRow {
+    /// When.
+    pub at: Timestamp,
+    /// Who: a name or an email address, or what the platform calls itself.
+    pub who: String,
+    /// What was done.
+    pub what: String,
+    /// The subjects of the records concerned.
+    pub subjects: Vec<String>,
+    /// What came of it.
+    pub outcome: String,
+    /// The tenant's slug; `None` when it concerns the platform.
+    pub tenant: Option<String>,
+    /// The event's index in the ledger.
+    pub index: u64,
+}
+
+/// One snapshot at one destination.
+#[derive(Debug, Clone)]
+pub struct BackupRow {
+    /// The tenant's slug; `None` for the platform's own state.
+    pub tenant: Option<String>,
+    /// The source's name.
+    pub source: String,
+    /// The destination's name.
+    pub destination: String,
+    /// The snapshot's short id.
+    pub snapshot: String,
+    /// When it was taken.
+    pub taken: Timestamp,
+    /// Its size before compression, in bytes.
+    pub bytes: u64,
+    /// Why it is kept, such as `daily, weekly`.
+    pub kept_as: String,
+}
+
+/// How far a drill, or a step of it, has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Not begun.
+    Waiting,
+    /// Under way.
+    Running,
+    /// Done, and as it should be.
+    Passed,
+    /// Done, and not as it should be; or never finished.
+    Failed,
+}
+
+/// One drill in the list.
+#[derive(Debug, Clone)]
+pub struct DrillRow {
+    /// The drill's id.
+    pub id: String,
+    /// The tenant whose snapshot was restored.
+    pub tenant: Option<String>,
+    /// When it began.
+    pub started: Timestamp,
+    /// How far it has come.
+    pub progress: Progress,
+    /// How long it took, in words; empty while it runs.
+    pub took: String,
+    /// How long it may take, in words.
+    pub promised: String,
+}
+
+/// One step of a drill.
+#[derive(Debug, Clone)]
+pub struct DrillStep {
+    /// What is done.
+    pub name: String,
+    /// How far it has come.
+    pub progress: Progress,
+    /// What was seen; empty until there is something.
+    pub seen: String,
+    /// How long it took, in words; empty until it ended.
+    pub took: String,
+}
+
+/// One drill.
+#[derive(Debug, Clone)]
+pub struct DrillView {
+    /// The drill, as in the list.
+    pub drill: DrillRow,
+    /// The snapshot's short id; empty until one is chosen.
+    pub snapshot: String,
+    /// The steps, in order.
+    pub steps: Vec<DrillStep>,
+}
+
+/// Who may see a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody.
+    Public,
+    /// The tenant it is about.
+    Tenant,
+    /// The supplier.
+    Supplier,
+}
+
+/// What came of one check.
+#[derive(Debug, Clone)]
+pub struct FindingRow {
+    /// The claim that was tried.
+    pub claim: String,
+    /// The check's name.
+    pub check: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was observed.
+    pub observed: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whose it is; `None` when it is about the platform.
+    pub tenant: Option<String>,
+    /// Who may see it.
+    pub audience: Audience,
+}
+
+/// One round of checks in the list.
+#[derive(Debug, Clone)]
+pub struct RoundRow {
+    /// The round's number.
+    pub number: u64,
+    /// When it ended.
+    pub at: Timestamp,
+    /// How the claims stood.
+    pub counts: Counts,
+    /// Its index in the ledger.
+    pub index: u64,
+}
+
+/// One round of checks.
+#[derive(Debug, Clone)]
+pub struct RoundView {
+    /// The round, as in the list.
+    pub round: RoundRow,
+    /// Its findings.
+    pub findings: Vec<FindingRow>,
+}
+
+/// A tenant whose pack can be made.
+#[derive(Debug, Clone)]
+pub struct PackRow {
+    /// The tenant's slug.
+    pub tenant: String,
+    /// The organisation's name.
+    pub name: String,
+}
+
+impl Owned for PersonRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
+impl Owned for TrailRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
+impl Owned for BackupRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
+impl Owned for DrillRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
+impl Owned for PackRow {
+    fn tenant(&self) -> Option<&str> {
+        Some(&self.tenant)
+    }
+}
+
+impl Owned for FindingRow {
+    /// A finding for the supplier alone belongs to no tenant, whoever it is about.
+    fn tenant(&self) -> Option<&str> {
+        match self.audience {
+            Audience::Supplier => None,
+            Audience::Public | Audience::Tenant => self.tenant.as_deref(),
+        }
+    }
+
+    /// A public finding about the platform; one about a tenant is that tenant's.
+    fn is_public(&self) -> bool {
+        self.audience == Audience::Public && self.tenant.is_none()
+    }
+}

@@ -1,0 +1,294 @@
+//! The parts that pages are made of: the frame around each, tables, tags, facts and forms.
+
+use askama::Template;
+use axum::response::{Html, IntoResponse as _, Response};
+use http::StatusCode;
+
+use crate::callers::Caller;
+use crate::desk::Role;
+use crate::desk::views::{Coverage, Progress, Verdict};
+use crate::pages::assets;
+use crate::pages::problem::Problem;
+use crate::service::{Service, Site};
+
+/// An entry of the console's menu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nav {
+    Overview,
+    Checks,
+    Trail,
+    Backups,
+    Drills,
+    Rounds,
+    People,
+    Tenants,
+    Packs,
+    /// A page that is not in the menu.
+    Elsewhere,
+}
+
+/// The menu, in its order; the last part says whether only the supplier has it.
+const MENU: [(Nav, &str, &str, Audience); 9] = [
+    (Nav::Overview, "Overview", "/", Audience::Administrators),
+    (Nav::Checks, "Checks", "/checks", Audience::Administrators),
+    (
+        Nav::Trail,
+        "Audit trail",
+        "/trail",
+        Audience::Administrators,
+    ),
+    (
+        Nav::Backups,
+        "Backups",
+        "/backups",
+        Audience::Administrators,
+    ),
+    (Nav::Drills, "Drills", "/drills", Audience::Administrators),
+    (Nav::Rounds, "Rounds", "/rounds", Audience::Administrators),
+    (Nav::People, "People", "/people", Audience::Administrators),
+    (Nav::Tenants, "Tenants", "/tenants", Audience::Supplier),
+    (Nav::Packs, "Packs", "/pack", Audience::Administrators),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Audience {
+    Administrators,
+    Supplier,
+}
+
+/// What stands around every page.
+pub struct Frame {
+    pub title: String,
+    pub service: String,
+    pub supplier: String,
+    pub support_email: String,
+    pub stylesheet: String,
+    pub home: String,
+    pub statement: String,
+    pub menu: Vec<MenuItem>,
+    pub person: Option<String>,
+}
+
+/// One entry of the menu, as shown.
+pub struct MenuItem {
+    nav: Nav,
+    pub text: &'static str,
+    pub path: &'static str,
+    pub current: bool,
+}
+
+impl Frame {
+    /// The frame of a page of that title.
+    pub fn new(service: &Service, site: Site, title: &str, caller: &Caller<'_>) -> Self {
+        let role = caller.actor().map(|actor| actor.person.role);
+        let menu = MENU
+            .iter()
+            .filter(|(_, _, _, audience)| match role {
+                Some(Role::Supplier) => true,
+                Some(Role::Administrator) => *audience == Audience::Administrators,
+                Some(Role::Member) | None => false,
+            })
+            .filter(|_| site == Site::Console)
+            .map(|&(nav, text, path, _)| MenuItem {
+                nav,
+                text,
+                path,
+                current: false,
+            })
+            .collect();
+        Self {
+            title: title.to_owned(),
+            service: service.name.clone(),
+            supplier: service.supplier.clone(),
+            support_email: service.support_email.clone(),
+            stylesheet: assets::stylesheet_address(),
+            home: match site {
+                // Everything but /.avouch/ on a tenant's host is the application's.
+                Site::Tenant | Site::Console | Site::Statement => "/".to_owned(),
+                Site::SignIn => service.statement_origin(),
+            },
+            statement: service.statement_origin(),
+            menu,
+            person: caller.actor().map(|actor| actor.person.name.clone()),
+        }
+    }
+
+    /// The same, with an entry of the menu marked as where we are.
+    pub fn at(mut self, nav: Nav) -> Self {
+        for item in &mut self.menu {
+            item.current = item.nav == nav;
+        }
+        self
+    }
+}
+
+/// A short coloured word.
+pub struct Tag {
+    pub text: &'static str,
+    pub colour: &'static str,
+}
+
+impl From<Verdict> for Tag {
+    fn from(verdict: Verdict) -> Self {
+        let (text, colour) = match verdict {
+            Verdict::Held => ("Held", "green"),
+            Verdict::Broken => ("Broken", "red"),
+            Verdict::Unproven => ("Unproven", "yellow"),
+        };
+        Self { text, colour }
+    }
+}
+
+impl From<Coverage> for Tag {
+    fn from(coverage: Coverage) -> Self {
+        let (text, colour) = match coverage {
+            Coverage::Met => ("Met", "green"),
+            Coverage::Broken => ("Broken", "red"),
+            Coverage::Unproven => ("Unproven", "yellow"),
+            Coverage::Part => ("Part", "orange"),
+            Coverage::Gap => ("Gap", "grey"),
+        };
+        Self { text, colour }
+    }
+}
+
+impl From<Progress> for Tag {
+    fn from(progress: Progress) -> Self {
+        let (text, colour) = match progress {
+            Progress::Waiting => ("Waiting", "grey"),
+            Progress::Running => ("Running", "blue"),
+            Progress::Passed => ("Passed", "green"),
+            Progress::Failed => ("Failed", "red"),
+        };
+        Self { text, colour }
+    }
+}
+
+/// What stands in one place of a table or a list of facts.
+pub enum Cell {
+    Text(String),
+    /// An id or a digest: fixed width, and may break anywhere.
+    Code(String),
+    Tag(Tag),
+    Link {
+        text: String,
+        path: String,
+    },
+}
+
+impl Cell {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A link to a page of ours.
+    pub fn link(text: impl Into<String>, path: impl Into<String>) -> Self {
+        Self::Link {
+            text: text.into(),
+            path: path.into(),
+        }
+    }
+}
+
+/// A table; on a narrow screen each row becomes a list that repeats the headings.
+pub struct Table {
+    pub caption: &'static str,
+    pub headings: Vec<&'static str>,
+    pub rows: Vec<Vec<Cell>>,
+    /// The sentence shown when there are no rows.
+    pub nothing: &'static str,
+}
+
+impl Table {
+    /// Each row's cells under their headings.
+    pub fn labelled<'a>(
+        &'a self,
+        row: &'a [Cell],
+    ) -> impl Iterator<Item = (&'a &'static str, &'a Cell)> {
+        self.headings.iter().zip(row)
+    }
+}
+
+/// A name and what it comes to.
+pub struct Fact {
+    pub name: &'static str,
+    pub value: Cell,
+}
+
+/// A button that does something, or a link that leads to where it is done.
+pub struct Action {
+    pub text: String,
+    pub path: String,
+    pub kind: ActionKind,
+    /// Hidden fields of the form.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// What an action is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum ActionKind {
+    /// Goes to a page.
+    Link,
+    /// Sends a form.
+    Button,
+    /// Sends a form that takes something away.
+    Warning,
+}
+
+/// What went wrong with one field of a form.
+pub struct FieldError {
+    pub field: &'static str,
+    pub text: String,
+}
+
+/// The error of a field, for a template.
+pub fn error_of<'a>(errors: &'a [FieldError], field: &str) -> Option<&'a str> {
+    errors
+        .iter()
+        .find(|error| error.field == field)
+        .map(|error| error.text.as_str())
+}
+
+/// A page of facts, actions and tables: most of the console.
+#[derive(Template)]
+#[template(path = "listing.html")]
+pub struct Listing {
+    pub frame: Frame,
+    pub lead: String,
+    pub notice: Option<&'static str>,
+    pub facts: Vec<Fact>,
+    pub actions: Vec<Action>,
+    pub tables: Vec<Table>,
+}
+
+impl Listing {
+    /// A page with nothing on it yet but its lead.
+    pub fn new(frame: Frame, lead: impl Into<String>) -> Self {
+        Self {
+            frame,
+            lead: lead.into(),
+            notice: None,
+            facts: Vec::new(),
+            actions: Vec::new(),
+            tables: Vec::new(),
+        }
+    }
+}
+
+/// A page that says one thing, and what to do next.
+#[derive(Template)]
+#[template(path = "message.html")]
+pub struct Message {
+    pub frame: Frame,
+    pub text: String,
+    pub next: &'static str,
+}
+
+/// The answer that is this page.
+pub fn render(page: &impl Template, status: StatusCode) -> Result<Response, Problem> {
+    let html = page.render().map_err(|source| Problem::Failed {
+        source: Box::new(source),
+    })?;
+    Ok((status, Html(html)).into_response())
+}

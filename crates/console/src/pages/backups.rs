@@ -1,0 +1,72 @@
+//! The snapshots, and a backup started by hand.
+
+use http::StatusCode;
+
+use super::{Answer, see_other, tenant_name};
+use crate::ask::Ask;
+use crate::callers::{Supplier, TenantAdministrator};
+use crate::desk::Role;
+use crate::html::{Action, ActionKind, Cell, Listing, Nav, Table, render};
+use crate::shown;
+
+/// The snapshots within scope, newest first.
+pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
+    let rows = ask.desk().backups(who.actor()).await?;
+    let rows = who.actor().scope().sieve(rows);
+    let frame = ask.console_frame("Backups", &who.caller(), Nav::Backups);
+    let mut page = Listing::new(
+        frame,
+        format!(
+            "{}, newest first. Each destination keeps its own copy.",
+            shown::count(
+                rows.len().try_into().unwrap_or(u64::MAX),
+                "snapshot",
+                "snapshots"
+            )
+        ),
+    );
+    page.notice = (ask.field("done") == "started")
+        .then_some("The backup has started. Its snapshots appear here as they are finished.");
+    if who.actor().person.role == Role::Supplier {
+        page.actions = vec![Action {
+            text: "Run a backup now".to_owned(),
+            path: "/backups/run".to_owned(),
+            kind: ActionKind::Button,
+            fields: Vec::new(),
+        }];
+    }
+    page.tables = vec![Table {
+        caption: "Snapshots",
+        headings: vec![
+            "Taken",
+            "Tenant",
+            "Source",
+            "Destination",
+            "Snapshot",
+            "Size",
+            "Kept as",
+        ],
+        rows: rows
+            .into_iter()
+            .map(|row| {
+                vec![
+                    Cell::text(shown::minute(row.taken)),
+                    Cell::text(tenant_name(row.tenant.as_deref())),
+                    Cell::text(row.source),
+                    Cell::text(row.destination),
+                    Cell::Code(row.snapshot),
+                    Cell::text(shown::size(row.bytes)),
+                    Cell::text(row.kept_as),
+                ]
+            })
+            .collect(),
+        nothing: "There are no snapshots yet. The first is taken at the time in the statement.",
+    }];
+    render(&page, StatusCode::OK)
+}
+
+/// Starts a backup of everything.
+pub async fn run(who: Supplier, ask: Ask) -> Answer {
+    ask.desk().run_backup(who.actor()).await?;
+    see_other("/backups?done=started")
+}

@@ -1,0 +1,131 @@
+//! The checks: their latest findings, a round started by hand, and the rounds before.
+
+use http::StatusCode;
+
+use super::{Answer, Problem, see_other, tenant_name};
+use crate::ask::Ask;
+use crate::callers::{Supplier, TenantAdministrator};
+use crate::desk::Role;
+use crate::desk::views::FindingRow;
+use crate::html::{Action, ActionKind, Cell, Fact, Listing, Nav, Table, render};
+use crate::shown;
+
+/// Every check's latest finding.
+pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
+    let rows = ask.desk().findings(who.actor()).await?;
+    let rows = who.actor().scope().sieve(rows);
+    let frame = ask.console_frame("Checks", &who.caller(), Nav::Checks);
+    let mut page = Listing::new(
+        frame,
+        "A check tries to prove a claim false. These are the latest findings that you may see.",
+    );
+    page.notice = (ask.field("done") == "started")
+        .then_some("The checks have started. Their findings appear here when the round has ended.");
+    if who.actor().person.role == Role::Supplier {
+        page.actions = vec![Action {
+            text: "Run all checks now".to_owned(),
+            path: "/checks/run".to_owned(),
+            kind: ActionKind::Button,
+            fields: Vec::new(),
+        }];
+    }
+    page.tables = vec![findings("Latest findings", rows)];
+    render(&page, StatusCode::OK)
+}
+
+/// Starts a round of all checks.
+pub async fn run(who: Supplier, ask: Ask) -> Answer {
+    ask.desk().run_checks(who.actor()).await?;
+    see_other("/checks?done=started")
+}
+
+/// The rounds, newest first.
+pub async fn rounds(who: TenantAdministrator, ask: Ask) -> Answer {
+    let rows = ask.desk().rounds(who.actor()).await?;
+    let frame = ask.console_frame("Rounds of checks", &who.caller(), Nav::Rounds);
+    let mut page = Listing::new(
+        frame,
+        "Each round is one entry in the ledger, which commits to every finding in it and to the round before.",
+    );
+    page.tables = vec![Table {
+        caption: "Rounds",
+        headings: vec![
+            "Round",
+            "Ended",
+            "Held",
+            "Broken",
+            "Unproven",
+            "Ledger index",
+        ],
+        rows: rows
+            .into_iter()
+            .map(|row| {
+                vec![
+                    Cell::link(
+                        format!("Round {}", row.number),
+                        format!("/rounds/{}", row.number),
+                    ),
+                    Cell::text(shown::minute(row.at)),
+                    Cell::text(row.counts.held.to_string()),
+                    Cell::text(row.counts.broken.to_string()),
+                    Cell::text(row.counts.unproven.to_string()),
+                    Cell::text(row.index.to_string()),
+                ]
+            })
+            .collect(),
+        nothing: "There has been no round yet.",
+    }];
+    render(&page, StatusCode::OK)
+}
+
+/// One round, with its findings.
+pub async fn round(who: TenantAdministrator, ask: Ask) -> Answer {
+    let number = ask.param("number").parse().map_err(|_| Problem::Absent)?;
+    let view = ask.desk().round(who.actor(), number).await?;
+    let view = view.ok_or(Problem::Absent)?;
+    let title = format!("Round {}", view.round.number);
+    let frame = ask.console_frame(&title, &who.caller(), Nav::Rounds);
+    let mut page = Listing::new(frame, "What every check found that you may see.");
+    let counts = view.round.counts;
+    page.facts = vec![
+        Fact {
+            name: "Ended",
+            value: Cell::text(shown::minute(view.round.at)),
+        },
+        Fact {
+            name: "Claims",
+            value: Cell::text(format!(
+                "{} held, {} broken, {} unproven",
+                counts.held, counts.broken, counts.unproven
+            )),
+        },
+        Fact {
+            name: "Ledger index",
+            value: Cell::text(view.round.index.to_string()),
+        },
+    ];
+    let rows = who.actor().scope().sieve(view.findings);
+    page.tables = vec![findings("Findings", rows)];
+    render(&page, StatusCode::OK)
+}
+
+fn findings(caption: &'static str, rows: Vec<FindingRow>) -> Table {
+    Table {
+        caption,
+        headings: vec!["Claim", "Check", "Verdict", "Observed", "Tenant", "When"],
+        rows: rows
+            .into_iter()
+            .map(|row| {
+                vec![
+                    Cell::Code(row.claim),
+                    Cell::text(row.check),
+                    Cell::Tag(row.verdict.into()),
+                    Cell::text(row.observed),
+                    Cell::text(tenant_name(row.tenant.as_deref())),
+                    Cell::text(shown::minute(row.at)),
+                ]
+            })
+            .collect(),
+        nothing: "There are no findings that you may see yet.",
+    }
+}

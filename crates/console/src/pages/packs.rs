@@ -1,0 +1,62 @@
+//! Evidence packs: what a customer can check without trusting the supplier.
+
+use axum::response::IntoResponse as _;
+use http::{HeaderValue, StatusCode, header};
+
+use super::{Answer, Problem};
+use crate::ask::Ask;
+use crate::callers::TenantAdministrator;
+use crate::html::{Cell, Listing, Nav, Table, render};
+
+/// The packs that this person may have.
+pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
+    let packs = ask.desk().packs(who.actor()).await?;
+    let packs = who.actor().scope().sieve(packs);
+    let frame = ask.console_frame("Evidence packs", &who.caller(), Nav::Packs);
+    let mut page = Listing::new(
+        frame,
+        "A pack holds the statement, the findings and their proofs. It is made when you download it; \
+         check it with `avouch verify`, on any computer, without a network.",
+    );
+    page.tables = vec![Table {
+        caption: "Packs",
+        headings: vec!["Organisation", "Pack"],
+        rows: packs
+            .into_iter()
+            .map(|pack| {
+                let text = format!("Download the pack for {}", pack.name);
+                vec![
+                    Cell::text(pack.name),
+                    Cell::link(text, format!("/pack/{}", pack.tenant)),
+                ]
+            })
+            .collect(),
+        nothing: "There is no tenant whose pack you may have.",
+    }];
+    render(&page, StatusCode::OK)
+}
+
+/// One tenant's pack.
+pub async fn download(who: TenantAdministrator, ask: Ask) -> Answer {
+    let tenant = ask.param("tenant");
+    if !who.actor().scope().covers(Some(tenant)) {
+        return Err(ask.outside_scope(&who.caller()).await);
+    }
+    let packs = ask.desk().packs(who.actor()).await?;
+    if !packs.iter().any(|pack| pack.tenant == tenant) {
+        return Err(Problem::Absent);
+    }
+    let bytes = ask.desk().pack(who.actor(), tenant).await?;
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{tenant}.avouch-pack\""))
+        .map_err(|source| Problem::Failed {
+            source: Box::new(source),
+        })?;
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        ),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, bytes).into_response())
+}

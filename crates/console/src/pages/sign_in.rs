@@ -1,0 +1,126 @@
+//! The only pages that see a password.
+
+use askama::Template;
+use http::{HeaderValue, StatusCode, header};
+
+use super::{Answer, see_other};
+use crate::ask::Ask;
+use crate::callers::{Caller, Visitor};
+use crate::desk::views::{SignInAttempt, SignInOutcome};
+use crate::html::{FieldError, Frame, Message, error_of, render};
+use crate::local_path::LocalPath;
+use crate::secret::Secret;
+use crate::service::Target;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Form {
+    frame: Frame,
+    email: String,
+    to: String,
+    path: String,
+    errors: Vec<FieldError>,
+}
+
+impl Form {
+    fn error(&self, field: &str) -> Option<&str> {
+        error_of(&self.errors, field)
+    }
+}
+
+/// The form.
+pub async fn form(_: Visitor, ask: Ask) -> Answer {
+    render(&empty_form(&ask, Vec::new()), StatusCode::OK)
+}
+
+/// Tries what was typed.
+pub async fn attempt(_: Visitor, ask: Ask) -> Answer {
+    let (email, password) = (ask.field("email"), ask.raw_field("password"));
+    let missing = missing_fields(email, password);
+    if !missing.is_empty() {
+        return render(&empty_form(&ask, missing), StatusCode::BAD_REQUEST);
+    }
+    let path = LocalPath::or_root(ask.field("path"));
+    let attempt = SignInAttempt {
+        email: email.to_owned(),
+        password: Secret::new(password.to_owned()),
+        to: Target::read(ask.field("to")),
+        path: path.clone(),
+        client: ask.arrival.client.clone(),
+    };
+    match ask.desk().sign_in(attempt).await? {
+        SignInOutcome::Admitted { target, code } => {
+            see_other(&ask.app.service.enter_address(&target, code.reveal(), &path))
+        }
+        SignInOutcome::Failed => {
+            let error = FieldError {
+                field: "email",
+                text: "The email address or the password is not right".to_owned(),
+            };
+            render(&empty_form(&ask, vec![error]), StatusCode::UNAUTHORIZED)
+        }
+        SignInOutcome::Throttled { retry_after } => throttled(&ask, retry_after),
+    }
+}
+
+/// The page after signing out.
+pub async fn done(_: Visitor, ask: Ask) -> Answer {
+    let page = Message {
+        frame: ask.frame("You have signed out", &Caller::Unknown),
+        text: format!(
+            "You are signed out of every part of {}.",
+            ask.app.service.name
+        ),
+        next: "Close the browser if you share this computer.",
+    };
+    render(&page, StatusCode::OK)
+}
+
+fn throttled(ask: &Ask, seconds: u32) -> Answer {
+    let minutes = u64::from(seconds.div_ceil(60).max(1));
+    let page = Message {
+        frame: ask.frame("Too many attempts", &Caller::Unknown),
+        text: format!(
+            "There were too many attempts to sign in. You can try again in {}.",
+            crate::shown::count(minutes, "minute", "minutes")
+        ),
+        next: "If you have forgotten your password, ask an administrator of your organisation for a new one.",
+    };
+    let mut response = render(&page, StatusCode::TOO_MANY_REQUESTS)?;
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    Ok(response)
+}
+
+fn empty_form(ask: &Ask, errors: Vec<FieldError>) -> Form {
+    let title = if errors.is_empty() {
+        "Sign in"
+    } else {
+        "Error: Sign in"
+    };
+    Form {
+        frame: ask.frame(title, &Caller::Unknown),
+        email: ask.field("email").to_owned(),
+        to: Target::read(ask.field("to")).map_or_else(String::new, |to| to.label().to_owned()),
+        path: LocalPath::or_root(ask.field("path")).as_str().to_owned(),
+        errors,
+    }
+}
+
+fn missing_fields(email: &str, password: &str) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    if email.is_empty() {
+        errors.push(FieldError {
+            field: "email",
+            text: "Enter your email address".to_owned(),
+        });
+    }
+    if password.is_empty() {
+        errors.push(FieldError {
+            field: "password",
+            text: "Enter your password".to_owned(),
+        });
+    }
+    errors
+}

@@ -1,0 +1,167 @@
+//! Every route, once: its site, its method, its path, who may call it, and what answers.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::{MethodFilter, on};
+use tower::ServiceExt as _;
+
+use crate::ask::{App, Ask};
+use crate::callers::{Caller, SignedIn, Supplier, TenantAdministrator, Visitor};
+use crate::desk::Desk;
+use crate::guard;
+use crate::pages::problem::Problem;
+use crate::pages::{
+    account, assets, backups, checks, drills, entry, overview, packs, people, sign_in, statement,
+    tenants, trail,
+};
+use crate::service::{Service, Site};
+
+/// The most a form may hold, in bytes; the largest has a dozen short fields.
+const LARGEST_FORM: usize = 16 * 1_024;
+
+/// One line of the permission table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The site.
+    pub site: Site,
+    /// `GET` (which answers `HEAD` too) or `POST`.
+    pub method: &'static str,
+    /// The path, with its parts in braces.
+    pub path: &'static str,
+    /// The type that the handler demands.
+    pub caller: &'static str,
+}
+
+macro_rules! routes {
+    ($($site:ident $method:ident $path:literal $caller:ident => $handler:path;)*) => {
+        /// The permission table, from the same lines that the router is built from.
+        pub const ROUTES: &[Route] = &[$(Route {
+            site: Site::$site,
+            method: stringify!($method),
+            path: $path,
+            caller: stringify!($caller),
+        },)*];
+
+        fn mount(site: Site) -> Router<Arc<App>> {
+            let mut router = Router::new();
+            $(if site == Site::$site {
+                let handler = |who: $caller, ask: Ask| async move {
+                    let app = Arc::clone(&ask.app);
+                    $handler(who, ask)
+                        .await
+                        .unwrap_or_else(|problem| problem.page(&app.service, &Caller::Unknown))
+                };
+                router = router.route($path, on(MethodFilter::$method, handler));
+            })*
+            router
+        }
+    };
+}
+
+routes! {
+    Statement GET  "/"                     Visitor => statement::page;
+    Statement GET  "/statement.json"       Visitor => statement::json;
+    Statement GET  "/statement.md"         Visitor => statement::markdown;
+    Statement GET  "/coverage/{set}"       Visitor => statement::coverage;
+    Statement GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
+    Statement GET  "/.avouch/icon.svg"     Visitor => assets::icon;
+
+    SignIn    GET  "/"                     Visitor => sign_in::form;
+    SignIn    POST "/"                     Visitor => sign_in::attempt;
+    SignIn    GET  "/done"                 Visitor => sign_in::done;
+    SignIn    GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
+    SignIn    GET  "/.avouch/icon.svg"     Visitor => assets::icon;
+
+    Console   GET  "/"                     TenantAdministrator => overview::page;
+    Console   GET  "/account"              SignedIn => account::page;
+    Console   GET  "/people"               TenantAdministrator => people::list;
+    Console   GET  "/people/new"           TenantAdministrator => people::new;
+    Console   POST "/people"               TenantAdministrator => people::add;
+    Console   GET  "/people/{id}"          TenantAdministrator => people::show;
+    Console   POST "/people/{id}/disable"  TenantAdministrator => people::disable;
+    Console   POST "/people/{id}/reset"    TenantAdministrator => people::reset;
+    Console   GET  "/tenants"              Supplier => tenants::list;
+    Console   GET  "/trail"                TenantAdministrator => trail::search;
+    Console   GET  "/backups"              TenantAdministrator => backups::list;
+    Console   POST "/backups/run"          Supplier => backups::run;
+    Console   GET  "/drills"               TenantAdministrator => drills::list;
+    Console   POST "/drills"               Supplier => drills::start;
+    Console   GET  "/drills/{id}"          TenantAdministrator => drills::show;
+    Console   GET  "/checks"               TenantAdministrator => checks::list;
+    Console   POST "/checks/run"           Supplier => checks::run;
+    Console   GET  "/rounds"               TenantAdministrator => checks::rounds;
+    Console   GET  "/rounds/{number}"      TenantAdministrator => checks::round;
+    Console   GET  "/pack"                 TenantAdministrator => packs::list;
+    Console   GET  "/pack/{tenant}"        TenantAdministrator => packs::download;
+    Console   GET  "/.avouch/enter"        Visitor => entry::enter;
+    Console   POST "/.avouch/leave"        SignedIn => entry::leave;
+    Console   GET  "/.avouch/jwks.json"    Visitor => entry::jwks;
+    Console   GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
+    Console   GET  "/.avouch/icon.svg"     Visitor => assets::icon;
+
+    Tenant    GET  "/.avouch/enter"        Visitor => entry::enter;
+    Tenant    POST "/.avouch/leave"        SignedIn => entry::leave;
+    Tenant    GET  "/.avouch/jwks.json"    Visitor => entry::jwks;
+    Tenant    GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
+    Tenant    GET  "/.avouch/icon.svg"     Visitor => assets::icon;
+}
+
+/// All sites behind one socket; the `avouch-host` header chooses.
+pub fn router(service: Service, desk: Arc<dyn Desk>) -> Router {
+    let app = Arc::new(App { service, desk });
+    let sites = Sites {
+        statement: site(Site::Statement, &app),
+        sign_in: site(Site::SignIn, &app),
+        console: site(Site::Console, &app),
+        tenant: site(Site::Tenant, &app),
+    };
+    Router::new().fallback(move |request: Request| {
+        let (app, sites) = (Arc::clone(&app), sites.clone());
+        async move { dispatch(&app, sites, request).await }
+    })
+}
+
+#[derive(Clone)]
+struct Sites {
+    statement: Router,
+    sign_in: Router,
+    console: Router,
+    tenant: Router,
+}
+
+fn site(site: Site, app: &Arc<App>) -> Router {
+    let (absent, wrong_method) = (Arc::clone(app), Arc::clone(app));
+    mount(site)
+        .fallback(move || async move { Problem::Absent.page(&absent.service, &Caller::Unknown) })
+        .method_not_allowed_fallback(move || async move {
+            Problem::WrongMethod.page(&wrong_method.service, &Caller::Unknown)
+        })
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            guard::same_origin,
+        ))
+        .with_state(Arc::clone(app))
+}
+
+async fn dispatch(app: &Arc<App>, sites: Sites, mut request: Request) -> Response {
+    let Some(arrival) = guard::arrival(request.headers(), &app.service) else {
+        let page = Problem::Misdirected.page(&app.service, &Caller::Unknown);
+        return guard::secure(page, &app.service, None);
+    };
+    let site = arrival.site;
+    request.extensions_mut().insert(arrival);
+    let router = match site {
+        Site::Statement => sites.statement,
+        Site::SignIn => sites.sign_in,
+        Site::Console => sites.console,
+        Site::Tenant => sites.tenant,
+    };
+    let Ok(response): Result<Response, Infallible> = router.oneshot(request).await;
+    guard::secure(response, &app.service, Some(site))
+}

@@ -1,0 +1,263 @@
+//! What the pages say, and that text stays text.
+
+use std::sync::Arc;
+
+use jiff::civil::date;
+
+use crate::fake::{Fake, TAKEN};
+use crate::{CONSOLE, Got, SIGN_IN, STATEMENT, asked};
+
+const PAGES: &[(&str, &str)] = &[
+    (STATEMENT, "/"),
+    (STATEMENT, "/coverage/demo"),
+    (STATEMENT, "/absent"),
+    (SIGN_IN, "/"),
+    (SIGN_IN, "/done"),
+    (CONSOLE, "/"),
+    (CONSOLE, "/account"),
+    (CONSOLE, "/people"),
+    (CONSOLE, "/people/new"),
+    (CONSOLE, "/people/p1"),
+    (CONSOLE, "/tenants"),
+    (CONSOLE, "/trail"),
+    (CONSOLE, "/trail?from=yesterday"),
+    (CONSOLE, "/backups"),
+    (CONSOLE, "/drills"),
+    (CONSOLE, "/drills/d41"),
+    (CONSOLE, "/checks"),
+    (CONSOLE, "/rounds"),
+    (CONSOLE, "/rounds/2"),
+    (CONSOLE, "/pack"),
+];
+
+async fn supplier_sees(fake: &Arc<Fake>, host: &'static str, path: &str) -> Got {
+    asked(host, "GET", path).by("supplier-token").of(fake).await
+}
+
+#[tokio::test]
+async fn every_page_has_a_language_a_title_one_heading_and_a_way_past_the_menu() {
+    for (host, path) in PAGES {
+        let fake = Arc::new(Fake::default());
+        let body = supplier_sees(&fake, host, path).await.body;
+        let place = format!("{host}{path}");
+        assert_eq!(body.matches("<h1").count(), 1, "{place}");
+        assert_eq!(body.matches("<main").count(), 1, "{place}");
+        assert!(body.contains("<html lang=\"en\">"), "{place}");
+        assert!(body.contains(" – Acuity</title>"), "{place}");
+        assert!(body.contains("href=\"#maincontent\""), "{place}");
+        assert!(body.contains("id=\"maincontent\""), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn no_page_holds_a_script_a_style_or_another_hosts_address() {
+    for (host, path) in PAGES {
+        let fake = Arc::new(Fake::default());
+        let body = supplier_sees(&fake, host, path).await.body;
+        let place = format!("{host}{path}");
+        for forbidden in [
+            "<script",
+            "<style",
+            " style=",
+            " onclick",
+            "javascript:",
+            "nhs.uk",
+        ] {
+            assert!(!body.contains(forbidden), "{forbidden} in {place}");
+        }
+        for address in body.split("https://").skip(1) {
+            assert!(address.starts_with("acuity.localhost:8443"), "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn markup_in_any_text_is_shown_as_text() {
+    const MARKUP: &str = "<script>alert(\"x\")</script>'&amp;";
+    for (host, path) in PAGES {
+        let fake = Arc::new(Fake {
+            suffix: MARKUP,
+            ..Fake::default()
+        });
+        let body = supplier_sees(&fake, host, path).await.body;
+        assert!(!body.contains("<script"), "{host}{path}");
+        assert!(!body.contains("\"x\""), "{host}{path}");
+    }
+    let fake = Arc::new(Fake {
+        suffix: MARKUP,
+        ..Fake::default()
+    });
+    let body = supplier_sees(&fake, CONSOLE, "/people").await.body;
+    assert!(
+        body.contains("Mair Member&#60;script&#62;"),
+        "the text itself is shown"
+    );
+}
+
+#[tokio::test]
+async fn markup_that_was_typed_comes_back_as_text() {
+    let fake = Arc::new(Fake::default());
+    let path = "/trail?who=%22%3E%3Cscript%3E&from=bad";
+    let got = supplier_sees(&fake, CONSOLE, path).await;
+    assert_eq!(got.status, 400);
+    assert!(!got.body.contains("<script"));
+    assert!(got.body.contains("value=\"&#34;&#62;&#60;script&#62;\""));
+}
+
+#[tokio::test]
+async fn the_statement_counts_its_claims_and_names_the_digest_of_its_document() {
+    let fake = Arc::new(Fake::default());
+    let body = supplier_sees(&fake, STATEMENT, "/").await.body;
+    for text in [
+        "2: seen to be true",
+        "1: seen to be false",
+        "1: not seen lately",
+        "Traffic is encrypted with TLS 1.2 or newer.",
+        "Enforced: the platform keeps it true. Last tried: 22 November 2026, 07:00 GMT.",
+        "Last tried: Never.",
+        "Connections from outside this computer.",
+        // SHA-256 of the document the fixed desk gives.
+        "178fe8ea50b1adf81ed347fe6471018e",
+    ] {
+        assert!(body.contains(text), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_of_the_trail_is_read_whole_and_keeps_its_filters_on_the_next_page() {
+    let fake = Arc::new(Fake::default());
+    let path = "/trail?who=+ada+&what=open&subject=a%26b&outcome=refused&from=2026-11-01&to=2026-11-22&page=2";
+    let body = supplier_sees(&fake, CONSOLE, path).await.body;
+    let searches = fake.searches.lock().unwrap().clone();
+    assert_eq!(searches[0].who, "ada");
+    assert_eq!(searches[0].subject, "a&b");
+    assert_eq!(searches[0].outcome, "refused");
+    assert_eq!(searches[0].from, Some(date(2026, 11, 1)));
+    assert_eq!(searches[0].to, Some(date(2026, 11, 22)));
+    assert_eq!(searches[0].page, 2);
+    assert!(body.contains("120 events. Page 2 of 3."));
+    assert!(body.contains("page=3&#38;who=ada&#38;what=open&#38;subject=a%26b"));
+}
+
+#[tokio::test]
+async fn a_search_with_a_wrong_date_says_so_and_asks_nothing() {
+    for (query, words) in [
+        (
+            "from=2026-02-30",
+            "The first day must be a real date, like 2026-11-22",
+        ),
+        (
+            "to=tomorrow",
+            "The last day must be a real date, like 2026-11-22",
+        ),
+        (
+            "from=2026-11-22&to=2026-11-21",
+            "The last day must be the same as the first or after it",
+        ),
+        ("outcome=odd", "Choose an outcome from the list"),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let got = supplier_sees(&fake, CONSOLE, &format!("/trail?{query}")).await;
+        assert_eq!(got.status, 400, "{query}");
+        assert!(got.body.contains(words), "{query}");
+        assert!(fake.searches.lock().unwrap().is_empty(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_persons_password_is_shown_once_and_never_kept() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(CONSOLE, "POST", "/people")
+        .by("supplier-token")
+        .form("name=Nia+New&email=nia%40example.test&role=administrator&tenant=lakeside")
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 200);
+    assert!(got.body.contains("Kq7wRt2pLx9s"));
+    assert_eq!(got.header("cache-control"), "no-store");
+    let added = fake.added.lock().unwrap().clone();
+    assert_eq!(added[0].tenant.as_deref(), Some("lakeside"));
+}
+
+#[tokio::test]
+async fn a_person_that_cannot_be_added_leaves_every_fault_and_what_was_typed() {
+    for (form, status, faults) in [
+        (
+            "",
+            400,
+            vec![
+                "Enter the person’s full name",
+                "Enter an email address, like name@example.org",
+                "Choose a role",
+                "Choose the person’s tenant",
+            ],
+        ),
+        (
+            "name=Nia&email=nia&role=member&tenant=absent",
+            400,
+            vec!["Enter an email address", "Choose the person’s tenant"],
+        ),
+        (
+            "name=Nia&email=taken%40riverside.example&role=member&tenant=riverside",
+            409,
+            vec!["somebody signs in with this one"],
+        ),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let got = asked(CONSOLE, "POST", "/people")
+            .by("supplier-token")
+            .form(form)
+            .of(&fake)
+            .await;
+        assert_eq!(got.status.as_u16(), status, "{form}");
+        for fault in faults {
+            assert_eq!(
+                got.body.matches(fault).count(),
+                2,
+                "{fault}: summary and field"
+            );
+        }
+        assert!(fake.added.lock().unwrap().is_empty());
+        let typed = form.contains("taken").then_some(TAKEN).unwrap_or_default();
+        assert!(got.body.contains(typed));
+    }
+}
+
+#[tokio::test]
+async fn what_failed_inside_stays_inside() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(CONSOLE, "POST", "/checks/run")
+        .by("supplier-token")
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 500);
+    assert!(got.body.contains("Something went wrong"));
+    assert!(!got.body.contains("/srv/secret"));
+}
+
+#[tokio::test]
+async fn a_drill_that_is_running_already_is_not_started_twice() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(CONSOLE, "POST", "/drills")
+        .by("supplier-token")
+        .form("tenant=lakeside")
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 409);
+    assert!(got.body.contains("a drill is already running"));
+}
+
+#[tokio::test]
+async fn summer_times_are_shown_in_british_summer_time() {
+    let fake = Arc::new(Fake::default());
+    let body = supplier_sees(&fake, CONSOLE, "/backups").await.body;
+    assert!(body.contains("22 July 2026, 04:00 BST"));
+    assert!(body.contains("3.4 MB"));
+}
+
+#[tokio::test]
+async fn a_method_that_a_page_does_not_have_is_refused() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(STATEMENT, "POST", "/").of(&fake).await;
+    assert_eq!(got.status, 405);
+}

@@ -1,0 +1,114 @@
+//! Signing in: every failure looks the same, and success leads to our own hosts only.
+
+use std::sync::Arc;
+
+use crate::fake::{Fake, THROTTLED};
+use crate::{CONSOLE, SIGN_IN, asked};
+
+const RIGHT: &str = "password=++right%2C+spaces+and+all+";
+
+#[tokio::test]
+async fn the_right_password_leads_to_the_target_with_a_code() {
+    for (to, host) in [
+        ("riverside", "riverside.acuity.localhost"),
+        ("console", "console.acuity.localhost"),
+        ("", "console.acuity.localhost"),
+        ("signin", "console.acuity.localhost"),
+        ("evil.example%2F", "console.acuity.localhost"),
+        ("..", "console.acuity.localhost"),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let got = asked(SIGN_IN, "POST", "/")
+            .form(&format!(
+                "email=a%40b&{RIGHT}&to={to}&path=%2Fwards%3Fday%3D1"
+            ))
+            .of(&fake)
+            .await;
+        assert_eq!(got.status, 303, "{to}");
+        assert_eq!(
+            got.header("location"),
+            format!(
+                "https://{host}:8443/.avouch/enter?code=one%2Ftime%2Bcode&path=%2Fwards%3Fday%3D1"
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_gives_the_form_again_without_the_password() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "POST", "/")
+        .form("email=a%40b&password=wrong-one&to=riverside&path=%2Fwards")
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 401);
+    assert!(got.body.contains("<title>Error: Sign in – Acuity</title>"));
+    assert!(
+        got.body
+            .contains("The email address or the password is not right")
+    );
+    assert!(got.body.contains("value=\"a@b\""));
+    assert!(got.body.contains("name=\"to\" value=\"riverside\""));
+    assert!(!got.body.contains("wrong-one"));
+}
+
+#[tokio::test]
+async fn missing_fields_are_listed_in_the_summary_and_at_the_field() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "POST", "/")
+        .form("email=+&password=")
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 400);
+    for text in [
+        "<a href=\"#email\">Enter your email address</a>",
+        "<a href=\"#password\">Enter your password</a>",
+        "aria-describedby=\"email-error\"",
+        "id=\"password-error\"",
+    ] {
+        assert!(got.body.contains(text), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn throttling_says_when_to_come_back() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "POST", "/")
+        .form(&format!("email={}&{RIGHT}", THROTTLED.replace('@', "%40")))
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 429);
+    assert_eq!(got.header("retry-after"), "90");
+    assert!(got.body.contains("You can try again in 2 minutes."));
+}
+
+#[tokio::test]
+async fn a_page_asked_for_without_a_session_is_kept_for_after_sign_in() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(CONSOLE, "GET", "/trail?who=a&page=2").of(&fake).await;
+    assert_eq!(got.status, 303);
+    assert_eq!(
+        got.header("location"),
+        "https://signin.acuity.localhost:8443/?to=console&path=%2Ftrail%3Fwho%3Da%26page%3D2"
+    );
+}
+
+#[tokio::test]
+async fn a_field_sent_twice_is_refused() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "POST", "/")
+        .form(&format!("email=a%40b&email=c%40d&{RIGHT}"))
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 400);
+}
+
+#[tokio::test]
+async fn a_form_larger_than_any_of_ours_is_refused() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "POST", "/")
+        .form(&format!("email={}&{RIGHT}", "a".repeat(20_000)))
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 400);
+}
