@@ -68,10 +68,7 @@ impl IntoResponse for Refusal {
 /// The cause stays in the journal of whoever runs this program; the client sees a plain page.
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        let cause = std::error::Error::source(&error)
-            .map(|cause| format!(": {cause}"))
-            .unwrap_or_default();
-        crate::report(&format!("{error}{cause}"));
+        crate::report(&crate::told(&error));
         Self(notice(None, StatusCode::INTERNAL_SERVER_ERROR))
     }
 }

@@ -81,15 +81,7 @@ async fn main() -> ExitCode {
     match run(Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let causes = std::iter::successors(Some(&failure as &dyn std::error::Error), |error| {
-                error.source()
-            });
-            report(
-                &causes
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(": "),
-            );
+            report(&told(&failure));
             ExitCode::FAILURE
         }
     }
@@ -114,6 +106,19 @@ async fn run(args: Args) -> Result<(), Failure> {
     let served = listen::serve(&args.socket, router).await;
     store.close().await;
     Ok(served?)
+}
+
+/// An error and its causes on one line, without those that only repeat what was said.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    for cause in
+        std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string)
+    {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
 }
 
 /// Tells whoever runs this program, on stderr.

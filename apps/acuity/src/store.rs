@@ -73,6 +73,14 @@ pub enum StoreError {
         /// The version it says it has.
         found: i64,
     },
+    /// There is no opening it, or making it.
+    #[error("{} cannot be opened: its folder must exist and be writable", path.display())]
+    Unopened {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
     /// SQLite failed.
     #[error("the database failed")]
     Sqlite(#[from] sqlx::Error),
@@ -162,7 +170,11 @@ impl Store {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .connect_with(options)
-            .await?;
+            .await
+            .map_err(|source| StoreError::Unopened {
+                path: path.clone(),
+                source,
+            })?;
         prepare(&writer, &path, wards).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)

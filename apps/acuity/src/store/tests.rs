@@ -253,6 +253,20 @@ async fn somebody_elses_database_is_refused() {
     ));
 }
 
+#[tokio::test]
+async fn a_missing_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Store::open(&folder.path().join("nowhere"), 3)
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("nowhere/acuity.db cannot be opened"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn numbers_in_addresses_are_plain() {
     assert_eq!(Ward::parse("12"), Some(Ward(12)));
