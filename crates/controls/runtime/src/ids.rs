@@ -1,0 +1,94 @@
+//! Who runs as whom: the user ids of the roles, the jobs and the tenants.
+
+use nix::unistd::{getegid, geteuid};
+use serde::{Deserialize, Serialize};
+
+/// Room for this many tenants above [`Ids::tenants_from`]; ids beyond it are nobody's.
+pub const MOST_TENANTS: u32 = 4096;
+
+/// The user ids in use. A group of the same number belongs to each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    /// Owner of keys, ledger and store.
+    pub core: u32,
+    /// Owner of the public listeners.
+    pub front: u32,
+    /// Owner of backups; runs backup, restore and drill.
+    pub jobs: u32,
+    /// Tenant `n` (counted from 0) runs as this plus `n`.
+    pub tenants_from: u32,
+    /// Whether these ids are really taken (root), or all are the caller's.
+    pub separate: bool,
+}
+
+impl Ids {
+    /// Separate ids for every role and tenant, with tenants counted from `tenants_from`.
+    #[must_use]
+    pub const fn separate(core: u32, tenants_from: u32) -> Self {
+        Self { core, front: core + 1, jobs: core + 2, tenants_from, separate: true }
+    }
+
+    /// The ids to use here: separate ones as root, otherwise the caller's for everything.
+    #[must_use]
+    pub fn here(core: u32, tenants_from: u32) -> Self {
+        if geteuid().is_root() {
+            return Self::separate(core, tenants_from);
+        }
+        let own = geteuid().as_raw();
+        Self { core: own, front: own, jobs: own, tenants_from: own, separate: false }
+    }
+
+    /// The user id of tenant `n`; `None` when there are more tenants than ids.
+    #[must_use]
+    pub fn tenant(&self, n: u32) -> Option<u32> {
+        if self.separate {
+            (n < MOST_TENANTS).then(|| self.tenants_from.checked_add(n)).flatten()
+        } else {
+            Some(self.tenants_from)
+        }
+    }
+
+    /// The group that goes with a user id: the same number, or the caller's own group without root.
+    #[must_use]
+    pub fn group(&self, uid: u32) -> u32 {
+        if self.separate { uid } else { getegid().as_raw() }
+    }
+
+    /// Whether a process may be run as `id`, or in the group `id`. Root never is.
+    #[must_use]
+    pub fn may_run_as(&self, id: u32) -> bool {
+        if !self.separate {
+            return id == self.core || id == getegid().as_raw();
+        }
+        let tenants = self.tenants_from..self.tenants_from.saturating_add(MOST_TENANTS);
+        id != 0 && (id == self.core || id == self.front || id == self.jobs || tenants.contains(&id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_never_an_id_to_run_as() {
+        assert!(!Ids::separate(0, 0).may_run_as(0));
+    }
+
+    #[test]
+    fn only_declared_ids_may_be_run_as() {
+        let ids = Ids::separate(60_900, 61_000);
+        for id in [60_900, 60_901, 60_902, 61_000, 61_000 + MOST_TENANTS - 1] {
+            assert!(ids.may_run_as(id), "{id}");
+        }
+        for id in [0, 1, 1000, 60_899, 60_903, 60_999, 61_000 + MOST_TENANTS, u32::MAX] {
+            assert!(!ids.may_run_as(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn tenants_beyond_the_range_have_no_id() {
+        let ids = Ids::separate(60_900, 61_000);
+        assert_eq!(ids.tenant(1), Some(61_001));
+        assert_eq!(ids.tenant(MOST_TENANTS), None);
+    }
+}
