@@ -14,6 +14,7 @@
 //! | platform repository password | `platform/repository-<destination>.key` | core; a job for as long as it runs | first backup | a new repository |
 //! | ledger signing seed | `ledger.key` | core | first start | a new log |
 //! | identity assertion seed | `assertion.key` | core, front (in memory) | first start | with the front's configuration |
+//! | seals of account rows | `accounts.key` | core | first start | never; accounts would have to be made anew |
 //! | local authority's private key | `authority.key` | core | first start | a new authority |
 //!
 //! Every wrapped file names its own place in what it authenticates, so one file cannot stand in for another.

@@ -32,6 +32,8 @@ pub enum Purpose {
     LedgerSigning,
     /// Signs identity assertions to applications (an Ed25519 seed).
     Assertion,
+    /// Authenticates the rows of accounts (HMAC-SHA256).
+    Accounts,
     /// The local certificate authority's private key.
     Authority,
     /// Opens one tenant's repository at one destination; destroyed with the tenant.
@@ -54,6 +56,7 @@ impl Purpose {
         match self {
             Self::LedgerSigning => String::from("ledger"),
             Self::Assertion => String::from("assertion"),
+            Self::Accounts => String::from("accounts"),
             Self::Authority => String::from("authority"),
             Self::Repository {
                 tenant,

@@ -9,6 +9,8 @@ create table tenant (
 
 -- People. `email_key` is the address in lower case: one address, one account. A supplier's administrator has no tenant.
 -- `nominated_by` is the person who made the account, or 'setup' for the first ones. No password: cannot sign in by form.
+-- `length` and `alphabet` are what the password was generated with; `signed_in` is when they last did. `seal` authenticates
+-- all but `signed_in`, so that a row written by anybody but Avouch shows.
 create table person (
     id           text primary key,
     email        text not null,
@@ -17,13 +19,17 @@ create table person (
     role         text not null check (role in ('supplier', 'administrator', 'member')),
     tenant       text references tenant (id),
     password     text,
+    length       integer,
+    alphabet     text,
     nominated_by text not null,
     nominated_at integer not null,
-    created      integer not null,
     disabled     integer,
+    signed_in    integer,
     synthetic    integer not null default 0 check (synthetic in (0, 1)),
+    seal         blob not null,
     check ((role = 'supplier') = (tenant is null)),
-    check (synthetic = 0 or role = 'member')
+    check (synthetic = 0 or role = 'member'),
+    check ((password is null) = (length is null) and (length is null) = (alphabet is null))
 ) strict;
 create index person_by_tenant on person (tenant);
 
@@ -48,7 +54,6 @@ create table code (
     sign_in    blob not null,
     signed_in  integer not null,
     target     text not null,
-    path       text not null,
     expires    integer not null,
     used       integer
 ) strict, without rowid;

@@ -1,0 +1,278 @@
+//! Accounts: made, changed and closed only by nominated administrators, each within their reach.
+
+use crate::{
+    Access, AccessError, Forbidden, Password, Person, PersonId, Role, Session,
+    email::Email,
+    password::ALPHABET_NAME,
+    people::{Account, Issued, account_columns},
+    random,
+};
+use avouch_statement::TenantId;
+use jiff::Timestamp;
+use sqlx::{Sqlite, Transaction};
+
+/// Who nominated the first accounts: nobody in the system could.
+const SETUP: &str = "setup";
+
+/// Proof that the holder was nominated, and how far they reach. Made from a live session only.
+#[derive(Debug, Clone)]
+pub struct Administrator {
+    id: PersonId,
+    reach: Reach,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reach {
+    Tenant(TenantId),
+    Everyone,
+}
+
+/// Somebody to be given an account.
+#[derive(Debug, Clone)]
+pub struct NewPerson {
+    /// The address they will sign in with.
+    pub email: String,
+    /// What they are called.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// Whose they are; `None` for the supplier's.
+    pub tenant: Option<TenantId>,
+}
+
+impl Administrator {
+    fn reaches(&self, tenant: Option<&TenantId>) -> bool {
+        match &self.reach {
+            Reach::Everyone => true,
+            Reach::Tenant(own) => tenant == Some(own),
+        }
+    }
+}
+
+impl Access {
+    /// The administrator whose session this is.
+    ///
+    /// # Errors
+    /// If it is a member's.
+    pub fn administrator(&self, session: &Session) -> Result<Administrator, Forbidden> {
+        let reach = match (session.person.role, &session.person.tenant) {
+            (Role::Supplier, None) => Reach::Everyone,
+            (Role::Administrator, Some(tenant)) => Reach::Tenant(tenant.clone()),
+            _ => return Err(Forbidden::NotAdministrator),
+        };
+        Ok(Administrator {
+            id: session.person.id.clone(),
+            reach,
+        })
+    }
+
+    /// Makes one of the first accounts, before there is anybody who could. Only the operator at the machine reaches this.
+    ///
+    /// # Errors
+    /// As [`Access::create`].
+    pub async fn set_up(
+        &self,
+        new: NewPerson,
+        now: Timestamp,
+    ) -> Result<(Person, Password), AccessError> {
+        self.insert(new, SETUP, now).await
+    }
+
+    /// Makes an account with a generated password, which is returned this once and kept nowhere.
+    ///
+    /// # Errors
+    /// If it is beyond the administrator's reach, the address is taken, or what was given does not fit.
+    pub async fn create(
+        &self,
+        by: &Administrator,
+        new: NewPerson,
+        now: Timestamp,
+    ) -> Result<(Person, Password), AccessError> {
+        if !by.reaches(new.tenant.as_ref()) {
+            return Err(Forbidden::BeyondReach.into());
+        }
+        self.insert(new, by.id.as_str(), now).await
+    }
+
+    /// Closes an account: it cannot sign in, and its sessions end now.
+    ///
+    /// # Errors
+    /// If there is no such person within reach, or it is the administrator's own.
+    pub async fn disable(
+        &self,
+        by: &Administrator,
+        id: &PersonId,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        if by.id == *id {
+            return Err(Forbidden::Own.into());
+        }
+        let mut work = self.store.write().await?;
+        let mut account = self.find(&mut work, by, id).await?;
+        account.person.disabled = account.person.disabled.or(Some(now));
+        if account.person.intact {
+            account.save(&mut work, &self.seals).await?;
+        }
+        end_all(&mut work, id).await?;
+        self.commit(work).await
+    }
+
+    /// Opens a closed account again, with a new password.
+    ///
+    /// # Errors
+    /// As [`Access::reset`].
+    pub async fn enable(&self, by: &Administrator, id: &PersonId) -> Result<Password, AccessError> {
+        self.renew(by, id, |account| account.person.disabled = None)
+            .await
+    }
+
+    /// Makes a new password, which is returned this once. The old one is dead, and so are the person's sessions.
+    ///
+    /// # Errors
+    /// If there is no such person within reach.
+    pub async fn reset(&self, by: &Administrator, id: &PersonId) -> Result<Password, AccessError> {
+        self.renew(by, id, |_| ()).await
+    }
+
+    /// Everybody within reach who is not synthetic, by address.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn list(&self, by: &Administrator) -> Result<Vec<Person>, AccessError> {
+        let rows = sqlx::query(concat!(
+            "select ",
+            account_columns!(),
+            " from person where synthetic = 0 order by email_key"
+        ))
+        .fetch_all(self.store.readers())
+        .await?;
+        let mut people = Vec::new();
+        for row in &rows {
+            people.push(Account::read(row, &self.seals)?.person);
+        }
+        people.retain(|person| by.reaches(person.tenant.as_ref()));
+        Ok(people)
+    }
+
+    async fn renew(
+        &self,
+        by: &Administrator,
+        id: &PersonId,
+        change: impl FnOnce(&mut Account) + Send,
+    ) -> Result<Password, AccessError> {
+        let (password, issued) = self.issue().await?;
+        let mut work = self.store.write().await?;
+        let mut account = self.find(&mut work, by, id).await?;
+        if !account.person.intact {
+            return Err(AccessError::Altered);
+        }
+        account.password = Some(issued);
+        change(&mut account);
+        account.save(&mut work, &self.seals).await?;
+        end_all(&mut work, id).await?;
+        self.commit(work).await?;
+        Ok(password)
+    }
+
+    /// A new password, and what is kept of it.
+    pub(crate) async fn issue(&self) -> Result<(Password, Issued), AccessError> {
+        let length = self.settings.length;
+        let password = Password::generate(length)?;
+        let hash = self.hasher.hash(&password).await?;
+        let issued = Issued {
+            hash,
+            length: length as i64,
+            alphabet: ALPHABET_NAME.to_owned(),
+        };
+        Ok((password, issued))
+    }
+
+    async fn insert(
+        &self,
+        new: NewPerson,
+        nominated_by: &str,
+        now: Timestamp,
+    ) -> Result<(Person, Password), AccessError> {
+        let email = Email::parse(&new.email)?;
+        let name = new.name.trim();
+        if !(1..=100).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+            return Err(AccessError::BadName);
+        }
+        if (new.role == Role::Supplier) != new.tenant.is_none() {
+            return Err(AccessError::BadRole);
+        }
+        let person = Person {
+            id: PersonId(hex::encode(random::bytes::<16>()?)),
+            email: email.shown,
+            name: name.to_owned(),
+            role: new.role,
+            tenant: new.tenant,
+            synthetic: false,
+            nominated_by: nominated_by.to_owned(),
+            nominated_at: now,
+            disabled: None,
+            signed_in: None,
+            intact: true,
+        };
+        let (password, issued) = self.issue().await?;
+        let account = Account {
+            person,
+            email_key: email.key,
+            password: Some(issued),
+        };
+        let mut work = self.store.write().await?;
+        account.add(&mut work, &self.seals).await?;
+        self.commit(work).await?;
+        Ok((account.person, password))
+    }
+
+    /// The account, if there is one within reach; one beyond it looks absent.
+    async fn find(
+        &self,
+        work: &mut Transaction<'static, Sqlite>,
+        by: &Administrator,
+        id: &PersonId,
+    ) -> Result<Account, AccessError> {
+        let row = sqlx::query(concat!(
+            "select ",
+            account_columns!(),
+            " from person where id = $1"
+        ))
+        .bind(id.as_str())
+        .fetch_optional(&mut **work)
+        .await?
+        .ok_or(AccessError::Absent)?;
+        let account = Account::read(&row, &self.seals)?;
+        match by.reaches(account.person.tenant.as_ref()) {
+            true => Ok(account),
+            false => Err(AccessError::Absent),
+        }
+    }
+
+    /// Commits, and forgets what was read before.
+    pub(crate) async fn commit(
+        &self,
+        work: Transaction<'static, Sqlite>,
+    ) -> Result<(), AccessError> {
+        work.commit().await?;
+        self.cache.forget();
+        Ok(())
+    }
+}
+
+/// Ends every session of the person, and every code under way.
+async fn end_all(
+    work: &mut Transaction<'static, Sqlite>,
+    id: &PersonId,
+) -> Result<(), AccessError> {
+    for sql in [
+        "delete from session where person = $1",
+        "delete from code where person = $1",
+    ] {
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .execute(&mut **work)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,412 @@
+//! Sessions: a token for one host, of which only the digest is kept, and two limits on its life.
+//!
+//! The row in the store is the authority. A row is kept in memory for half a second at most, so that a change made to the
+//! store from outside is honoured within a second; a change made here is honoured at once.
+
+use crate::{
+    Access, AccessError, Person,
+    people::{Account, Seals, account_columns},
+    random,
+    sign_in::SignInId,
+};
+use avouch_keyring::Secret;
+use avouch_store::{micros, timestamp};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::{Row as _, Sqlite, Transaction, sqlite::SqliteRow};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// How old a row in memory may be.
+const REREAD: SignedDuration = SignedDuration::from_millis(500);
+
+/// Use is written down at most this often; until then a session seems idle for longer than it is, never for less.
+const NOTED: SignedDuration = SignedDuration::from_secs(60);
+
+/// A time this far ahead of ours is taken for two clocks that differ slightly, not for a clock that went back.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// Rows in memory before all are let go: about 4 MiB.
+const REMEMBERED: usize = 10_000;
+
+/// SHA-256 of a session's token as it stands in the cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TokenDigest(pub [u8; 32]);
+
+impl TokenDigest {
+    /// The digest of a token.
+    pub fn of(token: &str) -> Self {
+        Self(random::digest(token))
+    }
+}
+
+/// A live session: who, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Who.
+    pub person: Person,
+    /// The host it is good at.
+    pub host: String,
+    /// When its sign-in was.
+    pub created: Timestamp,
+    last_used: Timestamp,
+    ends: Option<Timestamp>,
+    sign_in: SignInId,
+}
+
+/// A session that has just been opened, with the token that is told this once.
+#[derive(Debug)]
+pub struct NewSession {
+    /// For the cookie.
+    pub token: Secret<String>,
+    /// Whose it is.
+    pub session: Session,
+}
+
+/// How long a session may go unused, and how long it may last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Unused for this long, it ends.
+    pub idle: SignedDuration,
+    /// This long after its sign-in, it ends.
+    pub absolute: SignedDuration,
+}
+
+/// Whether a session still lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fresh {
+    /// It does.
+    Yes,
+    /// It was not used for too long.
+    Idle,
+    /// Its sign-in was too long ago.
+    Old,
+    /// It was created or used in what our clock says is the future.
+    ClockDoubt,
+}
+
+/// Judges a session's age by both limits; an equal age has reached the limit.
+#[must_use]
+pub fn fresh(created: Timestamp, last_used: Timestamp, now: Timestamp, limits: Limits) -> Fresh {
+    let (age, unused) = (now.duration_since(created), now.duration_since(last_used));
+    if age < -SKEW || unused < -SKEW {
+        Fresh::ClockDoubt
+    } else if age >= limits.absolute {
+        Fresh::Old
+    } else if unused >= limits.idle {
+        Fresh::Idle
+    } else {
+        Fresh::Yes
+    }
+}
+
+impl Access {
+    /// The live session with this digest at this host (without its port), if there is one.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn resolve(
+        &self,
+        digest: &TokenDigest,
+        host: &str,
+        now: Timestamp,
+    ) -> Result<Option<Session>, AccessError> {
+        let session = match self.cache.get(digest, now) {
+            Some(session) => session,
+            None => match self.read(digest, now).await? {
+                Some(session) => session,
+                None => return Ok(None),
+            },
+        };
+        let ended = session.ends.is_some_and(|ends| now >= ends);
+        let freshness = fresh(
+            session.created,
+            session.last_used,
+            now,
+            self.settings.session,
+        );
+        if ended || freshness != Fresh::Yes || session.host != host || !session.person.is_open() {
+            return Ok(None);
+        }
+        self.note_use(digest, &session, now).await;
+        Ok(Some(session))
+    }
+
+    /// Ends the whole sign-in that this session is part of, on every host, and any code still under way.
+    ///
+    /// # Errors
+    /// If the store fails; the sessions then still live.
+    pub async fn sign_out(&self, session: &Session) -> Result<(), AccessError> {
+        let mut work = self.store.write().await?;
+        for sql in [
+            "delete from session where sign_in = $1",
+            "delete from code where sign_in = $1",
+        ] {
+            sqlx::query(sql)
+                .bind(session.sign_in.as_slice())
+                .execute(&mut *work)
+                .await?;
+        }
+        self.commit(work).await
+    }
+
+    /// Clears away what has ended: sessions past their limits, codes an hour old, failures beyond every window.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn tidy(&self, now: Timestamp) -> Result<(), AccessError> {
+        let old = micros(now - self.settings.session.absolute);
+        let mut work = self.store.write().await?;
+        for (sql, before) in [
+            ("delete from session where created <= $1", old),
+            ("delete from session where ends <= $1", micros(now)),
+            (
+                "delete from code where expires <= $1",
+                micros(now - SignedDuration::from_hours(1)),
+            ),
+            (
+                "delete from failure where at <= $1",
+                micros(now - self.settings.lockout.within * 2),
+            ),
+        ] {
+            sqlx::query(sql).bind(before).execute(&mut *work).await?;
+        }
+        self.commit(work).await
+    }
+
+    async fn read(
+        &self,
+        digest: &TokenDigest,
+        now: Timestamp,
+    ) -> Result<Option<Session>, AccessError> {
+        let before = self.cache.generation();
+        let row = sqlx::query(concat!(
+            "select session.host, session.created, session.last_used, session.ends, session.sign_in, ",
+            account_columns!(),
+            " from session join person on person.id = session.person where session.token_digest = $1"
+        ))
+        .bind(digest.0.as_slice())
+        .fetch_optional(self.store.readers())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let session = session(&row, &self.seals)?;
+        self.cache.put(*digest, &session, now, before);
+        Ok(Some(session))
+    }
+
+    /// Writes down that the session was used now, if that was not done lately. A use that cannot be written down ends the
+    /// session early, not late, so the request goes on.
+    async fn note_use(&self, digest: &TokenDigest, session: &Session, now: Timestamp) {
+        if now.duration_since(session.last_used) < NOTED || !self.cache.start_noting(*digest) {
+            return;
+        }
+        let noted = async {
+            let mut work = self.store.write().await?;
+            sqlx::query(
+                "update session set last_used = $2 where token_digest = $1 and last_used < $2",
+            )
+            .bind(digest.0.as_slice())
+            .bind(micros(now))
+            .execute(&mut *work)
+            .await?;
+            work.commit().await
+        };
+        let outcome = noted.await;
+        self.cache.end_noting(digest);
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "a session's use could not be written down");
+        }
+    }
+}
+
+/// A session about to be written.
+pub(crate) struct Opening {
+    session: Session,
+}
+
+impl Opening {
+    /// At `host`, for a sign-in at `signed_in`, by whoever asks `now`.
+    pub(crate) fn of(
+        person: &Person,
+        sign_in: SignInId,
+        host: &str,
+        signed_in: Timestamp,
+        now: Timestamp,
+    ) -> Self {
+        let ends = person.synthetic.then(|| now + crate::synthetic::LIFE);
+        let person = person.clone();
+        Self {
+            session: Session {
+                person,
+                host: host.to_owned(),
+                created: signed_in,
+                last_used: now,
+                ends,
+                sign_in,
+            },
+        }
+    }
+
+    /// Last used earlier than now; for synthetic people only.
+    pub(crate) fn unused_since(mut self, last_used: Timestamp) -> Self {
+        self.session.last_used = last_used;
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
+    pub(crate) async fn write(
+        self,
+        work: &mut Transaction<'static, Sqlite>,
+    ) -> Result<NewSession, AccessError> {
+        let (token, session) = (random::token()?, self.session);
+        sqlx::query(
+            "insert into session (token_digest, sign_in, person, host, created, last_used, ends) \
+             values ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(random::digest(token.expose()).as_slice())
+        .bind(session.sign_in.as_slice())
+        .bind(session.person.id.as_str())
+        .bind(&session.host)
+        .bind(micros(session.created))
+        .bind(micros(session.last_used))
+        .bind(session.ends.map(micros))
+        .execute(&mut **work)
+        .await?;
+        Ok(NewSession { token, session })
+    }
+}
+
+fn session(row: &SqliteRow, seals: &Seals) -> Result<Session, AccessError> {
+    let sign_in: Vec<u8> = row.try_get("sign_in")?;
+    let ends: Option<i64> = row.try_get("ends")?;
+    Ok(Session {
+        person: Account::read(row, seals)?.person,
+        host: row.try_get("host")?,
+        created: timestamp(row.try_get("created")?)?,
+        last_used: timestamp(row.try_get("last_used")?)?,
+        ends: ends.map(timestamp).transpose()?,
+        sign_in: sign_in
+            .try_into()
+            .map_err(|_| AccessError::Corrupt { what: "a sign-in" })?,
+    })
+}
+
+/// Rows read lately.
+#[derive(Default)]
+pub(crate) struct Cache(Mutex<Remembered>);
+
+#[derive(Default)]
+struct Remembered {
+    /// Counts our own writes: what was read before one is not remembered after it.
+    generation: u64,
+    rows: HashMap<TokenDigest, (Timestamp, Session)>,
+    noting: HashSet<TokenDigest>,
+}
+
+impl Cache {
+    /// Lets everything go, because something was written.
+    pub(crate) fn forget(&self) {
+        let mut held = self.lock();
+        held.generation += 1;
+        held.rows.clear();
+    }
+
+    fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    fn get(&self, digest: &TokenDigest, now: Timestamp) -> Option<Session> {
+        let held = self.lock();
+        let (read, session) = held.rows.get(digest)?;
+        let age = now.duration_since(*read);
+        (!age.is_negative() && age < REREAD).then(|| session.clone())
+    }
+
+    fn put(&self, digest: TokenDigest, session: &Session, now: Timestamp, read_at: u64) {
+        let mut held = self.lock();
+        if held.generation != read_at {
+            return;
+        }
+        if held.rows.len() >= REMEMBERED {
+            held.rows.clear();
+        }
+        held.rows.insert(digest, (now, session.clone()));
+    }
+
+    /// Whether nobody else is writing down this session's use.
+    fn start_noting(&self, digest: TokenDigest) -> bool {
+        self.lock().noting.insert(digest)
+    }
+
+    fn end_noting(&self, digest: &TokenDigest) {
+        let mut held = self.lock();
+        held.noting.remove(digest);
+        held.rows.remove(digest);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_when_either_limit_is_reached() {
+        let limits = Limits {
+            idle: SignedDuration::from_mins(30),
+            absolute: SignedDuration::from_hours(12),
+        };
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let ago = |seconds: i64| now - SignedDuration::from_secs(seconds);
+        for (created, last_used, judged) in [
+            (0, 0, Fresh::Yes),
+            (1_799, 1_799, Fresh::Yes),
+            (1_800, 1_800, Fresh::Idle),
+            (43_199, 0, Fresh::Yes),
+            (43_200, 0, Fresh::Old),
+            (43_200, 43_200, Fresh::Old),
+            (-60, -60, Fresh::Yes),
+            (-61, 0, Fresh::ClockDoubt),
+            (0, -61, Fresh::ClockDoubt),
+        ] {
+            assert_eq!(
+                fresh(ago(created), ago(last_used), now, limits),
+                judged,
+                "{created} {last_used}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_read_before_a_write_is_not_remembered_after_it() {
+        let cache = Cache::default();
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        let digest = TokenDigest::of("token");
+        let read_at = cache.generation();
+        cache.forget();
+        cache.put(digest, &crate::tests::some_session(now), now, read_at);
+        assert!(cache.get(&digest, now).is_none());
+
+        cache.put(
+            digest,
+            &crate::tests::some_session(now),
+            now,
+            cache.generation(),
+        );
+        assert!(cache.get(&digest, now).is_some());
+        assert!(cache.get(&digest, now + REREAD).is_none());
+        assert!(
+            cache
+                .get(&digest, now - SignedDuration::from_nanos(1))
+                .is_none()
+        );
+    }
+}
