@@ -1,1 +1,28 @@
 //! Typed events: sealed, recorded in the ledger, indexed and searched.
+//!
+//! [`Recorder::record`] returns once the event is on disk. The [`Index`] follows behind and can be
+//! thrown away: it is rebuilt from the ledger alone.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may stop at the first surprise"
+    )
+)]
+
+mod event;
+mod index;
+mod open;
+mod recorder;
+mod search;
+mod streams;
+
+pub use event::{Action, Actor, Event, Outcome, Role};
+pub use index::{Index, IndexError};
+pub use open::{Opened, Opener, UnreadableEvent};
+pub use recorder::{RecordError, Recorded, Recorder};
+pub use search::{Page, Query, Row};
+pub use streams::{StreamId, Streams};

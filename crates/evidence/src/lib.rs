@@ -20,7 +20,7 @@ mod pack;
 mod round;
 mod standing;
 mod vantage;
-// pub mod verify;
+pub mod verify;
 
 pub use avouch_statement::{Audience, Claim, ClaimId, Verdict};
 pub use check::{BoxFuture, Check, Clock, Ctx, People, Seen};

@@ -1,12 +1,11 @@
 //! The shapes of a pack as a verifier reads them, and its hashing.
 
-use avouch_ledger::verify as ledger;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Refusal;
+use super::{Refusal, digest};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,8 +111,7 @@ pub(super) fn header(text: &str, index: u64) -> Result<Header, Refusal> {
 pub(super) fn finding(summary: &Summary, opened: &Opened, reader: &str, round: u64) -> Result<Finding, Refusal> {
     let refuse = |why: &str| Refusal::new("findings", format!("round {round}, claim `{}`: {why}", summary.claim));
     let salt = hex::decode(&opened.salt).map_err(|_| refuse("its salt is not hex"))?;
-    let found = ledger::digest(&[b"avouch-finding/v1\n", &salt, opened.finding.as_bytes()]);
-    if hex::encode(found) != summary.digest {
+    if hex::encode(digest::of(&[b"avouch-finding/v1\n", &salt, opened.finding.as_bytes()])) != summary.digest {
         return Err(refuse("its text is not what the round committed to"));
     }
     let finding: Finding = parse(&opened.finding, "findings")?;
@@ -130,13 +128,9 @@ pub(super) fn hashes(texts: &[String]) -> Option<Vec<[u8; 32]>> {
     texts.iter().map(|text| STANDARD.decode(text).ok()?.try_into().ok()).collect()
 }
 
-pub(super) fn digest(bytes: &[u8]) -> String {
-    hex::encode(ledger::digest(&[bytes]))
-}
-
 /// The text that the supplier signs for a pack with this body.
 pub(super) fn digest_line(body: &str) -> String {
-    format!("avouch-pack/v1\nsha256 {}\n", digest(body.as_bytes()))
+    format!("avouch-pack/v1\nsha256 {}\n", digest::hex_of(body.as_bytes()))
 }
 
 fn parse<T: DeserializeOwned>(text: &str, part: &'static str) -> Result<T, Refusal> {

@@ -3,12 +3,17 @@
 //! The reader here has its own shapes and its own hashing (through the ledger's verifier), so that a
 //! mistake in a writer cannot excuse itself.
 
+mod digest;
 mod document;
 mod report;
 
 use avouch_ledger::verify as ledger;
 use document::{Entry, Header, Pack};
 pub use report::{Refusal, Report};
+
+/// A leaf of this kind commits to a round's header.
+const ROUND: u8 = 2;
+
 
 /// Verifies a pack. `pinned` is the log's key (vkey text) that the customer got earlier, if any.
 ///
@@ -20,7 +25,11 @@ pub use report::{Refusal, Report};
 pub fn pack(text: &str, pinned: Option<&str>) -> Result<Report, Refusal> {
     let (body, note) = text.split_once('\n').ok_or_else(|| Refusal::new("form", "this is not a pack: it has one line only"))?;
     let pack: Pack = document::read(body)?;
-    let key = pinned.unwrap_or(&pack.key).trim().to_owned();
+    let key: ledger::Vkey = pinned
+        .unwrap_or(&pack.key)
+        .trim()
+        .parse()
+        .map_err(|fault: ledger::VkeyFault| Refusal::new("signature", format!("the log's key cannot be read: {fault}")))?;
     let signed = ledger::note(note, &key).map_err(|fault| Refusal::new("signature", fault.to_string()))?;
     let digest = document::digest_line(body);
     if signed != digest {
@@ -39,7 +48,7 @@ fn verify_rounds(pack: &Pack, checkpoint: &ledger::Checkpoint, report: &mut Repo
     for round in &pack.rounds {
         let leaf = included(&round.entry, checkpoint, "round")?;
         let index = round.entry.index;
-        if leaf.kind != ledger::Kind::Round {
+        if leaf.kind != ROUND {
             return Err(Refusal::new("rounds", format!("entry {index} of the ledger is not a round")));
         }
         let header: Header = document::header(&round.entry.payload, index)?;
@@ -64,10 +73,10 @@ fn verify_rounds(pack: &Pack, checkpoint: &ledger::Checkpoint, report: &mut Repo
                 Some(opened) => report.read(summary, document::finding(summary, opened, &pack.tenant, header.number)?),
             }
         }
-        before = Some((header.number, index, document::digest(round.entry.payload.as_bytes())));
+        before = Some((header.number, index, digest::hex_of(round.entry.payload.as_bytes())));
         report.round(&header);
     }
-    if let Some(newest) = report.newest_statement() && newest != document::digest(pack.statement.as_bytes()) {
+    if let Some(newest) = report.newest_statement() && newest != digest::hex_of(pack.statement.as_bytes()) {
         return Err(Refusal::new("statement", "the newest round was made under another statement than the one in the pack"));
     }
     Ok(())
@@ -81,10 +90,10 @@ fn verify_events(pack: &Pack, checkpoint: &ledger::Checkpoint, report: &mut Repo
         if hex::encode(leaf.stream) != pack.stream {
             return Err(Refusal::new("events", format!("entry {index} belongs to another stream than this tenant's")));
         }
-        if before.is_some() && leaf.prev != before {
+        if before.is_some() && leaf.previous != before {
             return Err(Refusal::new("events", format!("entry {index} does not follow the one before it: an event between them is missing")));
         }
-        report.event(leaf.prev, leaf.time);
+        report.event(leaf.previous, leaf.time);
         before = Some(index);
     }
     Ok(())
@@ -94,11 +103,11 @@ fn included(entry: &Entry, checkpoint: &ledger::Checkpoint, what: &str) -> Resul
     let index = entry.index;
     let refuse = |why: String| Refusal::new("proof", format!("the {what} at entry {index}: {why}"));
     let bytes = hex::decode(&entry.leaf).map_err(|_| refuse("its leaf is not hex".to_owned()))?;
-    let leaf = ledger::leaf(&bytes).map_err(|fault| refuse(fault.to_string()))?;
+    let leaf = ledger::Leaf::parse(&bytes).map_err(|fault| refuse(fault.to_string()))?;
     let proof = document::hashes(&entry.proof).ok_or_else(|| refuse("its proof is not a list of hashes".to_owned()))?;
-    ledger::inclusion(index, checkpoint.size, &bytes, &proof, &checkpoint.root).map_err(|fault| refuse(fault.to_string()))?;
+    ledger::inclusion(&checkpoint.root, checkpoint.size, index, &ledger::leaf_hash(&bytes), &proof).map_err(|fault| refuse(fault.to_string()))?;
     let salt = hex::decode(&entry.salt).ok().and_then(|salt| <[u8; 32]>::try_from(salt).ok()).ok_or_else(|| refuse("its salt is not 32 bytes of hex".to_owned()))?;
-    if ledger::commitment(&salt, entry.payload.as_bytes()) != leaf.commitment {
+    if digest::of(&[b"avouch-commit/v1\n", &salt, entry.payload.as_bytes()]) != leaf.commitment {
         return Err(refuse("its text is not what the ledger committed to".to_owned()));
     }
     Ok(leaf)

@@ -1,0 +1,72 @@
+//! Opens what the recorder sealed.
+
+use std::sync::Arc;
+
+use avouch_keyring::{KeyId, Keyring, KeyringError};
+use avouch_ledger::Stored;
+use avouch_statement::TenantId;
+
+use crate::{Event, Streams};
+
+/// Opens sealed payloads of the ledger.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    keyring: Arc<Keyring>,
+    streams: Arc<Streams>,
+}
+
+/// A payload with the salt of its commitment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Whose it is; `None` for the platform's.
+    pub tenant: Option<TenantId>,
+    /// The salt.
+    pub salt: [u8; 32],
+    /// What was kept.
+    pub payload: Vec<u8>,
+}
+
+/// Why an entry's payload cannot be read. Its leaf and proofs stay valid.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableEvent {
+    /// The stream is nobody's that is known here.
+    #[error("its stream is not known here")]
+    Stream,
+    /// The key is gone, or the bytes were altered.
+    #[error("its payload cannot be opened")]
+    Sealed(#[from] KeyringError),
+    /// It is not what a recorder writes.
+    #[error("its payload is not an event")]
+    Form(#[from] serde_json::Error),
+    /// Too short to hold a salt.
+    #[error("its payload holds no salt")]
+    Salt,
+}
+
+impl Opener {
+    /// Opens with these keys.
+    #[must_use]
+    pub fn new(keyring: Arc<Keyring>, streams: Arc<Streams>) -> Self {
+        Self { keyring, streams }
+    }
+
+    /// Opens an entry's payload.
+    ///
+    /// # Errors
+    /// If its key was destroyed, or it was altered.
+    pub fn open(&self, stored: &Stored) -> Result<Opened, UnreadableEvent> {
+        let tenant = self.streams.owner(&stored.leaf.stream).ok_or(UnreadableEvent::Stream)?;
+        let owner = tenant.clone().map_or(KeyId::Platform, KeyId::Tenant);
+        let plain = self.keyring.open_sealed(&owner, &stored.leaf.commitment, &stored.sealed)?;
+        let (salt, payload) = plain.split_first_chunk::<32>().ok_or(UnreadableEvent::Salt)?;
+        Ok(Opened { tenant, salt: *salt, payload: payload.to_vec() })
+    }
+
+    /// Opens an entry that holds an event.
+    ///
+    /// # Errors
+    /// As [`Opener::open`], or if it holds something else.
+    pub fn event(&self, stored: &Stored) -> Result<Event, UnreadableEvent> {
+        Ok(serde_json::from_slice(&self.open(stored)?.payload)?)
+    }
+}
