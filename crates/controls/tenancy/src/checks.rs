@@ -1,0 +1,10 @@
+//! Attacks on what keeps tenants apart.
+
+mod crawl;
+mod inside;
+mod segregation;
+
+pub use inside::{Confinement, Inside, Probed, Tried};
+pub use segregation::{IsRecord, MOST_ATTACKERS, Segregation};
+
+pub use crawl::MOST_PAGES;

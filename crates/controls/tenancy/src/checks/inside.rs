@@ -1,0 +1,184 @@
+//! Judges `tenancy.isolation` from inside: a taken-over tenant process gets nothing that is not its own.
+
+use avouch_evidence::{Audience, BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
+use avouch_statement::TenantId;
+
+use crate::ISOLATION;
+
+/// Tries things under the same confinement as a tenant's instance.
+pub trait Inside: Send + Sync {
+    /// Tries other tenants' and the core's files, sockets and network, and what the tenant's own process may do.
+    ///
+    /// The error says, without a path, why nothing could be tried.
+    fn probe<'a>(&'a self, tenant: &'a TenantId) -> BoxFuture<'a, Result<Probed, String>>;
+}
+
+/// What a probe did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probed {
+    /// What confined it, such as `user id 61000, its own network namespace, Landlock ABI 5`.
+    pub confined_by: String,
+    /// What it tried.
+    pub tried: Vec<Tried>,
+}
+
+/// One thing tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// What, such as `open another tenant's database`.
+    pub act: String,
+    /// Is it one that the tenant's own process may do? Such an act shows that the probe works at all.
+    pub allowed: bool,
+    /// Did it work?
+    pub worked: bool,
+}
+
+/// The check from inside.
+pub struct Confinement<I> {
+    inside: I,
+}
+
+impl<I: Inside> Confinement<I> {
+    /// Probes through `inside`.
+    #[must_use]
+    pub fn new(inside: I) -> Self {
+        Self { inside }
+    }
+}
+
+impl<I: Inside> Check for Confinement<I> {
+    fn name(&self) -> &str {
+        "hostile process"
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        vec![ClaimId::new(ISOLATION)]
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+        Box::pin(async move {
+            let mut seen = Vec::new();
+            for tenant in &ctx.tenants {
+                seen.push(judge(&self.inside.probe(tenant).await).of(tenant));
+            }
+            if seen.is_empty() {
+                seen.push(Seen::unproven(
+                    &ClaimId::new(ISOLATION),
+                    "No tenant is served.",
+                ));
+            }
+            seen
+        })
+    }
+}
+
+/// Broken if anything worked that should not; unproven if the probe could not even do what it may.
+fn judge(probe: &Result<Probed, String>) -> Seen {
+    let claim = ClaimId::new(ISOLATION);
+    let probed = match probe {
+        Ok(probed) => probed,
+        Err(why) => return Seen::unproven(&claim, format!("The probe could not run: {why}.")),
+    };
+    let list = |allowed: bool, worked: bool| -> Vec<&str> {
+        probed
+            .tried
+            .iter()
+            .filter(|tried| tried.allowed == allowed && tried.worked == worked)
+            .map(|tried| tried.act.as_str())
+            .collect()
+    };
+    let (escaped, refused, hindered) = (list(false, true), list(false, false), list(true, false));
+    let by = &probed.confined_by;
+    let (verdict, observed) = if !escaped.is_empty() {
+        (
+            Verdict::Broken,
+            format!(
+                "Confined by {by}, a probe in this tenant's place could: {}.",
+                escaped.join("; ")
+            ),
+        )
+    } else if !hindered.is_empty() {
+        (
+            Verdict::Unproven,
+            format!(
+                "The probe proves nothing: it could not even {}.",
+                hindered.join("; ")
+            ),
+        )
+    } else if refused.is_empty() {
+        (Verdict::Unproven, "The probe tried nothing.".to_owned())
+    } else {
+        (
+            Verdict::Held,
+            format!(
+                "A probe in this tenant's place, confined by {by}, tried {} acts against other tenants and the platform; all were refused.",
+                refused.len()
+            ),
+        )
+    };
+    let audience = if verdict == Verdict::Broken {
+        Audience::Supplier
+    } else {
+        Audience::Tenant
+    };
+    Seen::new(&claim, verdict, observed).for_audience(audience)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_act_that_worked_is_enough_to_break_it() {
+        use Verdict::{Broken, Held, Unproven};
+        const OWN: (&str, bool) = ("read its own data", true);
+        const FILE: (&str, bool) = ("read another tenant's database", false);
+        const SOCKET: (&str, bool) = ("connect to the core", false);
+        for (tried, verdict, says) in [
+            (
+                vec![(OWN, true), (FILE, false), (SOCKET, false)],
+                Held,
+                "tried 2 acts",
+            ),
+            (
+                vec![(OWN, true), (FILE, false), (SOCKET, true)],
+                Broken,
+                "could: connect to the core.",
+            ),
+            (
+                vec![(OWN, false), (FILE, true)],
+                Broken,
+                "could: read another tenant's database.",
+            ),
+            (
+                vec![(OWN, false), (FILE, false)],
+                Unproven,
+                "not even read its own data",
+            ),
+            (vec![(OWN, true)], Unproven, "tried nothing"),
+            (vec![], Unproven, "tried nothing"),
+        ] {
+            let tried = tried
+                .into_iter()
+                .map(|((act, allowed), worked)| Tried {
+                    act: act.to_owned(),
+                    allowed,
+                    worked,
+                })
+                .collect();
+            let seen = judge(&Ok(Probed {
+                confined_by: "Landlock ABI 5".to_owned(),
+                tried,
+            }));
+            assert_eq!(seen.verdict, verdict, "{}", seen.observed);
+            assert!(seen.observed.contains(says), "{}", seen.observed);
+            assert_eq!(seen.audience == Audience::Supplier, verdict == Broken);
+        }
+    }
+
+    #[test]
+    fn a_probe_that_could_not_run_proves_nothing() {
+        let seen = judge(&Err("no such program".to_owned()));
+        assert_eq!(seen.verdict, Verdict::Unproven);
+    }
+}

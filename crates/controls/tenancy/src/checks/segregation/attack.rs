@@ -1,0 +1,217 @@
+//! Asks for what one tenant's pages link to, as nobody and as people of other tenants.
+//!
+//! Whatever would change something is sent an empty form, which no application can take for an entry.
+
+use std::collections::BTreeMap;
+
+use avouch_evidence::{Ask, Ctx};
+use avouch_statement::TenantId;
+
+use super::judge::{Attempt, Place};
+use super::{IsRecord, Visits};
+use crate::checks::crawl::{Pages, crawl};
+
+/// What a tenant's own synthetic person could open.
+pub struct Visit {
+    /// The pages.
+    pub pages: Pages,
+    /// Those of them that are records.
+    pub records: Vec<String>,
+    cookie: String,
+    /// How each page, and a change to each record, is answered to nobody.
+    nobody: BTreeMap<(&'static str, String), Result<u16, String>>,
+}
+
+const READ: &str = "read";
+const CHANGE: &str = "change";
+
+/// Walks through every tenant's pages as its own synthetic person, and notes how nobody is answered.
+pub async fn visit(ctx: &Ctx, from: &str, is_record: &IsRecord) -> Visits {
+    let mut visits = Vec::new();
+    for tenant in &ctx.tenants {
+        visits.push((
+            tenant.clone(),
+            visit_one(ctx, tenant, from, is_record).await,
+        ));
+    }
+    visits
+}
+
+async fn visit_one(
+    ctx: &Ctx,
+    tenant: &TenantId,
+    from: &str,
+    is_record: &IsRecord,
+) -> Result<Visit, String> {
+    let host = ctx.gateway.host(tenant.as_str());
+    let cookie = ctx.people.session(tenant, &host).await?;
+    let pages = crawl(ctx, tenant, &cookie, from).await?;
+    let records: Vec<String> = pages
+        .shown
+        .keys()
+        .filter(|path| is_record(path))
+        .cloned()
+        .collect();
+    let mut nobody = BTreeMap::new();
+    for path in pages.shown.keys() {
+        let status = send(ctx, tenant, READ, path, None)
+            .await
+            .map(|(status, _)| status);
+        nobody.insert((READ, path.clone()), status);
+    }
+    for path in &records {
+        let status = send(ctx, tenant, CHANGE, path, None)
+            .await
+            .map(|(status, _)| status);
+        nobody.insert((CHANGE, path.clone()), status);
+    }
+    Ok(Visit {
+        pages,
+        records,
+        cookie,
+        nobody,
+    })
+}
+
+/// What nobody was answered, as attempts of their own: none of it may be shown without a sign-in.
+pub fn without_session(visit: &Visit) -> Vec<Attempt> {
+    visit
+        .nobody
+        .iter()
+        .map(|((act, path), status)| Attempt {
+            act,
+            path: path.clone(),
+            place: Place::Nobody,
+            status: status.clone(),
+            expected: status.clone(),
+            same_bytes: false,
+        })
+        .collect()
+}
+
+/// Every page of the owner's with the attacker's cookie: at the owner's host, and records at the attacker's own.
+pub async fn with_session(
+    ctx: &Ctx,
+    (owner, visit): (&TenantId, &Visit),
+    (attacker, other): (&TenantId, &Visit),
+) -> Vec<Attempt> {
+    let cookie = Some(other.cookie.as_str());
+    let mut attempts = Vec::new();
+    for ((act, path), expected) in &visit.nobody {
+        let answer = send(ctx, owner, act, path, cookie).await;
+        attempts.push(attempt(
+            act,
+            path,
+            Place::Theirs,
+            answer,
+            expected.clone(),
+            visit,
+        ));
+    }
+    for path in &visit.records {
+        if other.pages.shown.contains_key(path) {
+            // Both tenants have a record at this path: each must see its own.
+            let own = other.pages.shown.get(path);
+            let mut shared = attempt(
+                READ,
+                path,
+                Place::Shared,
+                Ok((200, Vec::new())),
+                Ok(200),
+                visit,
+            );
+            shared.same_bytes = own == visit.pages.shown.get(path);
+            attempts.push(shared);
+            continue;
+        }
+        for act in [READ, CHANGE] {
+            let absent = send(ctx, attacker, act, &sibling(path), cookie).await;
+            let answer = send(ctx, attacker, act, path, cookie).await;
+            let expected = absent.map(|(status, _)| status);
+            let place = Place::Own {
+                unread: other.pages.cut,
+            };
+            attempts.push(attempt(act, path, place, answer, expected, visit));
+        }
+    }
+    attempts
+}
+
+fn attempt(
+    act: &'static str,
+    path: &str,
+    place: Place,
+    answer: Result<(u16, Vec<u8>), String>,
+    expected: Result<u16, String>,
+    visit: &Visit,
+) -> Attempt {
+    let same_bytes = answer.as_ref().is_ok_and(|(_, body)| {
+        !body.is_empty()
+            && visit
+                .pages
+                .shown
+                .get(path)
+                .is_some_and(|theirs| theirs == body)
+    });
+    Attempt {
+        act,
+        path: path.to_owned(),
+        place,
+        status: answer.map(|(status, _)| status),
+        expected,
+        same_bytes,
+    }
+}
+
+async fn send(
+    ctx: &Ctx,
+    tenant: &TenantId,
+    act: &str,
+    path: &str,
+    cookie: Option<&str>,
+) -> Result<(u16, Vec<u8>), String> {
+    let mut ask = if act == READ {
+        Ask::get(path)
+    } else {
+        Ask::form(path, &ctx.gateway.origin(tenant.as_str()), Vec::new())
+    };
+    if let Some(cookie) = cookie {
+        ask = ask.with("cookie", cookie);
+    }
+    let answer = ctx
+        .gateway
+        .send(tenant.as_str(), ask)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok((answer.status.as_u16(), answer.body.to_vec()))
+}
+
+/// A path of the same kind at which there is no record: its last part is 15 random digits.
+fn sibling(path: &str) -> String {
+    let path = path.split('?').next().unwrap_or(path);
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut bytes = [0; 8];
+    let number = match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        // Any number that is unlikely to be a record's will do.
+        Err(_) => 987_654_321_012_345,
+    };
+    format!(
+        "{folder}/{}",
+        100_000_000_000_000 + number % 900_000_000_000_000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absent_sibling_lies_in_the_same_folder() {
+        let absent = sibling("/wards/1/assessments/77?from=list");
+        let number = absent.strip_prefix("/wards/1/assessments/").unwrap();
+        assert_eq!(number.len(), 15);
+        assert!(number.bytes().all(|b| b.is_ascii_digit()));
+        assert_ne!(absent, sibling("/wards/1/assessments/77"));
+    }
+}
