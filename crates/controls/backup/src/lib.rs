@@ -10,5 +10,10 @@
     )
 )]
 
+pub mod drill;
+pub mod job;
+pub mod manifest;
+pub mod repository;
 pub mod retention;
 pub mod schedule;
+pub mod source;

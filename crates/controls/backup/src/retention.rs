@@ -11,6 +11,7 @@
 //! successor comes within [`HANDOVER`], it goes all the same, because "kept 14 days" is a promise to remove as well,
 //! and [`judge`] says that the series is broken. The newest sound snapshot of all is never removed.
 
+use avouch_statement::Length;
 use jiff::{SignedDuration, Span, Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
@@ -75,50 +76,6 @@ impl Grade {
     }
 }
 
-/// A calendar length: `14 d`, `2 months`, `2 years`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Length {
-    /// Civil days.
-    Days(u16),
-    /// Calendar months; a day that the month does not have is its last.
-    Months(u16),
-    /// Calendar years; 29 February ends on the 28th.
-    Years(u16),
-}
-
-impl Length {
-    fn after(self, day: civil::Date) -> Option<civil::Date> {
-        let span = match self {
-            Self::Days(n) => Span::new().days(n),
-            Self::Months(n) => Span::new().months(n),
-            Self::Years(n) => Span::new().years(n),
-        };
-        day.checked_add(span).ok()
-    }
-
-    fn before(self, day: civil::Date) -> Option<civil::Date> {
-        let span = match self {
-            Self::Days(n) => Span::new().days(n),
-            Self::Months(n) => Span::new().months(n),
-            Self::Years(n) => Span::new().years(n),
-        };
-        // A day more, because two months before 1 March and two months after 31 December do not meet.
-        day.checked_sub(span).ok()?.checked_sub(Span::new().days(4)).ok()
-    }
-}
-
-impl std::fmt::Display for Length {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (n, word) = match self {
-            Self::Days(n) => (n, "day"),
-            Self::Months(n) => (n, "month"),
-            Self::Years(n) => (n, "year"),
-        };
-        write!(f, "{n} {word}{}", if *n == 1 { "" } else { "s" })
-    }
-}
-
 /// How long each grade is kept; a grade without a length is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
@@ -144,7 +101,7 @@ impl Rule {
     /// When the window of a snapshot of `day` ends for `grade`: the first moment at which it is no longer kept.
     #[must_use]
     pub fn until(&self, grade: Grade, day: civil::Date, at: &At) -> Option<Timestamp> {
-        at.on(self.length(grade)?.after(day)?)
+        at.on(day.checked_add(self.length(grade)?.span()).ok()?)
     }
 }
 

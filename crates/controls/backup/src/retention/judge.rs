@@ -123,15 +123,16 @@ pub fn judge(
 /// The periods, by first day, that must have a snapshot at `now`.
 fn expected(grade: Grade, rule: &Rule, at: &At, since: civil::Date, now: Timestamp) -> Vec<civil::Date> {
     let Some(((today, _), length)) = at.due_before(now).zip(rule.length(grade)) else { return Vec::new() };
-    let from = length.before(today).unwrap_or(since).max(since);
+    // Some days more than the length, because two months before 1 March and two months after 31 December do not meet.
+    let start = length.span().checked_add(Span::new().days(4)).ok().and_then(|back| today.checked_sub(back).ok());
+    let from = start.unwrap_or(since).max(since);
     let mut day = from;
     let mut periods = Vec::new();
     while day <= today {
-        let first = grade.period(day) == day || day == since;
-        let kept = rule.until(grade, day, at).is_some_and(|until| now < until);
+        let kept = || rule.until(grade, day, at).is_some_and(|until| now < until);
         // The period that has only just begun has until the end of the handover.
-        let due = at.on(day).and_then(|slot| slot.checked_add(HANDOVER).ok()).is_some_and(|due| due <= now);
-        if first && kept && due {
+        let due = || at.on(day).and_then(|slot| slot.checked_add(HANDOVER).ok()).is_some_and(|due| due <= now);
+        if (grade.period(day) == day || day == since) && kept() && due() {
             periods.push(grade.period(day));
         }
         let Ok(next) = day.checked_add(Span::new().days(1)) else { break };

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use avouch_statement::Unit;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::*;
 
 fn hub4() -> Rule {
-    Rule { daily: Length::Days(14), weekly: Some(Length::Months(2)), monthly: Some(Length::Years(2)) }
+    Rule {
+        daily: Length::new(14, Unit::Day),
+        weekly: Some(Length::new(2, Unit::Month)),
+        monthly: Some(Length::new(2, Unit::Year)),
+    }
 }
 
 fn london(time: &str) -> At {

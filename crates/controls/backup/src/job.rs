@@ -1,0 +1,407 @@
+//! What one confined process does: a specification and perhaps a key in, an outcome out.
+//!
+//! A backup has two stages, so that no process can both read a tenant's data and open its repositories: the first runs
+//! as the tenant and sees its data folder and an empty scratch folder; the second runs as the jobs user and sees that
+//! scratch folder and one repository.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, civil};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    manifest::{self, Changes, Difference},
+    repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
+    retention::{self, Grade, Rule, Snapshot, SnapshotId},
+    schedule::At,
+    source::{self, Source, SourceError},
+};
+
+mod examine;
+
+pub use examine::{Examination, fingerprint};
+
+/// At most this many findings or differences are reported: an outcome must fit a message.
+const MOST: usize = 50;
+
+/// What a job is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "kebab-case")]
+pub enum Spec {
+    /// Copy a source, consistent at one instant, into an empty folder. As the tenant; no key.
+    Snapshot {
+        /// What to read.
+        source: Source,
+        /// The empty scratch folder.
+        into: PathBuf,
+        /// Now.
+        taken: Timestamp,
+    },
+    /// Store what was staged, and read it back. As the jobs user; the repository's key.
+    Store {
+        /// The scratch folder.
+        staged: PathBuf,
+        /// The repository.
+        repository: PathBuf,
+        /// Whose data it is.
+        owner: String,
+        /// The name of the source.
+        source: String,
+        /// The day of the slot that is served.
+        day: civil::Date,
+        /// The grades it is given.
+        grades: Vec<Grade>,
+    },
+    /// List a repository. The repository's key.
+    List {
+        /// The repository.
+        repository: PathBuf,
+    },
+    /// Delete what retention has ended for. The repository's key.
+    Prune {
+        /// The repository.
+        repository: PathBuf,
+        /// The name of the source.
+        source: String,
+        /// How long each grade is kept.
+        rule: Rule,
+        /// The schedule that days are counted by.
+        at: At,
+        /// Now.
+        now: Timestamp,
+        /// Snapshots known to have been read back.
+        verified: Vec<SnapshotId>,
+        /// Delete just this one, if it may go; otherwise say until when it is kept.
+        only: Option<SnapshotId>,
+    },
+    /// Verify one snapshot and write it into an empty folder. The repository's key.
+    Restore {
+        /// The repository.
+        repository: PathBuf,
+        /// Which, or its beginning.
+        snapshot: SnapshotId,
+        /// The empty folder.
+        into: PathBuf,
+    },
+    /// Compare restored data with its manifest and ask it the stated questions. No key.
+    Compare {
+        /// The folder that was restored into.
+        restored: PathBuf,
+        /// The digest that the snapshot is labelled with.
+        manifest: String,
+        /// Questions of one `select` each, asked of every database.
+        expect: Vec<String>,
+    },
+    /// Read everything in a repository, and try its encryption on a copy. The repository's key.
+    Examine {
+        /// The repository.
+        repository: PathBuf,
+        /// An empty scratch folder.
+        scratch: PathBuf,
+    },
+    /// Say whether anything about a repository's files changed. No key.
+    Fingerprint {
+        /// The repository.
+        repository: PathBuf,
+    },
+}
+
+/// What a job process reads from its standard input, as one JSON object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Input {
+    /// What to do.
+    pub spec: Spec,
+    /// The key of the repository, for jobs that open one.
+    pub password: Option<Password>,
+}
+
+/// What a job process writes to its standard output, as one JSON object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It was done.
+    Done(Outcome),
+    /// It was not.
+    Failed {
+        /// Why, for the operator: with causes, without secrets.
+        message: String,
+        /// Whether it may be tried again as it is.
+        retry: bool,
+    },
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A source was read.
+    Staged {
+        /// Files.
+        files: u64,
+        /// Bytes in them.
+        bytes: u64,
+        /// Rows in all tables.
+        rows: u64,
+        /// The manifest's digest.
+        manifest: String,
+    },
+    /// A snapshot was stored, and every byte of it read back.
+    Stored {
+        /// It.
+        snapshot: Listed,
+        /// Rows in it.
+        rows: u64,
+        /// What differs from the snapshot before; `None` for the first.
+        changes: Option<Changes>,
+    },
+    /// What there is.
+    Listed {
+        /// Oldest first.
+        snapshots: Vec<Listed>,
+    },
+    /// What retention has ended for is gone.
+    Pruned {
+        /// What was deleted.
+        removed: Vec<SnapshotId>,
+        /// What is left, oldest first.
+        left: Vec<Listed>,
+    },
+    /// A snapshot was verified and written out.
+    Restored {
+        /// Which.
+        snapshot: Listed,
+        /// Files.
+        files: u64,
+        /// Bytes in them.
+        bytes: u64,
+    },
+    /// Restored data was compared; sound if nothing is listed and every question was answered by yes.
+    Compared(Compared),
+    /// A repository was read through.
+    Examined(Examination),
+    /// The state of a repository's files.
+    Fingerprint {
+        /// Of names, sizes and times.
+        digest: String,
+        /// Their size together.
+        bytes: u64,
+    },
+}
+
+/// What a comparison found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Compared {
+    /// Files compared.
+    pub files: u64,
+    /// Rows compared.
+    pub rows: u64,
+    /// Where the restored data differ; the first fifty.
+    pub differences: Vec<Difference>,
+    /// Each question and whether it was answered by yes.
+    pub expected: Vec<(String, bool)>,
+    /// What the database's own checks found, if anything.
+    pub damage: Option<String>,
+}
+
+impl Compared {
+    /// Whether the restored data are what was backed up, and answer as they should.
+    #[must_use]
+    pub fn sound(&self) -> bool {
+        self.damage.is_none() && self.differences.is_empty() && self.expected.iter().all(|(_, yes)| *yes)
+    }
+}
+
+/// Why a job could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The source could not be read.
+    #[error("the source was not backed up")]
+    Source(#[from] SourceError),
+    /// The repository could not be used.
+    #[error("the repository could not be used")]
+    Repository(#[from] RepositoryError),
+    /// Retention has not ended.
+    #[error("nothing was deleted")]
+    TooEarly(#[from] retention::TooEarly),
+    /// A job that opens a repository was given no key.
+    #[error("this job opens a repository and was given no key for it")]
+    NoKey,
+    /// What was stored is not what was staged.
+    #[error("what {0} holds is not what was staged: the manifest read back differs")]
+    Differs(SnapshotId),
+    /// The job's process did not run or did not answer; or it answered with this.
+    #[error("{message}")]
+    Process {
+        /// Why.
+        message: String,
+        /// Whether it may be tried again as it is.
+        retry: bool,
+    },
+}
+
+impl JobError {
+    /// Whether the same may succeed later without anybody doing anything.
+    #[must_use]
+    pub fn retry_is_safe(&self) -> bool {
+        match self {
+            Self::Repository(error) => error.retry_is_safe(),
+            Self::Source(SourceError::Io { .. } | SourceError::Sqlite { .. }) => true,
+            Self::Process { retry, .. } => *retry,
+            Self::Source(_) | Self::TooEarly(_) | Self::NoKey | Self::Differs(_) => false,
+        }
+    }
+
+    /// The message with its causes, on one line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl From<Result<Outcome, JobError>> for Answer {
+    fn from(result: Result<Outcome, JobError>) -> Self {
+        match result {
+            Ok(outcome) => Self::Done(outcome),
+            Err(error) => Self::Failed { message: error.chain(), retry: error.retry_is_safe() },
+        }
+    }
+}
+
+impl From<Answer> for Result<Outcome, JobError> {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Done(outcome) => Ok(outcome),
+            Answer::Failed { message, retry } => Err(JobError::Process { message, retry }),
+        }
+    }
+}
+
+/// Does one job. Repositories are read and written on this thread: it is the only work of its process.
+///
+/// # Errors
+///
+/// By whose fault it is; see [`JobError`].
+pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, JobError> {
+    let key = || password.ok_or(JobError::NoKey);
+    match spec {
+        Spec::Snapshot { source, into, taken } => {
+            let manifest = source::stage(&source, &into, taken).await?;
+            Ok(Outcome::Staged {
+                files: manifest.files.len() as u64,
+                bytes: manifest.bytes(),
+                rows: manifest.rows(),
+                manifest: manifest.digest(),
+            })
+        }
+        Spec::Store { staged, repository, owner, source, day, grades } => {
+            let manifest = source::read(&staged.join(manifest::FILE))?;
+            let label = Label { owner, source, taken: manifest.taken, day, grades, manifest: manifest.digest() };
+            store(&staged, &Repository::open_or_init(&repository, key()?)?, &label, &manifest)
+        }
+        Spec::List { repository } => {
+            Ok(Outcome::Listed { snapshots: list(&Repository::open(&repository, key()?)?, None)? })
+        }
+        Spec::Prune { repository, source, rule, at, now, verified, only } => {
+            let repository = Repository::open(&repository, key()?)?;
+            let facts: Vec<Snapshot> =
+                list(&repository, Some(&source))?.iter().map(|s| facts(s, verified.contains(&s.id))).collect();
+            let decisions = retention::plan(&facts, &rule, &at, now);
+            let proofs = match only {
+                Some(id) => vec![retention::request(&id, &decisions)?],
+                None => retention::removable(&decisions).cloned().collect(),
+            };
+            repository.remove(&proofs)?;
+            let removed = proofs.iter().map(|proof| proof.id().clone()).collect();
+            Ok(Outcome::Pruned { removed, left: list(&repository, None)? })
+        }
+        Spec::Restore { repository, snapshot, into } => {
+            let repository = Repository::open(&repository, key()?)?;
+            let verified = repository.verify(repository.find(&snapshot)?)?;
+            let restored = repository.restore(&verified, &into)?;
+            let snapshot = verified.listed().clone();
+            Ok(Outcome::Restored { snapshot, files: restored.files, bytes: restored.bytes })
+        }
+        Spec::Compare { restored, manifest, expect } => compare(&restored, &manifest, &expect).await,
+        Spec::Examine { repository, scratch } => examine::examine(&repository, &scratch, key()?).map(Outcome::Examined),
+        Spec::Fingerprint { repository } => {
+            let (digest, bytes) = fingerprint(&repository)?;
+            Ok(Outcome::Fingerprint { digest, bytes })
+        }
+    }
+}
+
+/// What retention needs to know of a listed snapshot.
+#[must_use]
+pub fn facts(listed: &Listed, verified: bool) -> Snapshot {
+    Snapshot {
+        id: listed.id.clone(),
+        taken: listed.label.taken,
+        day: listed.label.day,
+        grades: listed.label.grades.clone(),
+        verified,
+    }
+}
+
+fn store(
+    staged: &Path,
+    repository: &Repository,
+    label: &Label,
+    manifest: &manifest::Manifest,
+) -> Result<Outcome, JobError> {
+    let before = repository
+        .list()?
+        .into_iter()
+        .rev()
+        .find(|s| s.listed().label.source == label.source && s.listed().label.taken < label.taken);
+    let earlier = before.map(|before| repository.manifest(&before)).transpose()?;
+    let verified = repository.verify(repository.store(staged, label)?)?;
+    let snapshot = verified.listed().clone();
+    if repository.manifest(&repository.find(&snapshot.id)?)? != *manifest {
+        return Err(JobError::Differs(snapshot.id));
+    }
+    let changes = earlier.map(|earlier| manifest.changes_since(&earlier));
+    Ok(Outcome::Stored { snapshot, rows: manifest.rows(), changes })
+}
+
+fn list(repository: &Repository, source: Option<&str>) -> Result<Vec<Listed>, JobError> {
+    let all = repository.list()?.into_iter().map(|s| s.listed().clone());
+    Ok(all.filter(|s| source.is_none_or(|source| s.label.source == source)).collect())
+}
+
+async fn compare(restored: &Path, digest: &str, expect: &[String]) -> Result<Outcome, JobError> {
+    let path = restored.join(manifest::FILE);
+    let recorded = source::read(&path)?;
+    let mut compared = Compared { files: recorded.files.len() as u64, rows: recorded.rows(), ..Compared::default() };
+    if recorded.digest() != digest {
+        compared.damage = Some("the manifest is not the one that the snapshot was labelled with".to_owned());
+    }
+    let data = restored.join(manifest::DATA);
+    match source::survey(&data, recorded.taken).await {
+        Ok(found) => {
+            compared.differences = recorded.compare(&found);
+            compared.differences.truncate(MOST);
+        }
+        Err(error @ SourceError::Damaged { .. }) => compared.damage = Some(error.to_string()),
+        Err(error) => return Err(error.into()),
+    }
+    for name in recorded.databases.keys() {
+        for question in expect {
+            // A question that cannot be asked of the restored copy is not answered by yes.
+            let yes = source::expect(&data.join(name), question).await.unwrap_or(false);
+            compared.expected.push((question.clone(), yes));
+        }
+    }
+    Ok(Outcome::Compared(compared))
+}
+
+/// The first findings, as many as fit a message.
+fn first(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.truncate(MOST);
+    findings
+}

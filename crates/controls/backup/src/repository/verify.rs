@@ -1,0 +1,126 @@
+//! Reading back: what has been stored is believed only after its hashes were checked.
+
+use std::{fs, io, path::Path};
+
+use rustic_core::{CheckOptions, CheckResults};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Listed, Repository, RepositoryError, engine};
+
+/// A snapshot of which nothing has been read back in this process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unverified(pub(super) Listed);
+
+/// A snapshot of which every byte has just been read, decrypted and hashed. Only this can be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified(pub(super) Listed);
+
+impl Unverified {
+    /// What the repository says of it.
+    #[must_use]
+    pub fn listed(&self) -> &Listed {
+        &self.0
+    }
+}
+
+impl Verified {
+    /// What the repository says of it.
+    #[must_use]
+    pub fn listed(&self) -> &Listed {
+        &self.0
+    }
+}
+
+/// One thing that is wrong with a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Finding(pub String);
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Repository {
+    /// Reads back all the data of one snapshot.
+    ///
+    /// # Errors
+    ///
+    /// If anything in it is missing or damaged, or the repository cannot be read.
+    pub fn verify(&self, snapshot: Unverified) -> Result<Verified, RepositoryError> {
+        let fault = |act| engine(act, &self.path);
+        let id = snapshot.0.id.0.parse().map_err(fault("read a name in"))?;
+        let file = self
+            .inner
+            .get_file::<rustic_core::repofile::SnapshotFile>(&id)
+            .map_err(|_| RepositoryError::NoSnapshot(snapshot.0.id.clone()))?;
+        let results = self.inner.check_with_trees(reading(), vec![file.tree]).map_err(fault("read back"))?;
+        match findings(&results).into_iter().next() {
+            Some(first) => Err(RepositoryError::Damaged { id: snapshot.0.id, first }),
+            None => Ok(Verified(snapshot.0)),
+        }
+    }
+
+    /// Reads everything in the repository, and lists what is wrong with it: nothing, if it is sound.
+    ///
+    /// A file's name is the SHA-256 of its bytes, which is checked for every file, in use or not; then every snapshot's
+    /// data is decrypted, decompressed and hashed again.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read at all.
+    pub fn verify_all(&self) -> Result<Vec<Finding>, RepositoryError> {
+        let mut found = misnamed(&self.path)?;
+        match self.inner.check(reading()) {
+            Ok(results) => found.extend(findings(&results)),
+            // A damaged index or snapshot ends the library's own check; that is damage found, not a check that failed.
+            Err(error) => found.push(Finding(super::Engine::from(error).to_string())),
+        }
+        Ok(found)
+    }
+}
+
+fn reading() -> CheckOptions {
+    CheckOptions::default().read_data(true)
+}
+
+fn findings(results: &CheckResults) -> Vec<Finding> {
+    // Warnings are about packs that an interrupted run left and nothing refers to; the next pruning takes them away.
+    if results.is_ok().is_ok() {
+        return Vec::new();
+    }
+    results.0.iter().map(|(_, error)| Finding(error.to_string())).collect()
+}
+
+/// Files whose bytes are not those that their name promises.
+fn misnamed(repository: &Path) -> Result<Vec<Finding>, RepositoryError> {
+    let mut found = Vec::new();
+    for kind in ["keys", "snapshots", "index", "data"] {
+        let mut folders = vec![repository.join(kind)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).map_err(RepositoryError::io("read", &folder))? {
+                let entry = entry.map_err(RepositoryError::io("read", &folder))?;
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let name = entry.file_name().to_string_lossy().into_owned();
+                // The unfinished file of an interrupted run: never listed, and overwritten by the next.
+                if name.ends_with("-tmp-") {
+                    continue;
+                }
+                let mut hash = Sha256::new();
+                let read = fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
+                match read {
+                    Ok(_) if hex::encode(hash.finalize()) == name => {}
+                    Ok(_) => found.push(Finding(format!("{kind}/{name} has been altered"))),
+                    Err(err) => found.push(Finding(format!("{kind}/{name} cannot be read: {err}"))),
+                }
+            }
+        }
+    }
+    Ok(found)
+}
