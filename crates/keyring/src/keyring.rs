@@ -191,6 +191,47 @@ impl Keyring {
         destroy_keys(&folder)
     }
 
+    /// Where the keys are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether this master opens what is on disk now.
+    pub(crate) fn is_opened_by(&self, master: &Master) -> bool {
+        let path = self.folder.join("root.key");
+        let text = files::read(&path).ok().flatten();
+        text.is_some_and(|text| unwrap_root(&self.folder, &path, master, &text).is_ok())
+    }
+
+    /// The file of every key that has been used since the start.
+    pub(crate) fn files_in_use(&self) -> Vec<PathBuf> {
+        let state = self.read();
+        let sealing = state
+            .sealing
+            .iter()
+            .flat_map(|(owner, of)| of.ciphers.keys().map(|epoch| owner.epoch(*epoch)));
+        state
+            .single
+            .keys()
+            .cloned()
+            .chain(sealing)
+            .map(|name| self.path(&name))
+            .collect()
+    }
+
+    /// The key in one of the folder's files, if it is exactly what was wrapped there.
+    pub(crate) fn unwrap_file(&self, path: &Path) -> Option<Secret<Vec<u8>>> {
+        let name = path
+            .strip_prefix(&self.folder)
+            .ok()?
+            .to_str()?
+            .strip_suffix(".key")?;
+        if name == ROOT {
+            return Some(Secret::new(self.root.expose().to_vec()));
+        }
+        self.load(name).ok().flatten()
+    }
+
     /// Wraps the root key under another master, in one rename: before it the old master opens the folder, after it only
     /// the new one.
     ///

@@ -32,6 +32,7 @@
     )
 )]
 
+pub mod checks;
 mod error;
 mod files;
 mod keyring;
@@ -39,6 +40,7 @@ mod master;
 mod names;
 mod sealed;
 mod secret;
+mod settings;
 mod wrapped;
 
 pub use error::KeyringError;
@@ -46,3 +48,4 @@ pub use keyring::Keyring;
 pub use master::{Master, Source};
 pub use names::{KeyId, Purpose};
 pub use secret::Secret;
+pub use settings::{Settings, read};

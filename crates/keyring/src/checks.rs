@@ -1,0 +1,5 @@
+//! Attempts to prove the claims about keys false.
+
+mod master;
+
+pub use master::MasterCheck;
