@@ -33,6 +33,8 @@ pub struct Arrival {
     pub host: String,
     /// The browser's address.
     pub client: String,
+    /// Whether the browser says that a page of another site led here.
+    pub led_by_another_site: bool,
 }
 
 /// A request, read.
@@ -78,20 +80,31 @@ impl Ask {
         self.frame(title, caller).at(nav)
     }
 
-    /// Records that somebody asked for what is not theirs; they are told that there is no such thing.
-    pub async fn outside_scope(&self, caller: &Caller<'_>) -> Problem {
+    /// Records that a request is turned away, and why; the answer is what the caller is told instead.
+    pub async fn refuse(
+        &self,
+        caller: &Caller<'_>,
+        reason: &'static str,
+        told: Problem,
+    ) -> Problem {
         let refusal = Refusal {
             person: caller.actor().map(|actor| actor.person.clone()),
             client: self.arrival.client.clone(),
             host: self.arrival.host.clone(),
             method: self.method.clone(),
             path: self.path.clone(),
-            reason: "belongs to another tenant",
+            reason,
         };
         match self.desk().refused(refusal).await {
-            Ok(()) => Problem::Absent,
+            Ok(()) => told,
             Err(error) => error.into(),
         }
+    }
+
+    /// Turns away somebody who asks for another tenant's; they are told that there is no such thing.
+    pub async fn outside_scope(&self, caller: &Caller<'_>) -> Problem {
+        self.refuse(caller, "belongs to another tenant", Problem::Absent)
+            .await
     }
 }
 

@@ -19,6 +19,9 @@ const HOST: HeaderName = HeaderName::from_static("avouch-host");
 /// The browser's address, set by the gateway alone.
 const CLIENT: HeaderName = HeaderName::from_static("avouch-client");
 
+/// Where the page that made the request came from, by browsers that say so.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Where a request came in; `None` when the gateway did not say, or named a host that is not ours.
 pub fn arrival(headers: &HeaderMap, service: &Service) -> Option<Arrival> {
     let host = only(headers, &HOST)?;
@@ -30,6 +33,7 @@ pub fn arrival(headers: &HeaderMap, service: &Service) -> Option<Arrival> {
         target,
         host: host.to_owned(),
         client: client.to_owned(),
+        led_by_another_site: only(headers, &FETCH_SITE) == Some("cross-site"),
     })
 }
 
@@ -107,7 +111,7 @@ fn content_policy(service: &Service, site: Option<Site>) -> String {
 
 /// A browser says where a form was sent from in `Origin`, in `Sec-Fetch-Site`, or in both.
 fn is_same_origin(headers: &HeaderMap, own: &str) -> bool {
-    let fetched = only(headers, &HeaderName::from_static("sec-fetch-site"));
+    let fetched = only(headers, &FETCH_SITE);
     match only(headers, &header::ORIGIN) {
         Some("null") | None => {
             fetched == Some("same-origin") && headers.get_all(header::ORIGIN).iter().count() < 2

@@ -169,6 +169,8 @@ pub enum Cell {
     Text(String),
     /// An id or a digest: fixed width, and may break anywhere.
     Code(String),
+    /// A dotted name or an email address: may break after its signs, never inside a word.
+    Name(String),
     Tag(Tag),
     Link {
         text: String,
@@ -180,6 +182,14 @@ impl Cell {
     /// Plain text.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
+    }
+
+    /// Text, or other words when there is none yet.
+    pub fn text_or(text: String, nothing: &str) -> Self {
+        match text.as_str() {
+            "" => Self::text(nothing),
+            _ => Self::Text(text),
+        }
     }
 
     /// A link to a page of ours.
@@ -221,8 +231,6 @@ pub struct Action {
     pub text: String,
     pub path: String,
     pub kind: ActionKind,
-    /// Hidden fields of the form.
-    pub fields: Vec<(&'static str, String)>,
 }
 
 /// What an action is.
@@ -234,6 +242,29 @@ pub enum ActionKind {
     Button,
     /// Sends a form that takes something away.
     Warning,
+}
+
+/// Something that is done to one of several.
+pub struct Choice {
+    pub path: &'static str,
+    pub name: &'static str,
+    pub label: &'static str,
+    /// Each value, with the text it is chosen by.
+    pub options: Vec<(String, String)>,
+    pub button: &'static str,
+}
+
+/// Whether a text has a word that does not fit a narrow column, such as a digest.
+pub fn has_long_word(text: &str) -> bool {
+    // About the width of the narrowest column, in characters.
+    const FITS: usize = 20;
+    text.split_whitespace()
+        .any(|word| word.chars().count() > FITS)
+}
+
+/// The parts of a dotted name or an email address, between which a line may break.
+pub fn breakable(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive(['@', '.', '/', '-', '_'])
 }
 
 /// What went wrong with one field of a form.
@@ -259,6 +290,7 @@ pub struct Listing {
     pub notice: Option<&'static str>,
     pub facts: Vec<Fact>,
     pub actions: Vec<Action>,
+    pub choice: Option<Choice>,
     pub tables: Vec<Table>,
 }
 
@@ -271,6 +303,7 @@ impl Listing {
             notice: None,
             facts: Vec::new(),
             actions: Vec::new(),
+            choice: None,
             tables: Vec::new(),
         }
     }

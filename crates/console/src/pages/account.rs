@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::{Answer, tenant_name};
+use super::{Answer, organisation};
 use crate::ask::Ask;
 use crate::callers::SignedIn;
 use crate::html::{Cell, Fact, Listing, Nav, render};
@@ -19,7 +19,7 @@ pub async fn page(who: SignedIn, ask: Ask) -> Answer {
         },
         Fact {
             name: "Email address",
-            value: Cell::text(&person.email),
+            value: Cell::Name(person.email.clone()),
         },
         Fact {
             name: "Role",
@@ -27,7 +27,7 @@ pub async fn page(who: SignedIn, ask: Ask) -> Answer {
         },
         Fact {
             name: "Organisation",
-            value: Cell::text(tenant_name(person.tenant.as_deref())),
+            value: Cell::text(organisation(person.tenant.as_deref())),
         },
     ];
     render(&page, StatusCode::OK)

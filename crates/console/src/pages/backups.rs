@@ -32,7 +32,6 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             text: "Run a backup now".to_owned(),
             path: "/backups/run".to_owned(),
             kind: ActionKind::Button,
-            fields: Vec::new(),
         }];
     }
     page.tables = vec![Table {

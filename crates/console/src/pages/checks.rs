@@ -26,7 +26,6 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             text: "Run all checks now".to_owned(),
             path: "/checks/run".to_owned(),
             kind: ActionKind::Button,
-            fields: Vec::new(),
         }];
     }
     page.tables = vec![findings("Latest findings", rows)];
@@ -48,7 +47,7 @@ pub async fn rounds(who: TenantAdministrator, ask: Ask) -> Answer {
         "Each round is one entry in the ledger, which commits to every finding in it and to the round before.",
     );
     page.tables = vec![Table {
-        caption: "Rounds",
+        caption: "All rounds, newest first",
         headings: vec![
             "Round",
             "Ended",
@@ -117,7 +116,7 @@ fn findings(caption: &'static str, rows: Vec<FindingRow>) -> Table {
             .into_iter()
             .map(|row| {
                 vec![
-                    Cell::Code(row.claim),
+                    Cell::Name(row.claim),
                     Cell::text(row.check),
                     Cell::Tag(row.verdict.into()),
                     Cell::text(row.observed),

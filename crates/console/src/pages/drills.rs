@@ -7,7 +7,7 @@ use crate::ask::Ask;
 use crate::callers::{Supplier, TenantAdministrator};
 use crate::desk::Role;
 use crate::desk::views::{DrillView, Progress};
-use crate::html::{Action, ActionKind, Cell, Fact, Listing, Nav, Table, render};
+use crate::html::{Cell, Choice, Fact, Listing, Nav, Table, render};
 use crate::service::encode;
 use crate::shown;
 
@@ -27,10 +27,10 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
          backed up, starts the application on it, and times the whole.",
     );
     if who.actor().person.role == Role::Supplier {
-        page.actions = start_actions(&who, &ask).await?;
+        page.choice = choice_of_tenant(&who, &ask).await?;
     }
     page.tables = vec![Table {
-        caption: "Drills",
+        caption: "All drills, newest first",
         headings: vec!["Started", "Tenant", "Result", "Took", "Promised", "Details"],
         rows: rows
             .into_iter()
@@ -39,7 +39,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
                     Cell::text(shown::minute(row.started)),
                     Cell::text(tenant_name(row.tenant.as_deref())),
                     Cell::Tag(row.progress.into()),
-                    Cell::text(row.took),
+                    Cell::text_or(row.took, "Not ended"),
                     Cell::text(row.promised),
                     Cell::link(format!("Drill {}", row.id), drill_path(&row.id)),
                 ]
@@ -90,25 +90,23 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
     Ok(response)
 }
 
-async fn start_actions(who: &TenantAdministrator, ask: &Ask) -> Result<Vec<Action>, Problem> {
+async fn choice_of_tenant(who: &TenantAdministrator, ask: &Ask) -> Result<Option<Choice>, Problem> {
     let tenants = ask.desk().tenants(who.actor()).await?;
-    Ok(tenants
+    let options: Vec<(String, String)> = tenants
         .into_iter()
-        .map(|tenant| Action {
-            text: format!("Start a drill for {}", tenant.name),
-            path: "/drills".to_owned(),
-            kind: ActionKind::Button,
-            fields: vec![("tenant", tenant.slug)],
-        })
-        .collect())
+        .map(|tenant| (tenant.slug, tenant.name))
+        .collect();
+    Ok((!options.is_empty()).then_some(Choice {
+        path: "/drills",
+        name: "tenant",
+        label: "Tenant",
+        options,
+        button: "Start a drill",
+    }))
 }
 
 fn facts(view: &DrillView) -> Vec<Fact> {
     let drill = &view.drill;
-    let took = match drill.took.as_str() {
-        "" => "Still running",
-        took => took,
-    };
     let snapshot = match view.snapshot.as_str() {
         "" => Cell::text("Not chosen yet"),
         id => Cell::Code(id.to_owned()),
@@ -132,7 +130,7 @@ fn facts(view: &DrillView) -> Vec<Fact> {
         },
         Fact {
             name: "Took",
-            value: Cell::text(took),
+            value: Cell::text_or(drill.took.clone(), "Not ended"),
         },
         Fact {
             name: "Promised",
@@ -152,8 +150,8 @@ fn steps(view: DrillView) -> Table {
                 vec![
                     Cell::text(step.name),
                     Cell::Tag(step.progress.into()),
-                    Cell::text(step.seen),
-                    Cell::text(step.took),
+                    Cell::text_or(step.seen, "Nothing yet"),
+                    Cell::text_or(step.took, "Not ended"),
                 ]
             })
             .collect(),

@@ -5,13 +5,23 @@ use http::header;
 
 use super::{Answer, Problem, see_other};
 use crate::ask::Ask;
-use crate::callers::{SignedIn, Visitor};
+use crate::callers::{Caller, SignedIn, Visitor};
 use crate::cookie;
 use crate::local_path::LocalPath;
 use crate::secret::Secret;
 
 /// Takes a one-time code, sets the cookie and goes on to the page that was wanted.
 pub async fn enter(_: Visitor, ask: Ask) -> Answer {
+    // Otherwise a stranger's page could sign somebody in as the stranger, who then reads what they enter.
+    if ask.arrival.led_by_another_site {
+        return Err(ask
+            .refuse(
+                &Caller::Unknown,
+                "a code brought by another site",
+                Problem::CrossSite,
+            )
+            .await);
+    }
     let code = Secret::new(ask.field("code").to_owned());
     let token = ask
         .desk()

@@ -31,6 +31,11 @@ pub fn see_other(address: &str) -> Answer {
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }
 
+/// The slug of a person's tenant, or that they are the supplier's.
+pub fn organisation(tenant: Option<&str>) -> String {
+    tenant.unwrap_or("Supplier").to_owned()
+}
+
 /// The tenant's slug, or that it is the platform's.
 pub fn tenant_name(tenant: Option<&str>) -> String {
     tenant.unwrap_or("Platform").to_owned()

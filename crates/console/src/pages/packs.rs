@@ -19,7 +19,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
          check it with `avouch verify`, on any computer, without a network.",
     );
     page.tables = vec![Table {
-        caption: "Packs",
+        caption: "Packs to download",
         headings: vec!["Organisation", "Pack"],
         rows: packs
             .into_iter()

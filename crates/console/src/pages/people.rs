@@ -3,7 +3,7 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Answer, Problem, see_other, tenant_name};
+use super::{Answer, Problem, organisation, see_other};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
 use crate::desk::views::{NewPerson, PersonRow};
@@ -55,10 +55,9 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
         text: "Add a person".to_owned(),
         path: "/people/new".to_owned(),
         kind: ActionKind::Link,
-        fields: Vec::new(),
     }];
     page.tables = vec![Table {
-        caption: "People",
+        caption: "Who may sign in",
         headings: vec![
             "Name",
             "Email address",
@@ -72,9 +71,9 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             .map(|person| {
                 vec![
                     Cell::link(&person.name, person_path(&person.id)),
-                    Cell::text(&person.email),
+                    Cell::Name(person.email.clone()),
                     Cell::text(person.role.name()),
-                    Cell::text(tenant_name(person.tenant.as_deref())),
+                    Cell::text(organisation(person.tenant.as_deref())),
                     Cell::text(shown::minute_or_never(person.last_signed_in)),
                     Cell::Tag(state(&person)),
                 ]
@@ -96,7 +95,7 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
     page.facts = vec![
         Fact {
             name: "Email address",
-            value: Cell::text(&person.email),
+            value: Cell::Name(person.email.clone()),
         },
         Fact {
             name: "Role",
@@ -104,7 +103,7 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
         },
         Fact {
             name: "Tenant",
-            value: Cell::text(tenant_name(person.tenant.as_deref())),
+            value: Cell::text(organisation(person.tenant.as_deref())),
         },
         Fact {
             name: "Last signed in",
@@ -154,7 +153,9 @@ pub async fn add(who: TenantAdministrator, ask: Ask) -> Answer {
 pub async fn disable(who: TenantAdministrator, ask: Ask) -> Answer {
     let person = within_scope(&who, &ask).await?;
     if person.id == who.actor().person.id {
-        return Err(Problem::Forbidden);
+        return Err(ask
+            .refuse(&who.caller(), "disables themselves", Problem::Forbidden)
+            .await);
     }
     ask.desk().disable(who.actor(), &person.id).await?;
     see_other("/people?done=disabled")
@@ -278,13 +279,11 @@ fn actions(actor: &Actor, person: &PersonRow) -> Vec<Action> {
         text: "Make a new password".to_owned(),
         path: format!("{path}/reset"),
         kind: ActionKind::Button,
-        fields: Vec::new(),
     };
     let disable = Action {
         text: "Disable this person".to_owned(),
         path: format!("{path}/disable"),
         kind: ActionKind::Warning,
-        fields: Vec::new(),
     };
     match (person.disabled, person.id == actor.person.id) {
         (true, _) => Vec::new(),

@@ -78,10 +78,13 @@ pub async fn coverage(_: Visitor, ask: Ask) -> Answer {
             .iter()
             .map(|row| {
                 vec![
-                    Cell::Code(row.id.clone()),
+                    Cell::Name(row.id.clone()),
                     Cell::text(&row.text),
                     Cell::Tag(row.status.into()),
-                    Cell::Code(row.claims.join(", ")),
+                    match row.claims.join(", ") {
+                        none if none.is_empty() => Cell::text("None"),
+                        claims => Cell::Name(claims),
+                    },
                 ]
             })
             .collect(),
@@ -146,6 +149,9 @@ impl ClaimView {
     }
 
     fn tried_at(&self) -> String {
-        shown::minute_or_never(self.last_tried)
+        self.last_tried.map_or_else(
+            || "Not tried yet".to_owned(),
+            |at| format!("Last tried {}", shown::minute(at)),
+        )
     }
 }

@@ -16,7 +16,7 @@ pub async fn list(who: Supplier, ask: Ask) -> Answer {
         "Each tenant has its own process, data folder and key. A tenant is added in the statement.",
     );
     page.tables = vec![Table {
-        caption: "Tenants",
+        caption: "Tenants and their applications",
         headings: vec!["Organisation", "Short name", "People", "Application"],
         rows: tenants
             .into_iter()

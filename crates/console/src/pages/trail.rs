@@ -117,15 +117,15 @@ impl Typed {
             (
                 "from",
                 "First day",
-                "For example, 2026-11-22",
-                "date",
+                "For example, 22/11/2026",
+                "text",
                 &self.from,
             ),
             (
                 "to",
                 "Last day",
-                "For example, 2026-11-22",
-                "date",
+                "For example, 22/11/2026",
+                "text",
                 &self.to,
             ),
         ]
@@ -136,10 +136,10 @@ impl Typed {
         let mut errors = Vec::new();
         let mut day = |field: &'static str, text: &str, which: &str| match text {
             "" => None,
-            text => text.parse::<Date>().ok().or_else(|| {
+            text => read_day(text).or_else(|| {
                 errors.push(FieldError {
                     field,
-                    text: format!("{which} must be a real date, like 2026-11-22"),
+                    text: format!("{which} must be a real date, like 22/11/2026"),
                 });
                 None
             }),
@@ -201,6 +201,13 @@ impl Pages {
     }
 }
 
+/// A day as it is written in the UK, or as computers write it.
+fn read_day(text: &str) -> Option<Date> {
+    Date::strptime("%d/%m/%Y", text)
+        .or_else(|_| Date::strptime("%Y-%m-%d", text))
+        .ok()
+}
+
 fn table(rows: Vec<TrailRow>) -> Table {
     Table {
         caption: "Events, newest first",
@@ -218,9 +225,9 @@ fn table(rows: Vec<TrailRow>) -> Table {
             .map(|row| {
                 vec![
                     Cell::text(shown::second(row.at)),
-                    Cell::text(row.who),
+                    Cell::Name(row.who),
                     Cell::text(row.what),
-                    Cell::text(row.subjects.join(", ")),
+                    Cell::Name(row.subjects.join(", ")),
                     Cell::text(row.outcome),
                     Cell::text(tenant_name(row.tenant.as_deref())),
                     Cell::text(row.index.to_string()),

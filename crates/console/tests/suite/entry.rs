@@ -35,6 +35,31 @@ async fn a_spent_code_sets_no_cookie() {
 }
 
 #[tokio::test]
+async fn a_code_that_another_site_brings_is_not_taken() {
+    let enter = format!("/.avouch/enter?code={CODE}&path=%2F");
+    for (fetch_site, allowed) in [
+        (Some("same-site"), true),
+        (Some("same-origin"), true),
+        (Some("none"), true),
+        (None, true),
+        (Some("cross-site"), false),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let mut ask = asked(TENANT, "GET", &enter);
+        ask.fetch_site = fetch_site;
+        let got = ask.of(&fake).await;
+        assert_eq!(got.status.as_u16(), if allowed { 303 } else { 403 });
+        assert_eq!(
+            got.header("set-cookie").is_empty(),
+            !allowed,
+            "{fetch_site:?}"
+        );
+        let events = fake.refusals.lock().unwrap().len();
+        assert_eq!(events, usize::from(!allowed), "{fetch_site:?}");
+    }
+}
+
+#[tokio::test]
 async fn leaving_ends_the_session_at_the_desk_and_in_the_browser() {
     let fake = Arc::new(Fake::default());
     let got = asked(TENANT, "POST", "/.avouch/leave")
