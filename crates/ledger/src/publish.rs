@@ -1,0 +1,205 @@
+//! The publisher's thread: tiles, then the checkpoint, about once a second or when asked.
+//!
+//! The order is what makes it safe against a crash: tiles and bundles, flushed; the folders that name them, flushed;
+//! then the new checkpoint under another name, flushed; then the rename. A checkpoint on disk never speaks of a tile
+//! that is not.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use signed_note::NoteError;
+use tokio::sync::oneshot;
+
+use crate::checkpoint::{LogKey, Published};
+use crate::files::Files;
+use crate::paths::{CHECKPOINT, CHECKPOINT_NEXT};
+use crate::reader::{ReadError, Reader};
+use crate::tree::{TileFile, Tree};
+
+/// Why the checkpoint was not brought up to date. Entries stay durable and the next attempt goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The operator's: the journal cannot be read back.
+    #[error("cannot read the journal to bring the tree up to date")]
+    Read(#[from] ReadError),
+    /// The operator's: a tile or the checkpoint cannot be written; safe to try again.
+    #[error("cannot write {}", file.display())]
+    Write {
+        /// The file or folder, relative to the ledger's folder.
+        file: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Ours: the tree's arithmetic failed.
+    #[error("cannot work out the tree")]
+    Tree(#[from] tlog_tiles::Error),
+    /// Ours: the checkpoint could not be signed.
+    #[error("cannot sign the checkpoint")]
+    Sign(#[from] NoteError),
+    /// The ledger is closing.
+    #[error("the ledger has stopped")]
+    Stopped,
+}
+
+pub(crate) type Asked = oneshot::Sender<Result<Published, PublishError>>;
+
+pub(crate) struct Publisher {
+    files: Arc<dyn Files>,
+    key: LogKey,
+    reader: Reader,
+    tree: Tree,
+    /// Full tiles that are still to be written.
+    pending: Vec<TileFile>,
+    /// Folders that name new files and are still to be flushed.
+    unsynced: BTreeSet<PathBuf>,
+    /// Folders of partial tiles that a full one takes the place of, to go once the checkpoint is out.
+    superseded: Vec<PathBuf>,
+}
+
+impl Publisher {
+    /// Goes on from `tree`, which holds the entries up to the checkpoint, or none when tiles have to be derived anew.
+    pub(crate) fn new(key: LogKey, reader: Reader, tree: Tree) -> Self {
+        let files = Arc::clone(&reader.files);
+        Self {
+            files,
+            key,
+            reader,
+            tree,
+            pending: Vec::new(),
+            unsynced: BTreeSet::new(),
+            superseded: Vec::new(),
+        }
+    }
+
+    /// Runs until every sender is gone, then publishes once more.
+    pub(crate) fn run(mut self, asked: &Receiver<Asked>, every: Option<Duration>) {
+        loop {
+            let next = match every {
+                Some(every) => asked.recv_timeout(every),
+                None => asked.recv().map_err(RecvTimeoutError::from),
+            };
+            match next {
+                Ok(answer) => {
+                    // A caller that stopped waiting does not need the answer.
+                    let _ = answer.send(self.publish());
+                }
+                Err(RecvTimeoutError::Timeout) => self.publish_or_warn(),
+                Err(RecvTimeoutError::Disconnected) => return self.publish_or_warn(),
+            }
+        }
+    }
+
+    fn publish_or_warn(&mut self) {
+        if let Err(error) = self.publish() {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, "the ledger's checkpoint was not brought up to date");
+        }
+    }
+
+    /// Brings tiles and checkpoint up to the entries that are durable now.
+    pub(crate) fn publish(&mut self) -> Result<Published, PublishError> {
+        let size = self.reader.size();
+        let signed = self.reader.checkpoint();
+        if signed.size == size
+            && self.tree.size() == size
+            && self.pending.is_empty()
+            && self.unsynced.is_empty()
+        {
+            return Ok(signed);
+        }
+        self.write_pending(signed.size)?;
+        for stored in self.reader.scan(self.tree.size()).up_to(size) {
+            self.pending = self.tree.push(&stored?.leaf.encode())?;
+            self.write_pending(signed.size)?;
+        }
+        for partial in self.tree.partials() {
+            self.write(&partial)?;
+        }
+        self.sync_dirs()?;
+        if signed.size == size {
+            return Ok(signed);
+        }
+        let next = LogKey::sign(&self.key, size, self.tree.root()?)?;
+        write_checkpoint(self.files.as_ref(), &next)?;
+        *self
+            .reader
+            .published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = next.clone();
+        for dir in self.superseded.drain(..) {
+            if let Err(error) = self.files.remove_dir(&dir) {
+                tracing::warn!(%error, dir = %dir.display(), "cannot remove superseded partial tiles");
+            }
+        }
+        Ok(next)
+    }
+
+    /// Writes the full tiles that wait. Under the signed size they are there already, unless they were damaged.
+    fn write_pending(&mut self, signed: u64) -> Result<(), PublishError> {
+        while let Some(tile) = self.pending.pop() {
+            let there = self.tree.size() <= signed && is_there(self.files.as_ref(), &tile)?;
+            if !there && let Err(error) = self.write(&tile) {
+                self.pending.push(tile);
+                return Err(error);
+            }
+            self.superseded.extend(tile.supersedes);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, tile: &TileFile) -> Result<(), PublishError> {
+        let dir = tile.path.parent().unwrap_or(Path::new(""));
+        self.unsynced.insert(dir.to_owned());
+        self.files.make_dir(dir).map_err(failed(dir))?;
+        write_whole(self.files.as_ref(), &tile.path, &tile.bytes)
+    }
+
+    fn sync_dirs(&mut self) -> Result<(), PublishError> {
+        while let Some(dir) = self.unsynced.first() {
+            self.files.sync_dir(dir).map_err(failed(dir))?;
+            self.unsynced.pop_first();
+        }
+        Ok(())
+    }
+}
+
+/// Whether a tile is on disk as it should be.
+pub(crate) fn is_there(files: &dyn Files, tile: &TileFile) -> Result<bool, PublishError> {
+    let content = files.read(&tile.path).map_err(failed(&tile.path))?;
+    Ok(content.as_deref() == Some(&tile.bytes))
+}
+
+/// Writes a file's whole content and flushes it; the name is not flushed.
+pub(crate) fn write_whole(
+    files: &dyn Files,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(), PublishError> {
+    let write = || {
+        let file = files.open(path)?;
+        file.write_at(bytes, 0)?;
+        file.truncate(bytes.len() as u64)?;
+        file.sync()
+    };
+    write().map_err(failed(path))
+}
+
+/// Puts a new checkpoint in the place of the old one, all or nothing.
+pub(crate) fn write_checkpoint(
+    files: &dyn Files,
+    checkpoint: &Published,
+) -> Result<(), PublishError> {
+    let (next, place) = (Path::new(CHECKPOINT_NEXT), Path::new(CHECKPOINT));
+    write_whole(files, next, checkpoint.text.as_bytes())?;
+    files.rename(next, place).map_err(failed(place))?;
+    files.sync_dir(Path::new("")).map_err(failed(place))
+}
+
+fn failed(file: &Path) -> impl FnOnce(io::Error) -> PublishError + use<> {
+    let file = file.to_owned();
+    move |source| PublishError::Write { file, source }
+}

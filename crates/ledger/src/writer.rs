@@ -1,0 +1,234 @@
+//! The writer's thread: takes everything that waits, writes it once, flushes once, then acknowledges.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::draft::{AppendError, Appended, Draft};
+use crate::files::Files;
+use crate::journal::{self, HEADER_BYTES, Segment};
+use crate::leaf::{Kind, Leaf};
+use crate::offsets::Offsets;
+use crate::paths;
+use crate::reserve::Reserve;
+
+/// One call: its entries become durable together, one after another.
+pub(crate) struct Call {
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) done: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
+}
+
+/// A group takes no more calls beyond this many bytes, so that one flush stays short.
+const GROUP_BYTES: usize = 4 << 20;
+
+pub(crate) struct Writer {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) offsets: Offsets,
+    pub(crate) node: u16,
+    pub(crate) segment_bytes: u64,
+    pub(crate) reserve: Reserve,
+    /// The segment that is written to; `None` before the first.
+    pub(crate) segment: Option<Segment>,
+    /// Each stream's latest index.
+    pub(crate) streams: HashMap<[u8; 16], u64>,
+}
+
+/// Why a group is not durable.
+enum Failed {
+    /// Nothing of it is in the journal.
+    NotWritten(io::Error),
+    /// It may be.
+    Uncertain(io::Error),
+}
+
+/// A group as it was made durable.
+struct Written {
+    appended: Vec<Appended>,
+    starts: Vec<u64>,
+    end: u64,
+}
+
+impl Writer {
+    /// Runs until every sender is gone, or a flush fails.
+    pub(crate) fn run(mut self, mut calls: mpsc::Receiver<Call>) {
+        while let Some(first) = calls.blocking_recv() {
+            let mut bytes = size_of_call(&first);
+            let mut group = vec![first];
+            while bytes < GROUP_BYTES
+                && let Ok(call) = calls.try_recv()
+            {
+                bytes += size_of_call(&call);
+                group.push(call);
+            }
+            if let Err(error) = self.take(group) {
+                tracing::error!(%error, "the ledger's journal could not be flushed; it takes no more entries");
+                return;
+            }
+        }
+    }
+
+    /// Writes a group and answers its calls.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known what is on disk; nothing may be written after that.
+    fn take(&mut self, group: Vec<Call>) -> Result<(), Arc<io::Error>> {
+        let mut group = group;
+        if !self.reserve.held()
+            && group.iter().any(|call| !is_system(call))
+            && self.reserve.hold().is_err()
+        {
+            group = refuse_all_but_system(group);
+        }
+        if group.is_empty() {
+            return Ok(());
+        }
+        match self.write(&group) {
+            Ok(written) => self.acknowledge(group, written),
+            Err(Failed::NotWritten(error)) if is_full(&error) && self.reserve.held() => {
+                tracing::error!(
+                    "the disk is full; only system entries are taken until there is room"
+                );
+                if let Err(error) = self.reserve.release() {
+                    tracing::error!(%error, "cannot let the ledger's reserve go");
+                }
+                return self.take(refuse_all_but_system(group));
+            }
+            Err(Failed::NotWritten(error)) if is_full(&error) => refuse(group, &AppendError::Full),
+            Err(Failed::NotWritten(error)) => refuse(group, &AppendError::Write(Arc::new(error))),
+            Err(Failed::Uncertain(error)) => {
+                let error = Arc::new(error);
+                refuse(group, &AppendError::Uncertain(Arc::clone(&error)));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a group into the journal, durably.
+    fn write(&mut self, group: &[Call]) -> Result<Written, Failed> {
+        let segment = self.writable_segment()?;
+        let mut index = self.offsets.size();
+        let mut latest: HashMap<[u8; 16], u64> = HashMap::new();
+        let mut appended = Vec::new();
+        let mut starts = Vec::new();
+        let mut bytes = Vec::new();
+        for draft in group.iter().flat_map(|call| &call.drafts) {
+            let previous = latest
+                .insert(draft.stream, index)
+                .or_else(|| self.streams.get(&draft.stream).copied());
+            let leaf = Leaf {
+                kind: draft.kind,
+                node: self.node,
+                stream: draft.stream,
+                previous,
+                time: to_microsecond(draft.time),
+                commitment: draft.commitment,
+            };
+            starts.push(segment.end + bytes.len() as u64);
+            // A group is at most some 70 MB: see GROUP_BYTES and MAX_CALL.
+            let back = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            journal::encode(&leaf, &draft.sealed, back, &mut bytes);
+            appended.push(Appended { index, leaf });
+            index += 1;
+        }
+        if let Err(error) = segment.file.write_at(&bytes, segment.end) {
+            return Err(match segment.file.truncate(segment.end) {
+                Ok(()) => Failed::NotWritten(error),
+                Err(_) => Failed::Uncertain(error),
+            });
+        }
+        segment.file.sync().map_err(Failed::Uncertain)?;
+        let end = segment.end + bytes.len() as u64;
+        self.streams.extend(latest);
+        Ok(Written {
+            appended,
+            starts,
+            end,
+        })
+    }
+
+    /// Shows a durable group to the readers, then answers its calls.
+    fn acknowledge(&mut self, group: Vec<Call>, written: Written) {
+        self.offsets.add_records(written.starts, written.end);
+        if let Some(segment) = &mut self.segment {
+            segment.end = written.end;
+        }
+        let mut appended = written.appended.into_iter();
+        for call in group {
+            let own = appended.by_ref().take(call.drafts.len()).collect();
+            // A caller that stopped waiting does not need the answer.
+            let _ = call.done.send(Ok(own));
+        }
+    }
+
+    /// The segment to write to: the current one, or a new one when that is full.
+    fn writable_segment(&mut self) -> Result<Segment, Failed> {
+        if let Some(segment) = &self.segment
+            && segment.end < self.segment_bytes
+        {
+            return Ok(segment.clone());
+        }
+        let segment = self
+            .new_segment(self.offsets.size())
+            .map_err(Failed::NotWritten)?;
+        self.offsets.add_segment(segment.clone());
+        self.segment = Some(segment.clone());
+        Ok(segment)
+    }
+
+    /// Makes a segment durably; what an earlier attempt left is written over.
+    fn new_segment(&self, first: u64) -> io::Result<Segment> {
+        let path = paths::segment(first);
+        let file = self.files.open(&path)?;
+        file.truncate(0)?;
+        file.write_at(&journal::header(first), 0)?;
+        file.sync()?;
+        self.files.sync_dir(Path::new(paths::JOURNAL))?;
+        Ok(Segment {
+            first,
+            path,
+            file: Arc::from(file),
+            end: HEADER_BYTES,
+        })
+    }
+}
+
+fn size_of_call(call: &Call) -> usize {
+    call.drafts
+        .iter()
+        .map(|draft| draft.sealed.len() + 128)
+        .sum()
+}
+
+fn is_system(call: &Call) -> bool {
+    call.drafts.iter().all(|draft| draft.kind == Kind::System)
+}
+
+fn refuse_all_but_system(group: Vec<Call>) -> Vec<Call> {
+    let (system, others): (Vec<Call>, Vec<Call>) = group.into_iter().partition(is_system);
+    refuse(others, &AppendError::Full);
+    system
+}
+
+fn refuse(group: Vec<Call>, error: &AppendError) {
+    for call in group {
+        // A caller that stopped waiting does not need the answer.
+        let _ = call.done.send(Err(error.clone()));
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Cuts off what a leaf cannot hold, so that what is acknowledged is what is read back.
+fn to_microsecond(time: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
