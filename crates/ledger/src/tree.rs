@@ -210,7 +210,7 @@ mod tests {
         let (tree, full) = tree(256);
         let hashes = full
             .iter()
-            .find(|file| file.path == PathBuf::from("tile/0/000"))
+            .find(|file| file.path == std::path::Path::new("tile/0/000"))
             .unwrap();
         assert_eq!(hashes.bytes.len(), 8192);
         assert_eq!(hashes.supersedes, Some(PathBuf::from("tile/0/000.p")));

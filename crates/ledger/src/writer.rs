@@ -111,12 +111,13 @@ impl Writer {
     /// Puts a group into the journal, durably.
     fn write(&mut self, group: &[Call]) -> Result<Written, Failed> {
         let segment = self.writable_segment()?;
-        let mut index = self.offsets.size();
         let mut latest: HashMap<[u8; 16], u64> = HashMap::new();
         let mut appended = Vec::new();
         let mut starts = Vec::new();
         let mut bytes = Vec::new();
-        for draft in group.iter().flat_map(|call| &call.drafts) {
+        for (index, draft) in
+            (self.offsets.size()..).zip(group.iter().flat_map(|call| &call.drafts))
+        {
             let previous = latest
                 .insert(draft.stream, index)
                 .or_else(|| self.streams.get(&draft.stream).copied());
@@ -133,7 +134,6 @@ impl Writer {
             let back = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             journal::encode(&leaf, &draft.sealed, back, &mut bytes);
             appended.push(Appended { index, leaf });
-            index += 1;
         }
         if let Err(error) = segment.file.write_at(&bytes, segment.end) {
             return Err(match segment.file.truncate(segment.end) {
