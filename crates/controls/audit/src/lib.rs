@@ -1,1 +1,21 @@
 //! The audit promises: every request and every management act is in the ledger.
+//!
+//! This control says what is promised and tries to break it. The recording itself is done where requests and
+//! management acts pass; the checks look at the ledger through [`checks::Trail`].
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test may stop at the first surprise"
+    )
+)]
+
+pub mod checks;
+mod record;
+mod settings;
+
+pub use record::{RecordRule, is_record, read_records, subjects};
+pub use settings::{BEFORE_EFFECT, KEEP, MANAGEMENT, Settings, read};

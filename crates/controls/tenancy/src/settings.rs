@@ -50,11 +50,11 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
              nor a program in one tenant's process reaches another tenant's data.",
             Figure::Word("process".to_owned()),
             format!(
-                "Every page of a tenant that links lead to (up to {MOST_PAGES}), and every record among them, is asked \
-                 for again with another tenant's sign-in, to read and to change (by up to {MOST_ATTACKERS} tenants a \
-                 round, taken in turn); and a probe in each tenant's confinement tries files, sockets and network. The finding says \
-                 what confined it on this machine. Not tried: pages that no link leads to, and recounting totals, \
-                 which come from a process that cannot open another tenant's data."
+                "Every page of a tenant that links lead to (up to {MOST_PAGES}) is asked for again with another \
+                 tenant's sign-in, and every record among them also to be changed (by up to {MOST_ATTACKERS} tenants \
+                 a round, taken in turn). A probe in each tenant's confinement tries files, sockets and network; the \
+                 finding says what confined it on this machine. Not tried: pages that no link leads to, and \
+                 recounting totals, which come from a process that cannot open another tenant's data."
             ),
         ),
     );

@@ -1,5 +1,7 @@
 //! Judges `tenancy.isolation` from inside: a taken-over tenant process gets nothing that is not its own.
 
+use std::sync::Arc;
+
 use avouch_evidence::{Audience, BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
 use avouch_statement::TenantId;
 
@@ -34,19 +36,19 @@ pub struct Tried {
 }
 
 /// The check from inside.
-pub struct Confinement<I> {
-    inside: I,
+pub struct Confinement {
+    inside: Arc<dyn Inside>,
 }
 
-impl<I: Inside> Confinement<I> {
+impl Confinement {
     /// Probes through `inside`.
     #[must_use]
-    pub fn new(inside: I) -> Self {
+    pub fn new(inside: Arc<dyn Inside>) -> Self {
         Self { inside }
     }
 }
 
-impl<I: Inside> Check for Confinement<I> {
+impl Check for Confinement {
     fn name(&self) -> &str {
         "hostile process"
     }

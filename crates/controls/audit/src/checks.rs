@@ -1,0 +1,13 @@
+//! Attempts to find something that is not in the ledger, and to change the ledger unnoticed.
+
+mod keep;
+mod management;
+mod requests;
+mod tampering;
+mod trail;
+
+pub use keep::Keep;
+pub use management::{Management, ManagementCheck, Performed, Through};
+pub use requests::Requests;
+pub use tampering::Tampering;
+pub use trail::{Damage, Harm, Line, Stage, Trail};

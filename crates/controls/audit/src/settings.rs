@@ -1,0 +1,148 @@
+//! `[audit]`: what is written down, when, and for how long.
+
+use avouch_statement::{Draft, Figure, Length, Table};
+
+/// The claim that an entry comes before the effect.
+pub const BEFORE_EFFECT: &str = "audit.before-effect";
+/// The claim that management acts are recorded.
+pub const MANAGEMENT: &str = "audit.management";
+/// The claim that entries are kept.
+pub const KEEP: &str = "audit.keep";
+
+/// What is written down, when, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Does a request wait for its entry to be on disk?
+    pub before_effect: bool,
+    /// Is every management act promised to be recorded?
+    pub management: bool,
+    /// How long entries are kept.
+    pub keep: Length,
+}
+
+/// Reads `[audit]`.
+pub fn read(section: &mut Table<'_>) -> Option<Settings> {
+    let before_effect = section.need_truth("before-effect");
+    let management = if section.has("management") {
+        section
+            .need_word("management", &[("every-action", true)])
+            .map(|word| word.value)
+    } else {
+        // A statement need not promise it; asking marks the key as known for the nearest-key help.
+        section.text("management");
+        Some(false)
+    };
+    let keep = section.need_length("keep", "8 years");
+    if before_effect.as_ref().is_some_and(|truth| truth.value) {
+        section.claim("before-effect", before_effect_claim());
+    }
+    if management == Some(true) {
+        section.claim("management", management_claim());
+    }
+    if let Some(keep) = &keep {
+        section.claim("keep", keep_claim(keep.value));
+    }
+    Some(Settings {
+        before_effect: before_effect?.value,
+        management: management?,
+        keep: keep?.value,
+    })
+}
+
+fn before_effect_claim() -> Draft {
+    Draft::enforced(
+        "Every request to the application leaves an entry that says who, for which tenant, what, on what, when, and \
+         what came of it. The entry is on disk before the request can change anything, and before a page is shown.",
+        Figure::Word("true".to_owned()),
+        "In every round each tenant's synthetic person reads, changes, is refused and tries another tenant's host, at \
+         addresses made up for the purpose, and each must be found with the right entries at once. Not tried: real \
+         people's requests, what goes over a WebSocket once it is open, and pulling the power.",
+    )
+}
+
+fn management_claim() -> Draft {
+    Draft::enforced(
+        "Every management action is recorded with who did it, when, from which address, with which parameters and \
+         with what response. Secrets are masked.",
+        Figure::Word("every-action".to_owned()),
+        "In every round a set of actions is done in the console and on the command line, some of them refused, and \
+         each must leave one entry. Not tried: actions outside that set, and what root does without Avouch's commands.",
+    )
+}
+
+fn keep_claim(keep: Length) -> Draft {
+    Draft::enforced(
+        format!(
+            "Audit entries are kept for {keep}. Changing, removing, reordering or cutting off entries is noticed, and \
+             the first entry that does not fit is named."
+        ),
+        Figure::Length(keep),
+        "In every round the whole ledger is verified, its first entry is read, and copies of it are damaged in each of \
+         these ways and must be found out. The finding says since when entries are kept. Not tried: a ledger put back \
+         whole to an earlier day, which is told by a checkpoint that somebody else has kept.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use avouch_statement::{Document, Reading, Source};
+
+    #[track_caller]
+    fn parsed(text: &str) -> Result<(Settings, Vec<String>), String> {
+        let source = Source::new("avouch.toml", format!("[audit]\n{text}\n"));
+        let reading = Reading::new(&source);
+        let document = Document::parse(&reading);
+        let mut root = document.table(&reading);
+        let mut section = root.need_table("audit", "{ … }").unwrap();
+        let settings = read(&mut section);
+        section.finish();
+        root.finish();
+        let claims = reading
+            .finish()
+            .map_err(|faults| faults.list()[0].message.clone())?;
+        let made = claims
+            .iter()
+            .map(|claim| format!("{} = {}", claim.id, claim.figure))
+            .collect();
+        Ok((settings.unwrap(), made))
+    }
+
+    #[test]
+    fn what_is_promised_is_claimed_and_nothing_else() {
+        for (text, claims) in [
+            (
+                "before-effect = true\nmanagement = \"every-action\"\nkeep = \"8 years\"",
+                vec![
+                    "audit.before-effect = true",
+                    "audit.management = every-action",
+                    "audit.keep = 8 years",
+                ],
+            ),
+            (
+                "before-effect = false\nkeep = \"30 d\"",
+                vec!["audit.keep = 30 days"],
+            ),
+        ] {
+            assert_eq!(parsed(text).unwrap().1, claims);
+        }
+    }
+
+    #[test]
+    fn a_promise_without_its_figure_is_a_fault() {
+        for (text, message) in [
+            ("before-effect = true", "`audit` does not say `keep`"),
+            ("keep = \"8 years\"", "`audit` does not say `before-effect`"),
+            (
+                "before-effect = true\nkeep = \"8 years\"\nmanagement = \"some\"",
+                "`management` cannot be \"some\"",
+            ),
+            (
+                "before-effect = true\nkeep = \"ever\"",
+                "`keep` must be a length of time",
+            ),
+        ] {
+            assert_eq!(parsed(text).unwrap_err(), message, "{text}");
+        }
+    }
+}
