@@ -45,6 +45,7 @@ struct Waiting {
     lost: bool,
     jobs: HashMap<u64, oneshot::Sender<JobResult>>,
     grants: HashMap<u64, oneshot::Sender<Option<String>>>,
+    stops: HashMap<String, Vec<oneshot::Sender<()>>>,
 }
 
 impl SupervisorClient {
@@ -53,11 +54,16 @@ impl SupervisorClient {
     /// # Errors
     /// When standard input is no socket.
     pub fn from_stdin() -> Result<Self, ClientError> {
-        let end = std::io::stdin().as_fd().try_clone_to_owned().map_err(ClientError::NoLink)?;
+        let end = std::io::stdin()
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(ClientError::NoLink)?;
         let end = Pair::from(end);
         end.peer_addr().map_err(ClientError::NoLink)?;
         end.set_nonblocking(true).map_err(ClientError::NoLink)?;
-        Ok(Self::new(UnixStream::from_std(end).map_err(ClientError::NoLink)?))
+        Ok(Self::new(
+            UnixStream::from_std(end).map_err(ClientError::NoLink)?,
+        ))
     }
 
     /// Speaks over `link`. Must be called within a tokio runtime.
@@ -67,8 +73,11 @@ impl SupervisorClient {
         let (say, mut said) = mpsc::channel(16);
         let (events, _) = broadcast::channel(REMEMBERED);
         let waiting = Arc::new(Mutex::new(Waiting::default()));
-        let client =
-            Self { say, events: events.downgrade(), waiting: Arc::clone(&waiting) };
+        let client = Self {
+            say,
+            events: events.downgrade(),
+            waiting: Arc::clone(&waiting),
+        };
         tokio::spawn(async move {
             while let Some(message) = said.recv().await {
                 if let Err(error) = protocol::write(&mut writer, &message).await {
@@ -84,7 +93,10 @@ impl SupervisorClient {
                 events.send(message).ok();
             }
             let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            *waiting = Waiting { lost: true, ..Waiting::default() };
+            *waiting = Waiting {
+                lost: true,
+                ..Waiting::default()
+            };
         });
         client
     }
@@ -105,12 +117,16 @@ impl SupervisorClient {
         self.say(ToSupervisor::Start { instance }).await
     }
 
-    /// Has an instance stopped.
+    /// Has an instance stopped, and waits until it is gone. One that is not there is no error.
     ///
     /// # Errors
     /// When the supervisor is gone.
     pub async fn stop(&self, name: &str) -> Result<(), ClientError> {
-        self.say(ToSupervisor::Stop { name: name.to_owned() }).await
+        let name = name.to_owned();
+        let (done, gone) = oneshot::channel();
+        self.wait_as(|waiting, _| waiting.stops.entry(name.clone()).or_default().push(done))?;
+        self.say(ToSupervisor::Stop { name }).await?;
+        gone.await.map_err(|_| ClientError::Lost)
     }
 
     /// Has an instance killed, which the supervisor will start again.
@@ -118,7 +134,10 @@ impl SupervisorClient {
     /// # Errors
     /// When the supervisor is gone.
     pub async fn kill(&self, name: &str) -> Result<(), ClientError> {
-        self.say(ToSupervisor::Kill { name: name.to_owned() }).await
+        self.say(ToSupervisor::Kill {
+            name: name.to_owned(),
+        })
+        .await
     }
 
     /// Has a job run, and waits for what comes of it. Its id is given here.
@@ -197,6 +216,11 @@ fn answer(waiting: &Mutex<Waiting>, message: &FromSupervisor) {
         FromSupervisor::Granted { id, refused } => {
             if let Some(done) = waiting.grants.remove(id) {
                 done.send(refused.clone()).ok();
+            }
+        }
+        FromSupervisor::Stopped { name } => {
+            for done in waiting.stops.remove(name).unwrap_or_default() {
+                done.send(()).ok();
             }
         }
         _ => {}

@@ -95,7 +95,11 @@ impl Grounds {
     pub fn new(layout: &Layout, destinations: &[PathBuf], ids: Ids) -> Self {
         let mut roots = vec![layout.tenants(), layout.scratch(), layout.backups()];
         roots.extend_from_slice(destinations);
-        Self { roots, scratch: layout.scratch(), ids }
+        Self {
+            roots,
+            scratch: layout.scratch(),
+            ids,
+        }
     }
 
     /// Makes what is asked. Done twice, it is the same as done once.
@@ -112,9 +116,8 @@ impl Grounds {
                     Ok(()) | Err(Errno::EEXIST) => {}
                     Err(errno) => return Err(refused("make", errno)),
                 }
-                let folder =
-                    openat(&parent, name, OFlag::O_RDONLY | FOLDER, Mode::empty())
-                        .map_err(|errno| refused("open", errno))?;
+                let folder = openat(&parent, name, OFlag::O_RDONLY | FOLDER, Mode::empty())
+                    .map_err(|errno| refused("open", errno))?;
                 if grant.recursive {
                     hand_over(&folder, grant, &grant.path)?;
                 }
@@ -129,9 +132,15 @@ impl Grounds {
     /// # Errors
     /// When it is anything else, or cannot be removed. One that is absent is no error.
     pub fn remove(&self, path: &Path) -> Result<(), GrantError> {
-        let name = path.strip_prefix(&self.scratch).ok().map(|rest| rest.components());
+        let name = path
+            .strip_prefix(&self.scratch)
+            .ok()
+            .map(|rest| rest.components());
         let direct = name.is_some_and(|mut parts| {
-            matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+            matches!(
+                (parts.next(), parts.next()),
+                (Some(Component::Normal(_)), None)
+            )
         });
         if !direct {
             return Err(GrantError::Outside(path.to_owned()));
@@ -139,7 +148,11 @@ impl Grounds {
         // The scratch folder is root's alone, and the standard library follows no link within.
         match std::fs::remove_dir_all(path) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(GrantError::Refused { act: "remove", path: path.to_owned(), source })
+                Err(GrantError::Refused {
+                    act: "remove",
+                    path: path.to_owned(),
+                    source,
+                })
             }
             _ => Ok(()),
         }
@@ -169,7 +182,11 @@ impl Grounds {
                 return Err(GrantError::Stranger(id));
             }
         }
-        let allowed = if grant.kind == Kind::Dir { 0o2777 } else { 0o777 };
+        let allowed = if grant.kind == Kind::Dir {
+            0o2777
+        } else {
+            0o777
+        };
         if grant.mode & !allowed != 0 {
             return Err(GrantError::Mode(grant.mode));
         }
@@ -204,7 +221,11 @@ impl Grounds {
 }
 
 fn refusal(path: &Path) -> impl Fn(&'static str, Errno) -> GrantError + Copy + '_ {
-    move |act, errno| GrantError::Refused { act, path: path.to_owned(), source: errno.into() }
+    move |act, errno| GrantError::Refused {
+        act,
+        path: path.to_owned(),
+        source: errno.into(),
+    }
 }
 
 fn kind(found: &FileStat) -> SFlag {
@@ -214,8 +235,12 @@ fn kind(found: &FileStat) -> SFlag {
 /// Owner first, because changing it clears the set-group-id bit.
 fn settle(made: &OwnedFd, grant: &Grant) -> Result<(), GrantError> {
     let refused = refusal(&grant.path);
-    fchown(made, Some(Uid::from_raw(grant.uid)), Some(Gid::from_raw(grant.gid)))
-        .map_err(|errno| refused("give", errno))?;
+    fchown(
+        made,
+        Some(Uid::from_raw(grant.uid)),
+        Some(Gid::from_raw(grant.gid)),
+    )
+    .map_err(|errno| refused("give", errno))?;
     fchmod(made, Mode::from_bits_truncate(grant.mode))
         .map_err(|errno| refused("set the mode of", errno))
 }
@@ -228,13 +253,15 @@ fn place(parent: &OwnedFd, name: &OsStr, grant: &Grant, contents: &[u8]) -> Resu
         Ok(()) | Err(Errno::ENOENT) => {}
         Err(errno) => return Err(refused("clear the way to", errno)),
     }
-    let flags = OFlag::O_WRONLY
-        | OFlag::O_CREAT
-        | OFlag::O_EXCL
-        | OFlag::O_NOFOLLOW
-        | OFlag::O_CLOEXEC;
-    let made = openat(parent, beside.as_os_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)
-        .map_err(|errno| refused("write", errno))?;
+    let flags =
+        OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let made = openat(
+        parent,
+        beside.as_os_str(),
+        flags,
+        Mode::S_IRUSR | Mode::S_IWUSR,
+    )
+    .map_err(|errno| refused("write", errno))?;
     let mut file = std::fs::File::from(made);
     let written = file.write_all(contents);
     written.map_err(|source| GrantError::Refused {
@@ -251,7 +278,10 @@ fn place(parent: &OwnedFd, name: &OsStr, grant: &Grant, contents: &[u8]) -> Resu
 /// Gives everything in `folder` to the grant's owner.
 fn hand_over(folder: &OwnedFd, grant: &Grant, at: &Path) -> Result<(), GrantError> {
     let refused = refusal(at);
-    let (uid, gid) = (Some(Uid::from_raw(grant.uid)), Some(Gid::from_raw(grant.gid)));
+    let (uid, gid) = (
+        Some(Uid::from_raw(grant.uid)),
+        Some(Gid::from_raw(grant.gid)),
+    );
     let mut listing = Dir::openat(folder, ".", OFlag::O_RDONLY | FOLDER, Mode::empty())
         .map_err(|errno| refused("list", errno))?;
     for entry in listing.iter() {
@@ -260,7 +290,9 @@ fn hand_over(folder: &OwnedFd, grant: &Grant, at: &Path) -> Result<(), GrantErro
         if [&b"."[..], b".."].contains(&name.to_bytes()) {
             continue;
         }
-        let within = at.join(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name.to_bytes()));
+        let within = at.join(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(
+            name.to_bytes(),
+        ));
         let refused = refusal(&within);
         let opened = openat(folder, name, OFlag::O_PATH | UNFOLLOWED, Mode::empty())
             .map_err(|errno| refused("open", errno))?;

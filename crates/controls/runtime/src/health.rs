@@ -46,7 +46,10 @@ pub async fn wait(socket: &Path, path: &str, deadline: Instant) -> Result<Durati
             Err(_) => std::io::ErrorKind::TimedOut.into(),
         };
         if Instant::now() + PAUSE >= deadline {
-            return Err(Unwell::Late { socket: socket.to_owned(), source });
+            return Err(Unwell::Late {
+                socket: socket.to_owned(),
+                source,
+            });
         }
         sleep(PAUSE).await;
     }
@@ -60,9 +63,22 @@ async fn ask(socket: &Path, path: &str) -> std::io::Result<()> {
     let mut status = [0; 12];
     stream.read_exact(&mut status).await?;
     match &status {
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0' | b'1', b' ', b'2', b'0'..=b'9', b'0'..=b'9'] => {
-            Ok(())
-        }
-        _ => Err(std::io::Error::other("answered, but not with a status of 200 to 299")),
+        [
+            b'H',
+            b'T',
+            b'T',
+            b'P',
+            b'/',
+            b'1',
+            b'.',
+            b'0' | b'1',
+            b' ',
+            b'2',
+            b'0'..=b'9',
+            b'0'..=b'9',
+        ] => Ok(()),
+        _ => Err(std::io::Error::other(
+            "answered, but not with a status of 200 to 299",
+        )),
     }
 }

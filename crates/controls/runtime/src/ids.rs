@@ -3,8 +3,12 @@
 use nix::unistd::{getegid, geteuid};
 use serde::{Deserialize, Serialize};
 
-/// Room for this many tenants above [`Ids::tenants_from`]; ids beyond it are nobody's.
-pub const MOST_TENANTS: u32 = 4096;
+/// Ids from [`Ids::tenants_from`] on that are this service's; beyond them are somebody else's.
+const RANGE: u32 = 4096;
+/// Room for this many tenants; the last ids of the range are the canary's and the drills'.
+pub const MOST_TENANTS: u32 = RANGE - 2;
+/// The core's id is this much below the tenants'.
+pub const BELOW_TENANTS: u32 = 100;
 
 /// The user ids in use. A group of the same number belongs to each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,36 +26,75 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Separate ids for every role and tenant, with tenants counted from `tenants_from`.
+    /// Separate ids: tenants counted from `tenants_from`, core, front and jobs from 100 below it.
     #[must_use]
-    pub const fn separate(core: u32, tenants_from: u32) -> Self {
-        Self { core, front: core + 1, jobs: core + 2, tenants_from, separate: true }
+    pub const fn separate(tenants_from: u32) -> Self {
+        let core = tenants_from.saturating_sub(BELOW_TENANTS);
+        Self {
+            core,
+            front: core + 1,
+            jobs: core + 2,
+            tenants_from,
+            separate: true,
+        }
     }
 
     /// The ids to use here: separate ones as root, otherwise the caller's for everything.
     #[must_use]
-    pub fn here(core: u32, tenants_from: u32) -> Self {
+    pub fn here(tenants_from: u32) -> Self {
         if geteuid().is_root() {
-            return Self::separate(core, tenants_from);
+            return Self::separate(tenants_from);
         }
         let own = geteuid().as_raw();
-        Self { core: own, front: own, jobs: own, tenants_from: own, separate: false }
+        Self {
+            core: own,
+            front: own,
+            jobs: own,
+            tenants_from: own,
+            separate: false,
+        }
     }
 
     /// The user id of tenant `n`; `None` when there are more tenants than ids.
     #[must_use]
     pub fn tenant(&self, n: u32) -> Option<u32> {
         if self.separate {
-            (n < MOST_TENANTS).then(|| self.tenants_from.checked_add(n)).flatten()
+            (n < MOST_TENANTS)
+                .then(|| self.tenants_from.checked_add(n))
+                .flatten()
         } else {
             Some(self.tenants_from)
+        }
+    }
+
+    /// The user id of the instance that is killed to see it come back.
+    #[must_use]
+    pub fn canary(&self) -> u32 {
+        self.above_tenants(0)
+    }
+
+    /// The user id of an application started on restored data.
+    #[must_use]
+    pub fn drill(&self) -> u32 {
+        self.above_tenants(1)
+    }
+
+    fn above_tenants(&self, n: u32) -> u32 {
+        if self.separate {
+            self.tenants_from.saturating_add(MOST_TENANTS + n)
+        } else {
+            self.core
         }
     }
 
     /// The group that goes with a user id: the same number, or the caller's own group without root.
     #[must_use]
     pub fn group(&self, uid: u32) -> u32 {
-        if self.separate { uid } else { getegid().as_raw() }
+        if self.separate {
+            uid
+        } else {
+            getegid().as_raw()
+        }
     }
 
     /// Whether a process may be run as `id`, or in the group `id`. Root never is.
@@ -60,7 +103,7 @@ impl Ids {
         if !self.separate {
             return id == self.core || id == getegid().as_raw();
         }
-        let tenants = self.tenants_from..self.tenants_from.saturating_add(MOST_TENANTS);
+        let tenants = self.tenants_from..self.tenants_from.saturating_add(RANGE);
         id != 0 && (id == self.core || id == self.front || id == self.jobs || tenants.contains(&id))
     }
 }
@@ -71,24 +114,28 @@ mod tests {
 
     #[test]
     fn root_is_never_an_id_to_run_as() {
-        assert!(!Ids::separate(0, 0).may_run_as(0));
+        assert!(!Ids::separate(0).may_run_as(0));
     }
 
     #[test]
     fn only_declared_ids_may_be_run_as() {
-        let ids = Ids::separate(60_900, 61_000);
-        for id in [60_900, 60_901, 60_902, 61_000, 61_000 + MOST_TENANTS - 1] {
+        let ids = Ids::separate(61_000);
+        for id in [60_900, 60_901, 60_902, 61_000, 61_000 + RANGE - 1] {
             assert!(ids.may_run_as(id), "{id}");
         }
-        for id in [0, 1, 1000, 60_899, 60_903, 60_999, 61_000 + MOST_TENANTS, u32::MAX] {
+        for id in [0, 1, 1000, 60_899, 60_903, 60_999, 61_000 + RANGE, u32::MAX] {
             assert!(!ids.may_run_as(id), "{id}");
         }
     }
 
     #[test]
     fn tenants_beyond_the_range_have_no_id() {
-        let ids = Ids::separate(60_900, 61_000);
+        let ids = Ids::separate(61_000);
         assert_eq!(ids.tenant(1), Some(61_001));
         assert_eq!(ids.tenant(MOST_TENANTS), None);
+        assert_ne!(ids.canary(), ids.drill());
+        for id in [ids.canary(), ids.drill()] {
+            assert!(ids.may_run_as(id) && ids.tenant(MOST_TENANTS - 1).unwrap() < id);
+        }
     }
 }

@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod checks;
 pub mod client;
 pub mod confine;
 pub mod grant;
@@ -28,4 +29,7 @@ pub mod prepare;
 pub mod probe;
 pub mod protocol;
 pub mod restart;
+mod settings;
 pub mod supervisor;
+
+pub use settings::{RESTART_WITHIN, Settings, read};

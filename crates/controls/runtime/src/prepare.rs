@@ -21,7 +21,9 @@ const BEFORE_VERSION: [&str; 2] = ["lock", "VERSION.new"];
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// Another supervisor holds it.
-    #[error("`{data}` is in use by process {holder}; stop that first, or name another folder with --data")]
+    #[error(
+        "`{data}` is in use by process {holder}; stop that first, or name another folder with --data"
+    )]
     Held {
         /// The data folder.
         data: PathBuf,
@@ -29,7 +31,9 @@ pub enum PrepareError {
         holder: String,
     },
     /// Something else is in it.
-    #[error("`{data}` holds `{found}` but no data of Avouch; name an empty or new folder with --data")]
+    #[error(
+        "`{data}` holds `{found}` but no data of Avouch; name an empty or new folder with --data"
+    )]
     NotOurs {
         /// The data folder.
         data: PathBuf,
@@ -37,7 +41,9 @@ pub enum PrepareError {
         found: String,
     },
     /// It belongs to another user.
-    #[error("`{data}` belongs to user {owner}, not to user {own} who runs this; run as that user, or name another folder with --data")]
+    #[error(
+        "`{data}` belongs to user {owner}, not to user {own} who runs this; run as that user, or name another folder with --data"
+    )]
     ForeignOwner {
         /// The data folder.
         data: PathBuf,
@@ -47,7 +53,9 @@ pub enum PrepareError {
         own: u32,
     },
     /// It was written by a newer build.
-    #[error("`{data}` has data version {found}, and this build knows version {known}; use a newer build")]
+    #[error(
+        "`{data}` has data version {found}, and this build knows version {known}; use a newer build"
+    )]
     Newer {
         /// The data folder.
         data: PathBuf,
@@ -60,7 +68,9 @@ pub enum PrepareError {
     #[error("`{0}` is not a version; restore it from a backup of this folder")]
     Version(PathBuf),
     /// The unprivileged processes could not get to it.
-    #[error("user {uid} cannot pass through `{folder}` (mode {mode:o}) to the data folder; run `chmod o+x {folder}`, or choose a folder such as /var/lib/avouch with --data")]
+    #[error(
+        "user {uid} cannot pass through `{folder}` (mode {mode:o}) to the data folder; run `chmod o+x {folder}`, or choose a folder such as /var/lib/avouch with --data"
+    )]
     Closed {
         /// Which of the processes' users.
         uid: u32,
@@ -128,7 +138,11 @@ pub fn prepare(data: &Path, ids: &Ids, programs: &[Program]) -> Result<Prepared,
     for program in programs {
         copies.push(copy(&program.source, &layout.bin().join(&program.name))?);
     }
-    Ok(Prepared { layout, programs: copies, _lock: lock })
+    Ok(Prepared {
+        layout,
+        programs: copies,
+        _lock: lock,
+    })
 }
 
 /// Every folder with its owner, group and mode.
@@ -154,7 +168,11 @@ fn folders(layout: &Layout, ids: &Ids) -> Vec<(PathBuf, u32, u32, u32)> {
 }
 
 fn failed<'a>(act: &'static str, path: &'a Path) -> impl Fn(io::Error) -> PrepareError + 'a {
-    move |source| PrepareError::Io { act, path: path.to_owned(), source }
+    move |source| PrepareError::Io {
+        act,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Refuses a folder of another user, of a newer build, or with anything else in it.
@@ -163,14 +181,20 @@ fn check_ours(layout: &Layout) -> Result<(), PrepareError> {
     let found = fs::metadata(data).map_err(failed("look at", data))?;
     let own = geteuid().as_raw();
     if found.uid() != own {
-        return Err(PrepareError::ForeignOwner { data: data.to_owned(), owner: found.uid(), own });
+        return Err(PrepareError::ForeignOwner {
+            data: data.to_owned(),
+            owner: found.uid(),
+            own,
+        });
     }
     let version = layout.version();
     match fs::read_to_string(&version) {
         Ok(text) => match text.trim().parse::<u32>() {
-            Ok(found) if found > VERSION => {
-                Err(PrepareError::Newer { data: data.to_owned(), found, known: VERSION })
-            }
+            Ok(found) if found > VERSION => Err(PrepareError::Newer {
+                data: data.to_owned(),
+                found,
+                known: VERSION,
+            }),
             Ok(1..) => Ok(()),
             Ok(0) | Err(_) => Err(PrepareError::Version(version)),
         },
@@ -180,7 +204,10 @@ fn check_ours(layout: &Layout) -> Result<(), PrepareError> {
                 .filter_map(Result::ok)
                 .map(|entry| entry.file_name().to_string_lossy().into_owned());
             match names.find(|name| !BEFORE_VERSION.contains(&name.as_str())) {
-                Some(found) => Err(PrepareError::NotOurs { data: data.to_owned(), found }),
+                Some(found) => Err(PrepareError::NotOurs {
+                    data: data.to_owned(),
+                    found,
+                }),
                 None => Ok(()),
             }
         }
@@ -202,7 +229,11 @@ fn check_passable(data: &Path, ids: &Ids) -> Result<(), PrepareError> {
             };
             if found.mode() & bit == 0 {
                 let mode = found.mode() & 0o7777;
-                return Err(PrepareError::Closed { uid, folder: folder.to_owned(), mode });
+                return Err(PrepareError::Closed {
+                    uid,
+                    folder: folder.to_owned(),
+                    mode,
+                });
             }
         }
     }
@@ -229,12 +260,16 @@ fn take_lock(layout: &Layout) -> Result<Flock<File>, PrepareError> {
         }
         Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
             let mut holder = String::new();
-            file.read_to_string(&mut holder).map_err(failed("read", &path))?;
+            file.read_to_string(&mut holder)
+                .map_err(failed("read", &path))?;
             let holder = match holder.trim() {
                 "" => "(unknown)".to_owned(),
                 pid => pid.to_owned(),
             };
-            Err(PrepareError::Held { data: layout.data().to_owned(), holder })
+            Err(PrepareError::Held {
+                data: layout.data().to_owned(),
+                holder,
+            })
         }
         Err((_, errno)) => Err(failed("lock", &path)(errno.into())),
     }
@@ -249,12 +284,15 @@ fn make_folder(path: &Path, uid: u32, gid: u32, mode: u32) -> Result<(), Prepare
     }
     let found = fs::symlink_metadata(path).map_err(failed("look at", path))?;
     if !found.is_dir() {
-        return Err(failed("use as a folder", path)(io::ErrorKind::NotADirectory.into()));
+        return Err(failed("use as a folder", path)(
+            io::ErrorKind::NotADirectory.into(),
+        ));
     }
     if (found.uid(), found.gid()) != (uid, gid) {
         chown(path, Some(uid), Some(gid)).map_err(failed("give away", path))?;
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed("set the mode of", path))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(failed("set the mode of", path))
 }
 
 /// Copies a program when it differs from the copy there is. A copy in use stays as it is for
@@ -281,7 +319,8 @@ fn replace(path: &Path, contents: &[u8], mode: u32) -> Result<(), PrepareError> 
         file.sync_all()?;
         drop(file);
         fs::rename(&beside, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        path.parent()
+            .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     };
     write().map_err(failed("write", path))
 }

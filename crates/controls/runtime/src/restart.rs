@@ -51,8 +51,14 @@ pub fn next(history: &[Run], now: Duration) -> Decision {
             .and_then(|factor| FIRST_WAIT.checked_mul(factor))
             .map_or(LONGEST, |wait| wait.min(LONGEST)),
     };
-    let recent = history.iter().filter(|run| now.saturating_sub(run.ended) <= LOOP_WITHIN).count();
-    Decision { wait, crash_loop: recent >= LOOP_AFTER }
+    let recent = history
+        .iter()
+        .filter(|run| now.saturating_sub(run.ended) <= LOOP_WITHIN)
+        .count();
+    Decision {
+        wait,
+        crash_loop: recent >= LOOP_AFTER,
+    }
 }
 
 #[cfg(test)]

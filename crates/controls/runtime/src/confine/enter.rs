@@ -55,7 +55,9 @@ pub enum ConfineError {
         source: std::io::Error,
     },
     /// A privilege was left over after the user id was changed.
-    #[error("a privilege is left after taking user id {0}; start from a process without special capability settings")]
+    #[error(
+        "a privilege is left after taking user id {0}; start from a process without special capability settings"
+    )]
     Privilege(u32),
     /// A path in the specification cannot be opened.
     #[error("cannot open `{path}`, which the confinement lists")]
@@ -66,7 +68,9 @@ pub enum ConfineError {
         source: std::io::Error,
     },
     /// This kernel has no Landlock.
-    #[error("this kernel has no Landlock, or it is off: boot one of 5.13 or later with `landlock` among its `lsm=`")]
+    #[error(
+        "this kernel has no Landlock, or it is off: boot one of 5.13 or later with `landlock` among its `lsm=`"
+    )]
     NoLandlock,
     /// Landlock refused the rules.
     #[error("the kernel refused the Landlock rules")]
@@ -113,11 +117,16 @@ pub fn enter(spec: &Confinement) -> Result<Confined, ConfineError> {
         take_ids(spec)?;
     }
     umask(Mode::from_bits_truncate(spec.umask));
-    std::env::set_current_dir(&spec.folder)
-        .map_err(|source| ConfineError::Path { path: spec.folder.clone(), source })?;
+    std::env::set_current_dir(&spec.folder).map_err(|source| ConfineError::Path {
+        path: spec.folder.clone(),
+        source,
+    })?;
     // Taking a user id clears the parent-death signal, so it is set after.
     if let Some(parent) = spec.dies_with {
-        step("ask to end with the parent", prctl::set_pdeathsig(Signal::SIGKILL))?;
+        step(
+            "ask to end with the parent",
+            prctl::set_pdeathsig(Signal::SIGKILL),
+        )?;
         if u32::try_from(getppid().as_raw()) != Ok(parent) {
             return Err(ConfineError::ParentGone(parent));
         }
@@ -125,7 +134,11 @@ pub fn enter(spec: &Confinement) -> Result<Confined, ConfineError> {
     seal_memory()?;
     step("give up new privileges", prctl::set_no_new_privs())?;
     let landlock_abi = rules::apply(rules)?;
-    Ok(Confined { landlock_abi, root, network: spec.network.clone() })
+    Ok(Confined {
+        landlock_abi,
+        root,
+        network: spec.network.clone(),
+    })
 }
 
 /// Confines this process and turns it into `command`, with the specification's environment.
@@ -138,8 +151,15 @@ pub fn exec(spec: &Confinement, command: &[String]) -> Result<Infallible, Confin
         return Err(ConfineError::NoProgram);
     }
     enter(spec)?;
-    let source = Command::new(program).args(arguments).env_clear().envs(&spec.env).exec();
-    Err(ConfineError::Run { program: program.clone(), source })
+    let source = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&spec.env)
+        .exec();
+    Err(ConfineError::Run {
+        program: program.clone(),
+        source,
+    })
 }
 
 /// Keeps this process's memory from other processes of its user and from core dumps. Starting
@@ -148,7 +168,10 @@ pub fn exec(spec: &Confinement, command: &[String]) -> Result<Infallible, Confin
 /// # Errors
 /// When the kernel refuses.
 pub fn seal_memory() -> Result<(), ConfineError> {
-    step("keep memory from other processes", prctl::set_dumpable(false))
+    step(
+        "keep memory from other processes",
+        prctl::set_dumpable(false),
+    )
 }
 
 fn check_asked(spec: &Confinement, root: bool) -> Result<(), ConfineError> {
@@ -161,7 +184,10 @@ fn check_asked(spec: &Confinement, root: bool) -> Result<(), ConfineError> {
     }
     let own = geteuid().as_raw();
     if !root && spec.uid != own {
-        return Err(ConfineError::ForeignUser { wanted: spec.uid, own });
+        return Err(ConfineError::ForeignUser {
+            wanted: spec.uid,
+            own,
+        });
     }
     Ok(())
 }
@@ -176,11 +202,17 @@ fn listing(path: &'static str) -> Result<Vec<i32>, ConfineError> {
 
 /// The listing's own descriptor is in the list and already closed, which is no fault.
 fn close_inherited() -> Result<(), ConfineError> {
-    for descriptor in listing("/proc/self/fd")?.into_iter().filter(|number| *number > 2) {
+    for descriptor in listing("/proc/self/fd")?
+        .into_iter()
+        .filter(|number| *number > 2)
+    {
         match close(descriptor) {
             Ok(()) | Err(Errno::EBADF) => {}
             Err(source) => {
-                return Err(ConfineError::Step { step: "close an inherited descriptor", source });
+                return Err(ConfineError::Step {
+                    step: "close an inherited descriptor",
+                    source,
+                });
             }
         }
     }
@@ -236,8 +268,13 @@ fn without_capabilities() -> Result<bool, ConfineError> {
     let sets: Vec<&str> = status
         .lines()
         .filter_map(|line| {
-            ["CapPrm:", "CapEff:", "CapAmb:"].iter().find_map(|set| line.strip_prefix(set))
+            ["CapPrm:", "CapEff:", "CapAmb:"]
+                .iter()
+                .find_map(|set| line.strip_prefix(set))
         })
         .collect();
-    Ok(sets.len() == 3 && sets.iter().all(|set| set.trim().bytes().all(|digit| digit == b'0')))
+    Ok(sets.len() == 3
+        && sets
+            .iter()
+            .all(|set| set.trim().bytes().all(|digit| digit == b'0')))
 }

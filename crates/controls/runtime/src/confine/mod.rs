@@ -96,7 +96,11 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // Enough for a few hundred connections and an embedded database.
-        Self { open_files: 1024, processes: None, address_space: None }
+        Self {
+            open_files: 1024,
+            processes: None,
+            address_space: None,
+        }
     }
 }
 
@@ -126,7 +130,11 @@ impl Confinement {
     #[must_use]
     pub fn base_system() -> BaseSystem {
         let present = |paths: &[&str]| -> Vec<PathBuf> {
-            paths.iter().map(PathBuf::from).filter(|path| path.exists()).collect()
+            paths
+                .iter()
+                .map(PathBuf::from)
+                .filter(|path| path.exists())
+                .collect()
         };
         BaseSystem {
             read: present(&[
@@ -175,7 +183,12 @@ pub fn command(
     command: &[String],
 ) -> Result<Command, serde_json::Error> {
     let mut started = Command::new(avouch);
-    started.env_clear().arg("confine").arg("--spec").arg(serde_json::to_string(spec)?).arg("--");
+    started
+        .env_clear()
+        .arg("confine")
+        .arg("--spec")
+        .arg(serde_json::to_string(spec)?)
+        .arg("--");
     started.args(command);
     Ok(started)
 }
@@ -235,10 +248,19 @@ impl Confined {
             );
         }
         let lacking = [
-            (3, "Files that may only be read can still be cut short where permissions allow it."),
-            (4, "Landlock here knows no network: TCP is held back by the namespace alone, if there is one."),
+            (
+                3,
+                "Files that may only be read can still be cut short where permissions allow it.",
+            ),
+            (
+                4,
+                "Landlock here knows no network: TCP is held back by the namespace alone, if there is one.",
+            ),
             (5, "Device commands (ioctl) are not restricted."),
-            (6, "Signals and abstract sockets are held back by user ids and namespaces alone, if there are any."),
+            (
+                6,
+                "Signals and abstract sockets are held back by user ids and namespaces alone, if there are any.",
+            ),
         ];
         limits.extend(
             lacking
@@ -263,7 +285,11 @@ mod tests {
     use super::*;
 
     fn confined(landlock_abi: i32, root: bool) -> Confined {
-        Confined { landlock_abi, root, network: Network::None }
+        Confined {
+            landlock_abi,
+            root,
+            network: Network::None,
+        }
     }
 
     #[test]
@@ -280,8 +306,9 @@ mod tests {
 
     #[test]
     fn an_older_kernel_has_more_limits() {
-        let counts: Vec<usize> =
-            [1, 3, 4, 5, 6, 7].map(|abi| confined(abi, true).limits().len()).to_vec();
+        let counts: Vec<usize> = [1, 3, 4, 5, 6, 7]
+            .map(|abi| confined(abi, true).limits().len())
+            .to_vec();
         assert_eq!(counts, [6, 5, 4, 3, 2, 2]);
         assert_eq!(confined(7, false).limits().len(), 3);
     }
@@ -299,7 +326,15 @@ mod tests {
     fn the_base_system_leaves_out_proc_and_home() {
         let base = Confinement::base_system();
         for path in base.read.iter().chain(&base.execute).chain(&base.write) {
-            for private in ["/proc", "/sys", "/root", "/home", "/tmp", "/var", "/etc/passwd"] {
+            for private in [
+                "/proc",
+                "/sys",
+                "/root",
+                "/home",
+                "/tmp",
+                "/var",
+                "/etc/passwd",
+            ] {
                 assert!(!path.starts_with(private), "{}", path.display());
             }
         }

@@ -34,16 +34,21 @@ pub(super) fn build(spec: &Confinement) -> Result<RulesetCreated, ConfineError> 
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let execute = read | AccessFs::Execute;
     // What can be written can never be executed, and devices are nobody's to make.
-    let write = AccessFs::from_all(abi)
-        & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock);
-    for (paths, access) in [(&spec.read, read), (&spec.execute, execute), (&spec.write, write)] {
+    let write =
+        AccessFs::from_all(abi) & !(AccessFs::Execute | AccessFs::MakeChar | AccessFs::MakeBlock);
+    for (paths, access) in [
+        (&spec.read, read),
+        (&spec.execute, execute),
+        (&spec.write, write),
+    ] {
         for path in paths {
             rules = allow(rules, path, access, abi)?;
         }
     }
     if let Network::Host { bind, connect } = &spec.network {
         rules = ports(rules, bind, AccessNet::BindTcp, abi).map_err(ConfineError::Landlock)?;
-        rules = ports(rules, connect, AccessNet::ConnectTcp, abi).map_err(ConfineError::Landlock)?;
+        rules =
+            ports(rules, connect, AccessNet::ConnectTcp, abi).map_err(ConfineError::Landlock)?;
     }
     Ok(rules)
 }
@@ -59,18 +64,27 @@ pub(super) fn apply(rules: RulesetCreated) -> Result<i32, ConfineError> {
 
 fn abi_of(status: &RestrictionStatus) -> i32 {
     match status.landlock {
-        LandlockStatus::Available { effective_abi, kernel_abi } => {
-            kernel_abi.unwrap_or(effective_abi as i32)
-        }
+        LandlockStatus::Available {
+            effective_abi,
+            kernel_abi,
+        } => kernel_abi.unwrap_or(effective_abi as i32),
         LandlockStatus::NotEnabled | LandlockStatus::NotImplemented => 0,
     }
 }
 
 /// The newest ABI whose rights this kernel handles in full.
 fn newest() -> Option<ABI> {
-    [ABI::V9, ABI::V6, ABI::V5, ABI::V4, ABI::V3, ABI::V2, ABI::V1]
-        .into_iter()
-        .find(|abi| ruleset(*abi, &Network::None).is_ok())
+    [
+        ABI::V9,
+        ABI::V6,
+        ABI::V5,
+        ABI::V4,
+        ABI::V3,
+        ABI::V2,
+        ABI::V1,
+    ]
+    .into_iter()
+    .find(|abi| ruleset(*abi, &Network::None).is_ok())
 }
 
 fn ruleset(abi: ABI, network: &Network) -> Result<RulesetCreated, RulesetError> {
@@ -93,11 +107,20 @@ fn allow(
     access: BitFlags<AccessFs>,
     abi: ABI,
 ) -> Result<RulesetCreated, ConfineError> {
-    let unusable = |source| ConfineError::Path { path: PathBuf::from(path), source };
+    let unusable = |source| ConfineError::Path {
+        path: PathBuf::from(path),
+        source,
+    };
     let folder = std::fs::metadata(path).map_err(unusable)?.is_dir();
-    let access = if folder { access } else { access & AccessFs::from_file(abi) };
+    let access = if folder {
+        access
+    } else {
+        access & AccessFs::from_file(abi)
+    };
     let opened = PathFd::new(path).map_err(|error| unusable(std::io::Error::other(error)))?;
-    rules.add_rule(PathBeneath::new(opened, access)).map_err(ConfineError::Landlock)
+    rules
+        .add_rule(PathBeneath::new(opened, access))
+        .map_err(ConfineError::Landlock)
 }
 
 /// A rule for each allowed port; there is nothing to say about a right that is not handled.

@@ -53,7 +53,10 @@ fn read_byte(path: &Path) -> io::Result<()> {
 
 fn make_file(folder: &Path) -> io::Result<()> {
     let path = folder.join(format!("probe-{}", std::process::id()));
-    OpenOptions::new().write(true).create_new(true).open(&path)?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)?;
     std::fs::remove_file(path)
 }
 
@@ -69,10 +72,18 @@ fn execute(path: &Path) -> io::Result<()> {
 }
 
 fn send(address: SocketAddr) -> io::Result<()> {
-    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.send_to(b"?", address).map(drop)
+    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?
+        .send_to(b"?", address)
+        .map(drop)
 }
 
 fn mount_at(path: &Path) -> io::Result<()> {
-    mount(Some("probe"), path, Some("tmpfs"), MsFlags::empty(), None::<&str>)
-        .map_err(io::Error::from)
+    mount(
+        Some("probe"),
+        path,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .map_err(io::Error::from)
 }

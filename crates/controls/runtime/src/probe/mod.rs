@@ -81,7 +81,12 @@ pub enum Judged {
 /// Tries each act in turn.
 #[must_use]
 pub fn run(acts: &[Act]) -> Vec<Tried> {
-    acts.iter().map(|act| Tried { act: act.clone(), outcome: act::attempt(act) }).collect()
+    acts.iter()
+        .map(|act| Tried {
+            act: act.clone(),
+            outcome: act::attempt(act),
+        })
+        .collect()
 }
 
 /// Judges what was tried against what was asked; no acts at all prove nothing.
@@ -96,7 +101,11 @@ pub fn judge(asked: &[Act], tried: &[Tried]) -> Judged {
     }
     let unclear: Vec<Act> = asked
         .iter()
-        .filter(|act| !tried.iter().any(|tried| tried.act == **act && is_refusal(tried)))
+        .filter(|act| {
+            !tried
+                .iter()
+                .any(|tried| tried.act == **act && is_refusal(tried))
+        })
         .cloned()
         .collect();
     if asked.is_empty() || !unclear.is_empty() {
@@ -107,7 +116,9 @@ pub fn judge(asked: &[Act], tried: &[Tried]) -> Judged {
 
 /// Whether the kernel refused, as opposed to there being nothing to try.
 fn is_refusal(tried: &Tried) -> bool {
-    let Outcome::Failed(number) = tried.outcome else { return false };
+    let Outcome::Failed(number) = tried.outcome else {
+        return false;
+    };
     match (Errno::from_raw(number), &tried.act) {
         (Errno::EACCES | Errno::EPERM, _) => true,
         (Errno::EROFS, Act::OpenForWriting(_) | Act::MakeFileIn(_)) => true,
@@ -127,7 +138,10 @@ mod tests {
     use super::*;
 
     fn read(path: &str, outcome: Outcome) -> Tried {
-        Tried { act: Act::ReadFile(path.into()), outcome }
+        Tried {
+            act: Act::ReadFile(path.into()),
+            outcome,
+        }
     }
 
     const REFUSED: Outcome = Outcome::Failed(Errno::EACCES as i32);
@@ -135,7 +149,10 @@ mod tests {
 
     #[track_caller]
     fn check(asked: &[&str], tried: &[Tried], expected: &Judged) {
-        let asked: Vec<Act> = asked.iter().map(|path| Act::ReadFile(path.into())).collect();
+        let asked: Vec<Act> = asked
+            .iter()
+            .map(|path| Act::ReadFile(path.into()))
+            .collect();
         assert_eq!(judge(&asked, tried), *expected);
     }
 
@@ -151,13 +168,21 @@ mod tests {
     #[test]
     fn one_success_is_open_whatever_else_happened() {
         let open = Judged::Open(vec![Act::ReadFile("/b".into())]);
-        check(&["/a", "/b"], &[read("/a", ABSENT), read("/b", Outcome::Succeeded)], &open);
+        check(
+            &["/a", "/b"],
+            &[read("/a", ABSENT), read("/b", Outcome::Succeeded)],
+            &open,
+        );
     }
 
     #[test]
     fn what_was_absent_or_not_tried_proves_nothing() {
         let unclear = Judged::Unclear(vec![Act::ReadFile("/b".into())]);
-        check(&["/a", "/b"], &[read("/a", REFUSED), read("/b", ABSENT)], &unclear);
+        check(
+            &["/a", "/b"],
+            &[read("/a", REFUSED), read("/b", ABSENT)],
+            &unclear,
+        );
         check(&["/a", "/b"], &[read("/a", REFUSED)], &unclear);
         check(&[], &[], &Judged::Unclear(vec![]));
     }
@@ -166,10 +191,25 @@ mod tests {
     fn a_refused_connection_is_a_refusal_for_abstract_names_only() {
         let refused = Outcome::Failed(Errno::ECONNREFUSED as i32);
         let judged = |act: Act| {
-            judge(&[act.clone()], &[Tried { act, outcome: refused.clone() }])
+            judge(
+                &[act.clone()],
+                &[Tried {
+                    act,
+                    outcome: refused.clone(),
+                }],
+            )
         };
-        assert_eq!(judged(Act::ConnectAbstract("a".to_owned())), Judged::Refused(1));
-        assert!(matches!(judged(Act::ConnectUnix("/a".into())), Judged::Unclear(_)));
-        assert!(matches!(judged(Act::ConnectTcp(([127, 0, 0, 1], 1).into())), Judged::Unclear(_)));
+        assert_eq!(
+            judged(Act::ConnectAbstract("a".to_owned())),
+            Judged::Refused(1)
+        );
+        assert!(matches!(
+            judged(Act::ConnectUnix("/a".into())),
+            Judged::Unclear(_)
+        ));
+        assert!(matches!(
+            judged(Act::ConnectTcp(([127, 0, 0, 1], 1).into())),
+            Judged::Unclear(_)
+        ));
     }
 }

@@ -78,7 +78,9 @@ mod tests {
 
     #[test]
     fn an_error_about_bad_bytes_does_not_quote_them() {
-        let error = serde_json::from_str::<Secret>("\"hunter2!\"").unwrap_err().to_string();
+        let error = serde_json::from_str::<Secret>("\"hunter2!\"")
+            .unwrap_err()
+            .to_string();
         assert!(!error.contains("hunter") && !error.contains('!'), "{error}");
     }
 }

@@ -94,7 +94,10 @@ mod tests {
             b"{\"do\":\"stop\"}\n",
             b"\xff\n",
         ] {
-            assert!(matches!(read_from(line).await, Err(LineError::Malformed(_))));
+            assert!(matches!(
+                read_from(line).await,
+                Err(LineError::Malformed(_))
+            ));
         }
     }
 

@@ -90,6 +90,11 @@ pub enum FromSupervisor {
         /// How long until it is started again; `None` when it was told to stop.
         restart_in: Option<Duration>,
     },
+    /// An instance that was told to stop is gone, or there was none.
+    Stopped {
+        /// Its name.
+        name: String,
+    },
     /// A role or instance keeps dying.
     CrashLoop {
         /// Its name.

@@ -20,15 +20,24 @@ pub(super) struct Living(Arc<Mutex<BTreeSet<u32>>>);
 
 impl Living {
     pub fn contains(&self, pid: u32) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(&pid)
     }
 
     fn add(&self, pid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(pid);
     }
 
     fn remove(&self, pid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&pid);
     }
 }
 
@@ -54,20 +63,37 @@ pub(super) fn start(
     keep_stderr: bool,
     living: &Living,
 ) -> std::io::Result<Started> {
-    let tied = Confinement { dies_with: Some(std::process::id()), ..confinement.clone() };
+    let tied = Confinement {
+        dies_with: Some(std::process::id()),
+        ..confinement.clone()
+    };
     let mut starting = Command::from(confine::command(avouch, &tied, command)?);
     starting.process_group(0);
-    starting.stdout(if matches!(input, Input::Pipe) { Stdio::piped() } else { Stdio::null() });
+    starting.stdout(if matches!(input, Input::Pipe) {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    });
     starting.stdin(match input {
         Input::None => Stdio::null(),
         Input::Pipe => Stdio::piped(),
         Input::Link(end) => Stdio::from(end),
     });
-    starting.stderr(if keep_stderr { Stdio::piped() } else { Stdio::inherit() });
+    starting.stderr(if keep_stderr {
+        Stdio::piped()
+    } else {
+        Stdio::inherit()
+    });
     let process = starting.spawn()?;
-    let pid = process.id().ok_or_else(|| std::io::Error::other("ended before it began"))?;
+    let pid = process
+        .id()
+        .ok_or_else(|| std::io::Error::other("ended before it began"))?;
     living.add(pid);
-    Ok(Started { pid, process, living: living.clone() })
+    Ok(Started {
+        pid,
+        process,
+        living: living.clone(),
+    })
 }
 
 impl Started {

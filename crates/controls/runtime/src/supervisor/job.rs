@@ -1,14 +1,15 @@
 //! Jobs: run once, within a time, with their answer kept.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::chain;
 use super::child::{self, Input, Living};
-use super::{GRACE, chain};
 use crate::confine::Confinement;
 use crate::grant::Grounds;
 use crate::ids::Ids;
@@ -20,12 +21,17 @@ pub(super) struct Place {
     pub ids: Ids,
     pub grounds: Grounds,
     pub living: Living,
+    pub grace: Duration,
 }
 
 /// Whether the core may have something run so: only as ids declared for this service.
 pub(super) fn may_run(confinement: &Confinement, ids: &Ids) -> Result<(), String> {
     let asked = [confinement.uid, confinement.gid];
-    match asked.iter().chain(&confinement.groups).find(|id| !ids.may_run_as(**id)) {
+    match asked
+        .iter()
+        .chain(&confinement.groups)
+        .find(|id| !ids.may_run_as(**id))
+    {
         Some(id) => Err(format!("user or group {id} is not one of this service's")),
         None => Ok(()),
     }
@@ -67,8 +73,11 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
         Err(error) => return refused(chain(&error)),
     };
     let pid = child.pid;
-    let (stdin, stdout, stderr) =
-        (child.process.stdin.take(), child.process.stdout.take(), child.process.stderr.take());
+    let (stdin, stdout, stderr) = (
+        child.process.stdin.take(),
+        child.process.stdout.take(),
+        child.process.stderr.take(),
+    );
     let feed = async {
         if let Some(mut stdin) = stdin {
             // A job that does not read what it is given says so by how it ends.
@@ -95,7 +104,7 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
             () = sleep(job.timeout) => late = true,
             () = asked_to_stop(&mut stop) => {
                 child::signal(pid, Signal::SIGTERM);
-                sleep(GRACE).await;
+                sleep(place.grace).await;
             }
         }
         child::signal(pid, Signal::SIGKILL);
@@ -110,7 +119,11 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
         (Some(output), true) => (Status::TimedOut, output),
         (Some(output), false) => (status, output),
     };
-    JobResult { status, stdout: Bytes(stdout), stderr }
+    JobResult {
+        status,
+        stdout: Bytes(stdout),
+        stderr,
+    }
 }
 
 /// A supervisor that is gone counts as having asked.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::child::{self, Input};
 use super::link::Link;
-use super::{Event, GRACE, Role, Supervisor, SupervisorError, chain, orphans};
+use super::{Event, Role, Supervisor, SupervisorError, chain, orphans};
 use crate::protocol::{FromSupervisor, InstanceSpec, Status};
 use crate::restart::{self, Run};
 
@@ -30,9 +30,15 @@ pub(super) struct Kept {
 }
 
 enum State {
-    Running { pid: u32, since: Instant },
+    Running {
+        pid: u32,
+        since: Instant,
+    },
     Waiting,
-    Stopping { pid: u32, then: Option<InstanceSpec> },
+    Stopping {
+        pid: u32,
+        then: Option<InstanceSpec>,
+    },
 }
 
 impl Kept {
@@ -89,7 +95,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
     pub(super) fn start(&mut self, name: &str) {
         self.runs += 1;
         let run = self.runs;
-        let Some(kept) = self.kept.get_mut(name) else { return };
+        let Some(kept) = self.kept.get_mut(name) else {
+            return;
+        };
         kept.run = run;
         let mut core = None;
         let (command, confinement, input, keep_stderr) = match &kept.what {
@@ -108,14 +116,23 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                 (&instance.command, &instance.confinement, Input::None, true)
             }
         };
-        let started =
-            child::start(&self.plan.avouch, command, confinement, input, keep_stderr, &self.living);
+        let started = child::start(
+            &self.plan.avouch,
+            command,
+            confinement,
+            input,
+            keep_stderr,
+            &self.living,
+        );
         let child = match started {
             Ok(child) => child,
             Err(error) => return self.lost(name, run, &error),
         };
         let pid = child.pid;
-        kept.state = State::Running { pid, since: Instant::now() };
+        kept.state = State::Running {
+            pid,
+            since: Instant::now(),
+        };
         if core.is_some() {
             self.link = core;
         }
@@ -123,22 +140,41 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         let owner = name.to_owned();
         tokio::spawn(async move {
             let (status, stderr) = child.end().await;
-            events.send(Event::Ended { name: owner, run, status, stderr }).ok();
+            events
+                .send(Event::Ended {
+                    name: owner,
+                    run,
+                    status,
+                    stderr,
+                })
+                .ok();
         });
-        self.tell(FromSupervisor::Started { name: name.to_owned(), pid });
+        self.tell(FromSupervisor::Started {
+            name: name.to_owned(),
+            pid,
+        });
     }
 
     /// A run that could not begin ends at once, and is tried again as any other.
     fn lost(&mut self, name: &str, run: u64, error: &dyn std::error::Error) {
         let status = Status::Refused(chain(error));
         let name = name.to_owned();
-        self.events.send(Event::Ended { name, run, status, stderr: String::new() }).ok();
+        self.events
+            .send(Event::Ended {
+                name,
+                run,
+                status,
+                stderr: String::new(),
+            })
+            .ok();
     }
 
     pub(super) fn ended(&mut self, name: &str, run: u64, status: Status, stderr: &str) {
         orphans::end(&self.living);
         let ended = Instant::now().duration_since(self.began);
-        let Some(kept) = self.kept.get_mut(name).filter(|kept| kept.run == run) else { return };
+        let Some(kept) = self.kept.get_mut(name).filter(|kept| kept.run == run) else {
+            return;
+        };
         let linked = kept.is_linked();
         if linked {
             self.link = None;
@@ -158,6 +194,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                 let then = then.take();
                 self.kept.remove(name);
                 self.tell(exited(None));
+                self.tell(FromSupervisor::Stopped {
+                    name: name.to_owned(),
+                });
                 match then {
                     Some(instance) if !self.stopping => {
                         self.keep(name.to_owned(), What::Instance(instance));
@@ -172,7 +211,10 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         let gave_up = matches!(status, Status::Code(1..) | Status::Refused(_));
         if matches!(kept.what, What::Role(_)) && self.on_ready.is_some() && gave_up {
             self.kept.remove(name);
-            self.failed.get_or_insert(SupervisorError::Role { name: name.to_owned(), status });
+            self.failed.get_or_insert(SupervisorError::Role {
+                name: name.to_owned(),
+                status,
+            });
             self.stop_all();
             self.stop_next();
             return;
@@ -183,7 +225,10 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             return;
         }
 
-        kept.history.push_back(Run { started: since, ended });
+        kept.history.push_back(Run {
+            started: since,
+            ended,
+        });
         while kept.history.len() > REMEMBERED {
             kept.history.pop_front();
         }
@@ -194,7 +239,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         kept.told_of_loop = decision.crash_loop;
         self.tell(exited(Some(decision.wait)));
         if newly_looping {
-            self.tell(FromSupervisor::CrashLoop { name: name.to_owned() });
+            self.tell(FromSupervisor::CrashLoop {
+                name: name.to_owned(),
+            });
             tracing::error!(name, %status, "keeps dying");
         }
         if linked {
@@ -226,9 +273,11 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         ends.iter().for_each(|name| self.stop(name, None));
     }
 
-    /// Asks something to end, by force after [`GRACE`], and starts `then` in its place.
+    /// Asks something to end, by force after the grace, and starts `then` in its place.
     pub(super) fn stop(&mut self, name: &str, then: Option<InstanceSpec>) {
-        let Some(kept) = self.kept.get_mut(name) else { return };
+        let Some(kept) = self.kept.get_mut(name) else {
+            return;
+        };
         let pid = match &mut kept.state {
             State::Stopping { then: next, .. } => {
                 *next = then;
@@ -237,6 +286,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             State::Running { pid, .. } => *pid,
             State::Waiting => {
                 self.kept.remove(name);
+                self.tell(FromSupervisor::Stopped {
+                    name: name.to_owned(),
+                });
                 if let Some(instance) = then {
                     self.keep(name.to_owned(), What::Instance(instance));
                 }
@@ -247,9 +299,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         kept.state = State::Stopping { pid, then };
         child::signal(pid, Signal::SIGTERM);
         let events = self.events.clone();
-        let (name, run) = (name.to_owned(), kept.run);
+        let (name, run, grace) = (name.to_owned(), kept.run, self.plan.grace);
         tokio::spawn(async move {
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(grace).await;
             events.send(Event::Overdue { name, run }).ok();
         });
     }

@@ -29,7 +29,7 @@ use child::Living;
 use kept::{Kept, What};
 use link::Link;
 
-/// How long a process may take to end by itself.
+/// How long a process may take to end by itself, unless the plan says otherwise.
 pub const GRACE: Duration = Duration::from_secs(10);
 
 /// What to run.
@@ -45,6 +45,8 @@ pub struct Plan {
     pub destinations: Vec<PathBuf>,
     /// Started at once, in this order, and ended in the reverse order.
     pub roles: Vec<Role>,
+    /// How long a process may take to end by itself, such as [`GRACE`].
+    pub grace: Duration,
 }
 
 /// A process of the service itself.
@@ -81,10 +83,24 @@ pub enum SupervisorError {
 
 /// Something that happened, to be dealt with in turn.
 enum Event {
-    Ended { name: String, run: u64, status: Status, stderr: String },
-    Due { name: String, run: u64 },
-    Overdue { name: String, run: u64 },
-    Job { id: u64, result: JobResult },
+    Ended {
+        name: String,
+        run: u64,
+        status: Status,
+        stderr: String,
+    },
+    Due {
+        name: String,
+        run: u64,
+    },
+    Overdue {
+        name: String,
+        run: u64,
+    },
+    Job {
+        id: u64,
+        result: JobResult,
+    },
     Answer(FromSupervisor),
 }
 
@@ -117,9 +133,12 @@ pub async fn run<R: FnOnce(&str)>(plan: Plan, on_ready: R) -> Result<(), Supervi
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|errno| SupervisorError::Watch(errno.into()))?;
     let mut signals = Vec::new();
-    for kind in
-        [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup(), SignalKind::child()]
-    {
+    for kind in [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+        SignalKind::child(),
+    ] {
         signals.push(signal(kind).map_err(SupervisorError::Watch)?);
     }
     let [mut terminate, mut interrupt, mut hangup, mut child] =
@@ -165,9 +184,18 @@ impl<R: FnOnce(&str)> Supervisor<R> {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Ended { name, run, status, stderr } => self.ended(&name, run, status, &stderr),
+            Event::Ended {
+                name,
+                run,
+                status,
+                stderr,
+            } => self.ended(&name, run, status, &stderr),
             Event::Due { name, run } => {
-                if self.kept.get(&name).is_some_and(|kept| kept.is_waiting(run)) {
+                if self
+                    .kept
+                    .get(&name)
+                    .is_some_and(|kept| kept.is_waiting(run))
+                {
                     self.start(&name);
                 }
             }
@@ -194,7 +222,10 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                 // A core that cannot be understood may ask for anything: it starts afresh.
                 tracing::error!(%error, "the core's messages cannot be read; ending it");
                 self.link = None;
-                self.kept.values().filter(|kept| kept.is_linked()).for_each(Kept::kill);
+                self.kept
+                    .values()
+                    .filter(|kept| kept.is_linked())
+                    .for_each(Kept::kill);
             }
         }
     }
@@ -205,6 +236,8 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             ToSupervisor::Stop { name } => {
                 if self.is_instance(&name) {
                     self.stop(&name, None);
+                } else {
+                    self.tell(FromSupervisor::Stopped { name });
                 }
             }
             ToSupervisor::Kill { name } => {
@@ -220,6 +253,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                     ids: self.plan.ids,
                     grounds: self.grounds.clone(),
                     living: self.living.clone(),
+                    grace: self.plan.grace,
                 };
                 let events = self.events.clone();
                 tokio::spawn(async move {
@@ -252,7 +286,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         let events = self.events.clone();
         tokio::task::spawn_blocking(move || {
             let refused = act(&grounds).err().map(|error| chain(&error));
-            events.send(Event::Answer(FromSupervisor::Granted { id, refused })).ok();
+            events
+                .send(Event::Answer(FromSupervisor::Granted { id, refused }))
+                .ok();
         });
     }
 
@@ -284,7 +320,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
     }
 
     fn is_instance(&self, name: &str) -> bool {
-        self.kept.get(name).is_some_and(|kept| matches!(kept.what, What::Instance(_)))
+        self.kept
+            .get(name)
+            .is_some_and(|kept| matches!(kept.what, What::Instance(_)))
     }
 
     fn tell(&self, message: FromSupervisor) {

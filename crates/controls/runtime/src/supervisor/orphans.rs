@@ -33,7 +33,9 @@ fn known(living: &Living, pid: Pid) -> bool {
 /// Every process whose parent is this one.
 fn children() -> Vec<Pid> {
     let own = std::process::id().to_string();
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .filter_map(Result::ok)
         .filter_map(|entry| {

@@ -1,0 +1,15 @@
+//! This crate against the real kernel, with real processes. As root on a kernel with Landlock
+//! ABI 6 or later, which is what the sentences it checks promise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod confinement;
+mod folder;
+mod grants;
+mod supervision;
+mod world;
