@@ -12,8 +12,11 @@
 
 pub mod drill;
 pub mod job;
+pub mod keeper;
 pub mod manifest;
+pub mod records;
 pub mod repository;
 pub mod retention;
 pub mod schedule;
+pub mod settings;
 pub mod source;

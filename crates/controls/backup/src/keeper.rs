@@ -1,0 +1,454 @@
+//! Keeps the promises about backups: runs what is due, removes what has ended, rehearses restores.
+//!
+//! Nothing here reads a tenant's data or opens a repository: that is done by confined processes, through [`Jobs`].
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use avouch_evidence::{BoxFuture, Clock};
+use avouch_statement::{Slug, TenantId};
+use jiff::{SignedDuration, Timestamp, civil};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::{
+    drill::{Rehearsal, StepName},
+    job::{self, JobError, Outcome, Spec},
+    records::{RecordError, Records, Taken},
+    repository::Password,
+    retention,
+    schedule::is_late,
+    settings::{Kind, LOCAL, Settings, SourceSettings},
+    source::Source,
+};
+
+mod drills;
+mod examinations;
+
+/// How long after a failed run the same one is tried again.
+const AGAIN: SignedDuration = SignedDuration::from_mins(5);
+
+/// At least this often the keeper looks whether something is due, so that a clock that was set is noticed.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Whose data a backup holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// One tenant's.
+    Tenant(TenantId),
+    /// Avouch's own.
+    Platform,
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tenant(tenant) => tenant.fmt(f),
+            Self::Platform => f.write_str("platform"),
+        }
+    }
+}
+
+/// As whom a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// The user that owns the data of this tenant or of the core.
+    Owner(Owner),
+    /// The user that owns the repositories.
+    Jobs,
+}
+
+/// What a job may touch, beside its own program.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Folders it may read. A SQLite database that is in use is opened through its shared memory file, so that a
+    /// source's folder has to be writable for its owner: it is in `write` then.
+    pub read: Vec<PathBuf>,
+    /// Folders it may write. A scratch folder among them is given to the job's user, with all that is in it, before.
+    pub write: Vec<PathBuf>,
+}
+
+/// Runs jobs in processes of their own; implemented by the binary, with the supervisor.
+pub trait Jobs: Send + Sync {
+    /// Runs one job to its end, confined to `access`.
+    fn run<'a>(&'a self, who: Who, access: Access, input: job::Input) -> BoxFuture<'a, Result<Outcome, JobError>>;
+    /// Makes an empty scratch folder of this name.
+    fn scratch<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<PathBuf, JobError>>;
+    /// Removes a scratch folder, and what is in it.
+    fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, ()>;
+    /// The key of an owner's repository at a destination.
+    fn password(&self, owner: &Owner, destination: &Slug) -> Result<Password, JobError>;
+    /// The tenants that are served.
+    fn tenants(&self) -> Vec<TenantId>;
+    /// The folder of an owner's data (for the platform: the core's).
+    fn data(&self, owner: &Owner) -> PathBuf;
+    /// The folder beneath which the `local` destination and relative ones are.
+    fn backups(&self) -> PathBuf;
+}
+
+/// What is going on now.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// Runs under way: whose, which source, since when.
+    pub runs: Vec<(String, String, Timestamp)>,
+    /// The drill under way.
+    pub drill: Option<DrillProgress>,
+}
+
+/// A drill under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillProgress {
+    /// Its name.
+    pub id: String,
+    /// Whose data.
+    pub owner: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// What it is at.
+    pub step: StepName,
+}
+
+/// Why a backup, a removal or a drill could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum KeeperError {
+    /// A job failed.
+    #[error(transparent)]
+    Job(#[from] JobError),
+    /// The records could not be read or written.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// Some destination has no copy.
+    #[error("no sound copy at {places}: {why}")]
+    Incomplete {
+        /// Which.
+        places: String,
+        /// Why, for the first.
+        why: String,
+    },
+    /// There is nothing to restore.
+    #[error("there is no snapshot of {0} yet; `avouch backup run {0}` takes one")]
+    Nothing(Owner),
+    /// The statement has no such source for this owner.
+    #[error("the statement backs up nothing of {0}")]
+    NoSource(Owner),
+    /// The statement rehearses nothing.
+    #[error("the statement has no [backup.drill]")]
+    NoDrill,
+    /// The clock is in doubt, and nothing is removed by it.
+    #[error("the clock is in doubt, so nothing is removed; set it right, then it goes on by itself")]
+    Clock,
+    /// A job answered something else than it was asked.
+    #[error("a job answered what it was not asked")]
+    Confused,
+}
+
+/// Keeps backups.
+pub struct Backups {
+    settings: Settings,
+    jobs: Arc<dyn Jobs>,
+    rehearsal: Arc<dyn Rehearsal>,
+    records: Records,
+    clock: Clock,
+    /// Whether the wall clock may be believed: nothing is pruned while it may not.
+    steady: Arc<dyn Fn() -> bool + Send + Sync>,
+    progress: watch::Sender<Progress>,
+    busy: Mutex<HashMap<Owner, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Backups {
+    /// A keeper for these settings.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        jobs: Arc<dyn Jobs>,
+        rehearsal: Arc<dyn Rehearsal>,
+        records: Records,
+        clock: Clock,
+        steady: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> Self {
+        let (progress, _) = watch::channel(Progress::default());
+        Self { settings, jobs, rehearsal, records, clock, steady, progress, busy: Mutex::default() }
+    }
+
+    /// What it keeps.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What it remembers.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// What is going on, as it goes on.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Everybody whose data are backed up.
+    #[must_use]
+    pub fn owners(&self) -> Vec<Owner> {
+        let mut owners: Vec<Owner> = self.jobs.tenants().into_iter().map(Owner::Tenant).collect();
+        owners.push(Owner::Platform);
+        owners.retain(|owner| self.sources(owner).next().is_some());
+        owners
+    }
+
+    /// The sources of an owner.
+    pub fn sources<'a>(&'a self, owner: &Owner) -> impl Iterator<Item = &'a SourceSettings> + use<'a> {
+        let platform = *owner == Owner::Platform;
+        self.settings.sources.iter().filter(move |source| source.is_platform() == platform)
+    }
+
+    /// Does what is due, again and again, until it is dropped.
+    pub async fn keep(&self) {
+        loop {
+            for owner in self.owners() {
+                if let Err(error) = self.tick(&owner).await {
+                    tracing::error!(%owner, error = %chain(&error), "a backup that is due was not done");
+                }
+            }
+            tokio::time::sleep(self.until_due()).await;
+        }
+    }
+
+    /// Does what is due for one owner now: runs that are due or were missed, removals, drills.
+    ///
+    /// # Errors
+    ///
+    /// The first that could not be done; the others were tried all the same.
+    pub async fn tick(&self, owner: &Owner) -> Result<(), KeeperError> {
+        let mut first = None;
+        for source in self.sources(owner) {
+            let result = match self.due(owner, source).await {
+                Ok(Some(day)) => self.take(owner, source, day).await,
+                Ok(None) => self.prune(owner, source).await,
+                Err(error) => Err(error),
+            };
+            first = first.or(result.err());
+        }
+        if self.drill_is_due(owner).await? {
+            first = first.or(self.drill(owner).await.err());
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Takes a backup of everything of an owner now, beside the schedule or for a slot that has none yet.
+    ///
+    /// # Errors
+    ///
+    /// If any source has no sound copy at any of its destinations.
+    pub async fn run(&self, owner: &Owner) -> Result<(), KeeperError> {
+        let mut any = false;
+        for source in self.sources(owner) {
+            any = true;
+            let Some((day, _)) = source.at.due_before((self.clock)()) else { continue };
+            self.take(owner, source, day).await?;
+        }
+        if any { Ok(()) } else { Err(KeeperError::NoSource(owner.clone())) }
+    }
+
+    /// The folder of an owner's repository at a destination.
+    #[must_use]
+    pub fn repository(&self, owner: &Owner, destination: &Slug) -> PathBuf {
+        let stated = self.settings.destinations.iter().find(|d| d.name == *destination);
+        let folder = stated.map_or_else(|| PathBuf::from(LOCAL), |d| d.folder.clone());
+        self.jobs.backups().join(folder).join(owner.to_string())
+    }
+
+    /// The day whose run is due now, if one is.
+    async fn due(&self, owner: &Owner, source: &SourceSettings) -> Result<Option<civil::Date>, KeeperError> {
+        let now = (self.clock)();
+        let taken = self.records.snapshots(&owner.to_string()).await?;
+        // A day is served when every destination has it.
+        let served = |place: &Slug| {
+            let of_it = taken.iter().filter(|t| t.source == source.name.as_str() && t.destination == place.as_str());
+            of_it.filter(|t| t.snapshot.taken <= now).map(|t| t.snapshot.day).max()
+        };
+        let last = source.to.iter().map(served).min().flatten();
+        let Some(due) = source.at.next_due(last, now).filter(|due| due.now) else { return Ok(None) };
+        let newest = self.records.newest_run(&owner.to_string(), source.name.as_str()).await?;
+        let recent = newest.is_some_and(|run| {
+            run.day == due.day && run.failure.is_some() && now.duration_since(run.started).abs() < AGAIN
+        });
+        Ok((!recent).then_some(due.day))
+    }
+
+    /// Reads a source once, stores it at every destination, reads it back, and removes what has ended.
+    async fn take(&self, owner: &Owner, source: &SourceSettings, day: civil::Date) -> Result<(), KeeperError> {
+        let lock = self.lock(owner);
+        let _held = lock.lock().await;
+        let started = (self.clock)();
+        let late = source.at.on(day).is_some_and(|slot| is_late(slot, started));
+        let (name, of) = (owner.to_string(), source.name.to_string());
+        let run = self.records.begin(&name, &of, day, started, late).await?;
+        self.progress.send_modify(|progress| progress.runs.push((name.clone(), of.clone(), started)));
+        let result = self.read_and_store(owner, source, day, started, run).await;
+        self.progress.send_modify(|progress| progress.runs.retain(|(o, s, _)| (o, s) != (&name, &of)));
+        let failure = result.as_ref().err().map(|error| chain(error));
+        self.records.end(run, (self.clock)(), failure.as_deref()).await?;
+        result?;
+        drop(_held);
+        self.prune(owner, source).await
+    }
+
+    async fn read_and_store(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        day: civil::Date,
+        taken: Timestamp,
+        run: i64,
+    ) -> Result<(), KeeperError> {
+        let scratch = self.jobs.scratch(&format!("backup-{owner}-{}-{run}", source.name)).await?;
+        let result = self.stages(owner, source, day, taken, run, &scratch).await;
+        self.jobs.discard(scratch).await;
+        result
+    }
+
+    async fn stages(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        day: civil::Date,
+        taken: Timestamp,
+        run: i64,
+        scratch: &std::path::Path,
+    ) -> Result<(), KeeperError> {
+        let access = Access { read: vec![], write: vec![self.jobs.data(owner), scratch.to_owned()] };
+        let spec = Spec::Snapshot { source: self.resolve(owner, source), into: scratch.join("copy"), taken };
+        self.jobs.run(Who::Owner(owner.clone()), access, job::Input { spec, password: None }).await?;
+
+        let known = self.records.snapshots(&owner.to_string()).await?;
+        let mut failed = Vec::new();
+        for destination in &source.to {
+            let stored = self.store(owner, source, day, taken, run, destination, scratch, &known).await;
+            if let Err(error) = stored {
+                failed.push((destination.to_string(), chain(&error)));
+            }
+        }
+        let Some((_, why)) = failed.first() else { return Ok(()) };
+        let places: Vec<&str> = failed.iter().map(|(place, _)| place.as_str()).collect();
+        Err(KeeperError::Incomplete { places: places.join(", "), why: why.clone() })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one run at one destination is just these facts")]
+    async fn store(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        day: civil::Date,
+        taken: Timestamp,
+        run: i64,
+        destination: &Slug,
+        scratch: &std::path::Path,
+        known: &[Taken],
+    ) -> Result<(), KeeperError> {
+        let repository = self.repository(owner, destination);
+        let there: Vec<_> = of(known, source, destination).map(|t| t.snapshot.clone()).collect();
+        let spec = Spec::Store {
+            staged: scratch.join("copy"),
+            repository: repository.clone(),
+            owner: owner.to_string(),
+            source: source.name.to_string(),
+            day,
+            grades: retention::grades(day, &source.keep, &there, taken),
+        };
+        let access = Access { read: vec![], write: vec![scratch.to_owned(), repository] };
+        let password = Some(self.jobs.password(owner, destination)?);
+        match self.jobs.run(Who::Jobs, access, job::Input { spec, password }).await? {
+            Outcome::Stored { snapshot, rows, changes } => {
+                let now = (self.clock)();
+                self.records.add(run, destination.as_str(), &snapshot, rows, changes, now).await?;
+                Ok(())
+            }
+            _ => Err(KeeperError::Confused),
+        }
+    }
+
+    /// Removes what retention has ended for, if there is any and the clock may be believed.
+    async fn prune(&self, owner: &Owner, source: &SourceSettings) -> Result<(), KeeperError> {
+        let now = (self.clock)();
+        let known = self.records.snapshots(&owner.to_string()).await?;
+        for destination in &source.to {
+            let there: Vec<_> = of(&known, source, destination).map(|t| t.snapshot.clone()).collect();
+            let decisions = retention::plan(&there, &source.keep, &source.at, now);
+            if retention::removable(&decisions).next().is_none() {
+                continue;
+            }
+            if !(self.steady)() {
+                return Err(KeeperError::Clock);
+            }
+            let lock = self.lock(owner);
+            let _held = lock.lock().await;
+            let repository = self.repository(owner, destination);
+            let spec = Spec::Prune {
+                repository: repository.clone(),
+                source: source.name.to_string(),
+                rule: source.keep,
+                at: source.at.clone(),
+                now,
+                verified: there.iter().map(|s| s.id.clone()).collect(),
+                only: None,
+            };
+            let access = Access { read: vec![], write: vec![repository] };
+            let password = Some(self.jobs.password(owner, destination)?);
+            let Outcome::Pruned { removed, .. } =
+                self.jobs.run(Who::Jobs, access, job::Input { spec, password }).await?
+            else {
+                return Err(KeeperError::Confused);
+            };
+            self.records.remove(&owner.to_string(), destination.as_str(), &removed, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Where a source is, for one owner.
+    fn resolve(&self, owner: &Owner, source: &SourceSettings) -> Source {
+        let root = self.jobs.data(owner);
+        let rest = source.path.get("$DATA".len()..).unwrap_or_default().trim_start_matches('/');
+        let path = if rest.is_empty() { root } else { root.join(rest) };
+        match source.kind {
+            Kind::Sqlite => Source::Sqlite { path },
+            // The ledger is read after the store, because the store refers to what is in the ledger.
+            Kind::Files => Source::Files { path, skip: vec![], last: vec!["ledger".to_owned()] },
+        }
+    }
+
+    /// One run at a time for each owner, and so for each repository.
+    fn lock(&self, owner: &Owner) -> Arc<tokio::sync::Mutex<()>> {
+        let mut busy = self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(busy.entry(owner.clone()).or_default())
+    }
+
+    /// How long nothing can become due.
+    fn until_due(&self) -> Duration {
+        let now = (self.clock)();
+        let next = self.settings.sources.iter().filter_map(|source| Some(source.at.due_after(now)?.1)).min();
+        let wait = next.and_then(|slot| Duration::try_from(slot.duration_since(now)).ok());
+        wait.map_or(LOOK, |wait| wait.min(LOOK))
+    }
+}
+
+fn of<'t>(known: &'t [Taken], source: &SourceSettings, destination: &Slug) -> impl Iterator<Item = &'t Taken> {
+    let (source, destination) = (source.name.to_string(), destination.to_string());
+    known.iter().filter(move |t| t.source == source && t.destination == destination)
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
