@@ -2,6 +2,8 @@
 
 use avouch_statement::{Draft, Figure, Length, Table};
 
+use crate::RecordRule;
+
 /// The claim that an entry comes before the effect.
 pub const BEFORE_EFFECT: &str = "audit.before-effect";
 /// The claim that management acts are recorded.
@@ -10,7 +12,7 @@ pub const MANAGEMENT: &str = "audit.management";
 pub const KEEP: &str = "audit.keep";
 
 /// What is written down, when, and for how long.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Does a request wait for its entry to be on disk?
     pub before_effect: bool,
@@ -18,10 +20,12 @@ pub struct Settings {
     pub management: bool,
     /// How long entries are kept.
     pub keep: Length,
+    /// What counts as opening a record.
+    pub records: Vec<RecordRule>,
 }
 
-/// Reads `[audit]`.
-pub fn read(section: &mut Table<'_>) -> Option<Settings> {
+/// Reads `[audit]`; `records` is what [`crate::read_records`] read before.
+pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option<Settings> {
     let before_effect = section.need_truth("before-effect");
     let management = if section.has("management") {
         section
@@ -46,6 +50,7 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         before_effect: before_effect?.value,
         management: management?,
         keep: keep?.value,
+        records: records?,
     })
 }
 
@@ -95,7 +100,7 @@ mod tests {
         let document = Document::parse(&reading);
         let mut root = document.table(&reading);
         let mut section = root.need_table("audit", "{ … }").unwrap();
-        let settings = read(&mut section);
+        let settings = read(&mut section, Some(Vec::new()));
         section.finish();
         root.finish();
         let claims = reading

@@ -44,7 +44,6 @@ impl Check for AttestedCheck {
 ///
 /// From the day on which the person's employment ends, only a successor's signature counts. The review
 /// day is the last good one.
-#[must_use]
 pub fn judge(record: &Attested, today: Date) -> (Verdict, String) {
     let role = &record.role;
     let (person, signed) = match (record.until, &record.successor) {

@@ -53,7 +53,6 @@ impl Check for InheritedCheck {
 /// Every reason why it does not cover, or what was seen. `digest` is the stored file's, or why it cannot be read.
 ///
 /// The day of expiry is the last good one.
-#[must_use]
 pub fn judge(
     record: &Inherited,
     digest: &Result<String, String>,
