@@ -25,6 +25,9 @@ pub struct Visit {
 const READ: &str = "read";
 const CHANGE: &str = "change";
 
+/// An id this long is drawn at random, not counted up: two tenants do not come by the same one.
+const UNGUESSABLE: usize = 10;
+
 /// Walks through every tenant's pages as its own synthetic person, and notes how nobody is answered.
 pub async fn visit(ctx: &Ctx, from: &str, is_record: &IsRecord) -> Visits {
     let mut visits = Vec::new();
@@ -109,19 +112,8 @@ pub async fn with_session(
         ));
     }
     for path in &visit.records {
-        if other.pages.shown.contains_key(path) {
-            // Both tenants have a record at this path: each must see its own.
-            let own = other.pages.shown.get(path);
-            let mut shared = attempt(
-                READ,
-                path,
-                Place::Shared,
-                Ok((200, Vec::new())),
-                Ok(200),
-                visit,
-            );
-            shared.same_bytes = own == visit.pages.shown.get(path);
-            attempts.push(shared);
+        if let Some(own) = other.pages.shown.get(path) {
+            attempts.extend(shared(path, own, visit));
             continue;
         }
         for act in [READ, CHANGE] {
@@ -135,6 +127,25 @@ pub async fn with_session(
         }
     }
     attempts
+}
+
+/// A record's path that the attacker's own pages lead to as well; nothing where the path holds no id, as `…/new`.
+fn shared(path: &str, own: &[u8], visit: &Visit) -> Option<Attempt> {
+    let id = last_part(path);
+    if !id.bytes().any(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let place = Place::Shared {
+        unguessable: id.len() >= UNGUESSABLE,
+    };
+    Some(attempt(
+        READ,
+        path,
+        place,
+        Ok((200, own.to_vec())),
+        Ok(200),
+        visit,
+    ))
 }
 
 fn attempt(
@@ -189,7 +200,7 @@ async fn send(
 /// A path of the same kind at which there is no record: its last part is 15 random digits.
 fn sibling(path: &str) -> String {
     let path = path.split('?').next().unwrap_or(path);
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = path.strip_suffix(last_part(path)).unwrap_or("/");
     let mut bytes = [0; 8];
     let number = match getrandom::fill(&mut bytes) {
         Ok(()) => u64::from_le_bytes(bytes),
@@ -197,9 +208,15 @@ fn sibling(path: &str) -> String {
         Err(_) => 987_654_321_012_345,
     };
     format!(
-        "{folder}/{}",
+        "{folder}{}",
         100_000_000_000_000 + number % 900_000_000_000_000
     )
+}
+
+/// The last part of a path, without the query.
+fn last_part(path: &str) -> &str {
+    let path = path.split('?').next().unwrap_or(path);
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -213,5 +230,29 @@ mod tests {
         assert_eq!(number.len(), 15);
         assert!(number.bytes().all(|b| b.is_ascii_digit()));
         assert_ne!(absent, sibling("/wards/1/assessments/77"));
+    }
+
+    #[test]
+    fn a_path_that_both_tenants_have_counts_only_where_it_holds_an_id() {
+        let visit = Visit {
+            pages: Pages::default(),
+            records: Vec::new(),
+            cookie: String::new(),
+            nobody: BTreeMap::new(),
+        };
+        for (path, place) in [
+            ("/wards/1/assessments/new", None),
+            (
+                "/wards/1/assessments/7",
+                Some(Place::Shared { unguessable: false }),
+            ),
+            (
+                "/wards/1/assessments/4107283350918274?a=1",
+                Some(Place::Shared { unguessable: true }),
+            ),
+        ] {
+            let found = shared(path, b"page", &visit).map(|attempt| attempt.place);
+            assert_eq!(found, place, "{path}");
+        }
     }
 }

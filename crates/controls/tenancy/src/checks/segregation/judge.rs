@@ -49,8 +49,11 @@ pub enum Place {
         /// Were not all the attacker's pages opened, so that it may have a record of its own there?
         unread: bool,
     },
-    /// At the attacker's own host, where it has a record of its own at the same path.
-    Shared,
+    /// At the attacker's own host, whose pages lead to the same path.
+    Shared {
+        /// Is the id in the path one that two tenants do not come by?
+        unguessable: bool,
+    },
 }
 
 /// Broken if one attempt got something or learnt something; unproven if one could not be made.
@@ -121,13 +124,14 @@ fn leak(attempt: &Attempt) -> Result<Option<String>, String> {
     let as_whom = match place {
         Place::Nobody => "without a sign-in",
         Place::Theirs => "at this tenant's host with another tenant's sign-in",
-        Place::Own { .. } | Place::Shared => "at another tenant's own host",
+        Place::Own { .. } | Place::Shared { .. } => "at another tenant's own host",
     };
     let what = if attempt.same_bytes {
         "this tenant's own page came back".to_owned()
     } else {
         match place {
-            Place::Shared => return Ok(None),
+            Place::Shared { unguessable: true } => "that tenant's pages lead to it".to_owned(),
+            Place::Shared { unguessable: false } => return Ok(None),
             Place::Own { unread: true } if shown => return Ok(None),
             _ if shown => format!("it was answered {status}"),
             _ if status >= 500 => {
@@ -166,10 +170,12 @@ mod tests {
 
     #[test]
     fn another_tenants_record_must_look_absent_and_its_host_must_look_signed_out() {
-        use Place::{Nobody, Own, Shared, Theirs};
+        use Place::{Nobody, Own, Theirs};
         use Verdict::{Broken, Held, Unproven};
         let own = Own { unread: false };
         let cut = Own { unread: true };
+        let counted = Place::Shared { unguessable: false };
+        let random = Place::Shared { unguessable: true };
         for (place, status, expected, same, verdict) in [
             (Nobody, 303, 303, false, Held),
             (Nobody, 200, 200, false, Broken),
@@ -185,8 +191,9 @@ mod tests {
             (own, 404, 404, true, Broken),
             (cut, 200, 404, false, Held),
             (cut, 200, 404, true, Broken),
-            (Shared, 200, 200, false, Held),
-            (Shared, 200, 200, true, Broken),
+            (counted, 200, 200, false, Held),
+            (counted, 200, 200, true, Broken),
+            (random, 200, 200, false, Broken),
         ] {
             let seen = judge(&Ok(tried(place, status, expected, same)));
             assert_eq!(
