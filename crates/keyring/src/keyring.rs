@@ -1,6 +1,6 @@
 //! The folder of wrapped keys, unlocked.
 
-use crate::{KeyId, KeyringError, Master, Purpose, Secret, Source, files, sealed, wrapped};
+use crate::{KeyId, KeyringError, Master, Purpose, Secret, files, root, sealed, wrapped};
 use avouch_statement::TenantId;
 use aws_lc_rs::{aead::LessSafeKey, rand};
 use std::{
@@ -9,8 +9,6 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-const ROOT: &str = "root";
-const ROOT_MARK: &str = "avouch-root 1 ";
 const TOMBSTONE: &str = "destroyed";
 
 /// Unlocked keys. Cheap to ask: each key is read from disk once, and held in memory until the process ends.
@@ -34,36 +32,6 @@ struct Sealing {
 }
 
 impl Keyring {
-    /// Opens the folder with the master key from `source`, making both if there is neither yet.
-    ///
-    /// A change of master that was cut short is finished here.
-    ///
-    /// # Errors
-    /// If the master is missing although keys exist, is another one, or a file cannot be read or written.
-    pub fn unlock(folder: &Path, source: &Source) -> Result<Self, KeyringError> {
-        let Source::File { path } = source;
-        let Some(master) = Master::from_file(path)? else {
-            if !files::list(folder)?.is_empty() {
-                return Err(KeyringError::MasterMissing {
-                    path: path.clone(),
-                    keys: folder.to_owned(),
-                });
-            }
-            let master = Master::generate()?;
-            master.save(path)?;
-            return Self::open(folder, &master);
-        };
-        let next = files::beside(path, "next");
-        match (Self::open(folder, &master), Master::from_file(&next)) {
-            (Err(KeyringError::WrongMaster { .. }), Ok(Some(master))) => {
-                let opened = Self::open(folder, &master)?;
-                files::rename(&next, path)?;
-                Ok(opened)
-            }
-            (opened, _) => opened,
-        }
-    }
-
     /// Opens the folder with this master key. A folder that does not exist, or is empty, is begun.
     ///
     /// # Errors
@@ -71,10 +39,10 @@ impl Keyring {
     pub fn open(folder: &Path, master: &Master) -> Result<Self, KeyringError> {
         let path = folder.join("root.key");
         let root = match files::read(&path)? {
-            Some(text) => unwrap_root(folder, &path, master, &text)?,
+            Some(text) => root::unwrap(folder, &path, master, &text)?,
             None if files::list(folder)?.is_empty() => {
                 let root = Secret::new(random()?);
-                files::write(&path, wrap_root(master, &root)?.as_bytes())?;
+                files::write(&path, root::wrap(master, &root)?.as_bytes())?;
                 root
             }
             None => return Err(KeyringError::Missing { path }),
@@ -191,6 +159,11 @@ impl Keyring {
         destroy_keys(&folder)
     }
 
+    /// The key that wraps all others.
+    pub(crate) fn root(&self) -> &Secret<[u8; 32]> {
+        &self.root
+    }
+
     /// Where the keys are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
@@ -200,7 +173,7 @@ impl Keyring {
     pub(crate) fn is_opened_by(&self, master: &Master) -> bool {
         let path = self.folder.join("root.key");
         let text = files::read(&path).ok().flatten();
-        text.is_some_and(|text| unwrap_root(&self.folder, &path, master, &text).is_ok())
+        text.is_some_and(|text| root::unwrap(&self.folder, &path, master, &text).is_ok())
     }
 
     /// The file of every key that has been used since the start.
@@ -226,36 +199,10 @@ impl Keyring {
             .ok()?
             .to_str()?
             .strip_suffix(".key")?;
-        if name == ROOT {
+        if name == root::ROOT {
             return Some(Secret::new(self.root.expose().to_vec()));
         }
         self.load(name).ok().flatten()
-    }
-
-    /// Wraps the root key under another master, in one rename: before it the old master opens the folder, after it only
-    /// the new one.
-    ///
-    /// # Errors
-    /// If the file cannot be written; the old master then still holds.
-    pub fn rewrap(&self, master: &Master) -> Result<(), KeyringError> {
-        files::write(
-            &self.folder.join("root.key"),
-            wrap_root(master, &self.root)?.as_bytes(),
-        )
-    }
-
-    /// Makes a new master key and puts it where `source` says. A crash at any point leaves one of the two that
-    /// [`Keyring::unlock`] opens.
-    ///
-    /// # Errors
-    /// If a file cannot be written.
-    pub fn change_master(&self, source: &Source) -> Result<(), KeyringError> {
-        let Source::File { path } = source;
-        let next = files::beside(path, "next");
-        let master = Master::generate()?;
-        master.save(&next)?;
-        self.rewrap(&master)?;
-        files::rename(&next, path)
     }
 
     fn newest(&self, owner: &KeyId) -> Result<(u32, Arc<LessSafeKey>), KeyringError> {
@@ -399,33 +346,5 @@ fn random() -> Result<[u8; 32], KeyringError> {
     Ok(key)
 }
 
-fn wrap_root(master: &Master, root: &Secret<[u8; 32]>) -> Result<String, KeyringError> {
-    let key = wrapped::wrap(&master.wrapping()?, ROOT, root.expose())?;
-    Ok(format!("{ROOT_MARK}{}\n{key}", master.fingerprint()?))
-}
-
-fn unwrap_root(
-    folder: &Path,
-    path: &Path,
-    master: &Master,
-    text: &str,
-) -> Result<Secret<[u8; 32]>, KeyringError> {
-    let tampered = || KeyringError::Tampered {
-        path: path.to_owned(),
-    };
-    let (head, key) = text.split_once('\n').ok_or_else(tampered)?;
-    let fingerprint = head.strip_prefix(ROOT_MARK).ok_or_else(tampered)?;
-    if fingerprint != master.fingerprint()? {
-        return Err(KeyringError::WrongMaster {
-            folder: folder.to_owned(),
-        });
-    }
-    let key = wrapped::unwrap(&master.wrapping()?, ROOT, key).ok_or_else(tampered)?;
-    <[u8; 32]>::try_from(key.expose().as_slice())
-        .map(Secret::new)
-        .map_err(|_| tampered())
-}
-
 #[cfg(test)]
-#[path = "keyring_tests.rs"]
 mod tests;

@@ -38,6 +38,7 @@ mod files;
 mod keyring;
 mod master;
 mod names;
+mod root;
 mod sealed;
 mod secret;
 mod settings;

@@ -22,6 +22,8 @@
 )]
 
 mod accounts;
+mod cache;
+pub mod checks;
 mod codes;
 mod email;
 mod error;
@@ -46,7 +48,7 @@ pub use throttle::Lockout;
 
 use avouch_keyring::Secret;
 use avouch_store::Store;
-use sessions::Cache;
+use cache::Cache;
 
 /// The accounts and sessions of one service.
 pub struct Access {

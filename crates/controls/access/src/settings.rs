@@ -190,3 +190,122 @@ fn guesses(count: i64, within: Length) -> Draft {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use avouch_statement::{Document, Reading, Source};
+    use jiff::SignedDuration;
+
+    const WHOLE: &str = r#"[access]
+sign-in = "unique-email-and-password"
+administrators = "nominated"
+password = { issued = "generated", length = 12, alphabet = "letters-digits" }
+session = { idle = "30 min", absolute = "12 h" }
+lockout = { failures = 10, within = "15 min" }
+"#;
+
+    fn read_text(text: &str) -> Result<(Settings, Vec<String>), String> {
+        let source = Source::new("avouch.toml", text);
+        let reading = Reading::new(&source);
+        let document = Document::parse(&reading);
+        let mut section = document.table(&reading).table("access").unwrap();
+        let settings = read(&mut section);
+        section.finish();
+        let claims = reading.finish().map_err(|faults| faults.to_string())?;
+        Ok((
+            settings.unwrap(),
+            claims
+                .iter()
+                .map(|claim| format!("{} {}", claim.id, claim.figure))
+                .collect(),
+        ))
+    }
+
+    #[test]
+    fn each_promise_becomes_a_claim_with_its_figure() {
+        let (settings, claims) = read_text(WHOLE).unwrap();
+        let minutes = SignedDuration::from_mins;
+        let session = Limits {
+            idle: minutes(30),
+            absolute: minutes(720),
+        };
+        let lockout = Lockout {
+            failures: 10,
+            within: minutes(15),
+        };
+        assert_eq!(
+            settings,
+            Settings {
+                length: 12,
+                session,
+                lockout
+            }
+        );
+        let expected = [
+            "access.sign-in unique-email-and-password",
+            "access.administrators nominated",
+            "access.password.issued generated",
+            "access.password.length 12",
+            "access.password.alphabet letters-digits",
+            "access.session.idle 30 minutes",
+            "access.session.absolute 12 hours",
+            "access.lockout.failures 10",
+        ];
+        assert_eq!(claims, expected);
+    }
+
+    #[test]
+    fn a_promise_without_its_figure_or_beyond_reason_is_a_fault() {
+        for (line, instead, fault) in [
+            (
+                "sign-in = \"unique-email-and-password\"\n",
+                "",
+                "`access` does not say `sign-in`",
+            ),
+            (
+                "administrators = \"nominated\"\n",
+                "",
+                "`access` does not say `administrators`",
+            ),
+            (
+                "length = 12, ",
+                "",
+                "`access.password` does not say `length`",
+            ),
+            ("length = 12", "length = 7", "`length` must be from 8 to 64"),
+            (
+                "\"generated\"",
+                "\"chosen\"",
+                "`issued` cannot be \"chosen\"",
+            ),
+            (
+                "letters-digits",
+                "letters",
+                "`alphabet` cannot be \"letters\"",
+            ),
+            ("\"30 min\"", "\"30 m\"", "`idle` must be a length of time"),
+            ("\"30 min\"", "\"13 h\"", "`idle` is longer than `absolute`"),
+            (
+                ", absolute = \"12 h\"",
+                "",
+                "`access.session` does not say `absolute`",
+            ),
+            (
+                "failures = 10",
+                "failures = 0",
+                "`failures` must be from 3 to 100",
+            ),
+            (
+                ", within = \"15 min\"",
+                "",
+                "`access.lockout` does not say `within`",
+            ),
+            ("failures = 10", "failure = 10", "has no `failure`"),
+        ] {
+            assert!(WHOLE.contains(line), "{line}");
+            let faults = read_text(&WHOLE.replace(line, instead)).unwrap_err();
+            assert!(faults.contains(fault), "{faults}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 use crate::{
     Access, AccessError, NewSession, Password, Person, PersonId, Role,
+    email::Email,
     people::{Account, Issued, account_columns},
     random,
     sessions::Opening,
@@ -84,6 +85,49 @@ impl Access {
             email,
             password,
         })
+    }
+
+    /// A session at `host` for a guest, as if they had signed in now.
+    ///
+    /// # Errors
+    /// If the guest has been dismissed, or the store fails.
+    pub async fn guest_session(
+        &self,
+        guest: &Guest,
+        host: &str,
+        now: Timestamp,
+    ) -> Result<NewSession, AccessError> {
+        let mut work = self.store.write().await?;
+        let row = sqlx::query(concat!(
+            "select ",
+            account_columns!(),
+            " from person where id = $1 and synthetic = 1"
+        ))
+        .bind(guest.id.as_str())
+        .fetch_optional(&mut *work)
+        .await?
+        .ok_or(AccessError::Absent)?;
+        let person = Account::read(&row, &self.seals)?.person;
+        let opened = Opening::of(&person, random::bytes()?, host, now, now)
+            .write(&mut work)
+            .await?;
+        self.commit(work).await?;
+        Ok(opened)
+    }
+
+    /// Tries to register a guest's address again, in capitals and at this tenant. Whatever comes of it is undone.
+    pub(crate) async fn register_again(
+        &self,
+        guest: &Guest,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let email = Email::parse(&guest.email.to_uppercase())?;
+        let mut again = synthetic("again", tenant, None, now)?;
+        again.person.email = email.shown;
+        again.email_key = email.key;
+        let mut work = self.store.write().await?;
+        again.add(&mut work, &self.seals).await
     }
 
     /// Takes a guest away with all that was counted against their address.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Source;
 use avouch_statement::Slug;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,0 +1,55 @@
+//! Attempts to prove the claims about who gets in false, as a synthetic person at the live gateway.
+
+mod administrators;
+mod door;
+mod generated;
+mod issued;
+mod lockout;
+mod session;
+mod sign_in;
+
+use crate::{Access, PersonId};
+use avouch_evidence::{BoxFuture, Check};
+use std::sync::Arc;
+
+/// What a check asks the audit trail.
+pub trait Trail: Send + Sync {
+    /// How many refusals of this person the trail holds; or why that cannot be said.
+    fn refusals<'a>(&'a self, person: &'a PersonId) -> BoxFuture<'a, Result<u64, String>>;
+}
+
+/// A page that must not be shown without a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The first label of its host: `console`, or a tenant.
+    pub label: String,
+    /// Its path.
+    pub path: String,
+}
+
+/// Every check of this control. `pages` are the pages to be asked for without a session; none of them is public.
+pub fn checks(
+    access: &Arc<Access>,
+    trail: Arc<dyn Trail>,
+    pages: Vec<Page>,
+) -> Vec<Box<dyn Check>> {
+    let with = || Arc::clone(access);
+    vec![
+        Box::new(sign_in::SignIn {
+            access: with(),
+            pages: pages.clone(),
+        }),
+        Box::new(administrators::Administrators {
+            access: with(),
+            trail,
+        }),
+        Box::new(issued::Issued {
+            access: with(),
+            pages,
+        }),
+        Box::new(generated::Generated { access: with() }),
+        Box::new(session::Limit::idle(with())),
+        Box::new(session::Limit::absolute(with())),
+        Box::new(lockout::Lockout { access: with() }),
+    ]
+}

@@ -1,0 +1,316 @@
+//! Judges `access.administrators`: a member is refused every account operation, and it is recorded; an administrator's reach
+//! ends at their tenant; every account names who nominated it, when, and is as Avouch wrote it.
+
+use super::{Trail, door::submit};
+use crate::{Access, AccessError, Guest, PersonId, Role, accounts::Administrator, people::Account};
+use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
+use avouch_statement::{Audience, ClaimId, TenantId, Verdict};
+use std::{collections::HashSet, sync::Arc};
+
+/// Forbidden, whoever asks.
+const FORBIDDEN: u16 = 403;
+
+/// Who makes accounts without having one: the operator at the machine, and the checks.
+const WITHOUT_ACCOUNT: [&str; 2] = ["setup", "checks"];
+
+/// The check of account operations.
+pub(super) struct Administrators {
+    pub(super) access: Arc<Access>,
+    pub(super) trail: Arc<dyn Trail>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Met {
+    /// What a member asked for, and the status of the answer.
+    asked: Vec<(&'static str, u16)>,
+    /// How many more refusals of that member the trail holds now.
+    recorded: u64,
+    /// Whether the guest's account was changed by it.
+    changed: bool,
+    /// Whether an administrator changed an account of their own tenant, and of another.
+    own: bool,
+    beyond: Vec<String>,
+    /// Whether there was another tenant to reach for.
+    neighbours: usize,
+    accounts: usize,
+    /// People whose nomination is missing or false.
+    amiss: Vec<String>,
+}
+
+impl Administrators {
+    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
+        let tenant = ctx
+            .tenants
+            .first()
+            .ok_or("there is no tenant to try it at")?;
+        let guest = self
+            .access
+            .guest(tenant, (ctx.clock)())
+            .await
+            .map_err(|error| error.to_string())?;
+        let met = self.try_it(ctx, tenant, &guest).await;
+        self.access
+            .dismiss(&guest)
+            .await
+            .map_err(|error| error.to_string())?;
+        met
+    }
+
+    async fn try_it(&self, ctx: &Ctx, tenant: &TenantId, guest: &Guest) -> Result<Met, String> {
+        let text = |error: AccessError| error.to_string();
+        let before = self.account(&guest.id).await?;
+        let mut met = Met::default();
+        let recorded = self.trail.refusals(&guest.id).await?;
+        let host = ctx.gateway.host("console");
+        let token = self
+            .access
+            .guest_session(guest, &host, (ctx.clock)())
+            .await
+            .map_err(text)?
+            .token;
+        let (reset, disable) = (
+            format!("/people/{}/reset", guest.id),
+            format!("/people/{}/disable", guest.id),
+        );
+        let new = [
+            ("email", "intruder@synthetic.invalid"),
+            ("name", "Intruder"),
+            ("role", "administrator"),
+            ("tenant", tenant.as_str()),
+        ];
+        for (what, path, fields) in [
+            ("make an account", "/people", &new[..]),
+            ("reset a password", reset.as_str(), &[]),
+            ("close an account", disable.as_str(), &[]),
+        ] {
+            let answer = submit(ctx, "console", path, Some(&token), fields)
+                .await
+                .map_err(|error| error.to_string())?;
+            met.asked.push((what, answer.status.as_u16()));
+        }
+        met.recorded = self
+            .trail
+            .refusals(&guest.id)
+            .await?
+            .saturating_sub(recorded);
+        let after = self.account(&guest.id).await?;
+        met.changed = after.password != before.password || after.person.disabled.is_some();
+
+        for other in ctx.tenants.iter().filter(|other| *other != tenant) {
+            met.neighbours += 1;
+            match self
+                .access
+                .reset(&Administrator::supposed(other.clone()), &guest.id)
+                .await
+            {
+                Err(AccessError::Absent) => {}
+                Ok(_) => met.beyond.push(other.to_string()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        met.own = self
+            .access
+            .reset(&Administrator::supposed(tenant.clone()), &guest.id)
+            .await
+            .is_ok();
+        let accounts = self.access.accounts().await.map_err(text)?;
+        met.accounts = accounts.len();
+        met.amiss = amiss(&accounts);
+        Ok(met)
+    }
+
+    async fn account(&self, id: &PersonId) -> Result<Account, String> {
+        let accounts = self
+            .access
+            .accounts()
+            .await
+            .map_err(|error| error.to_string())?;
+        let found = accounts
+            .into_iter()
+            .find(|account| account.person.id == *id);
+        found.ok_or_else(|| String::from("the guest's account has gone"))
+    }
+}
+
+impl Check for Administrators {
+    fn name(&self) -> &str {
+        "account operations"
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        vec![claim()]
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+        Box::pin(async move {
+            let (verdict, observed) = match self.observe(ctx).await {
+                Ok(met) => judge(&met),
+                Err(why) => (Verdict::Unproven, why),
+            };
+            vec![Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier)]
+        })
+    }
+}
+
+fn claim() -> ClaimId {
+    ClaimId::new("access.administrators")
+}
+
+/// The people whose account was altered, or names no administrator.
+fn amiss(accounts: &[Account]) -> Vec<String> {
+    let nominators: HashSet<&str> = accounts
+        .iter()
+        .map(|account| &account.person)
+        .filter(|person| person.role != Role::Member)
+        .map(|person| person.id.as_str())
+        .chain(WITHOUT_ACCOUNT)
+        .collect();
+    let people = accounts.iter().map(|account| &account.person);
+    people
+        .filter(|person| !person.intact || !nominators.contains(person.nominated_by.as_str()))
+        .map(|person| person.id.to_string())
+        .collect()
+}
+
+fn judge(met: &Met) -> (Verdict, String) {
+    let broken = |observed| (Verdict::Broken, observed);
+    if let Some((what, status)) = met.asked.iter().find(|(_, status)| *status != FORBIDDEN) {
+        return match status {
+            200..400 => broken(format!(
+                "a member who asked to {what} was answered {status}"
+            )),
+            _ => (
+                Verdict::Unproven,
+                format!(
+                    "a member who asked to {what} was answered {status}, which is not a clear refusal"
+                ),
+            ),
+        };
+    }
+    if met.changed {
+        return broken(String::from(
+            "a member's refused request changed an account all the same",
+        ));
+    }
+    let asked = met.asked.len();
+    if met.recorded < asked as u64 {
+        return broken(format!(
+            "of {asked} refusals of a member, the audit trail holds {}",
+            met.recorded
+        ));
+    }
+    if let Some(tenant) = met.beyond.first() {
+        return broken(format!(
+            "an administrator of {tenant} changed an account of another tenant"
+        ));
+    }
+    if let Some(person) = met.amiss.first() {
+        let count = met.amiss.len();
+        return broken(format!(
+            "{count} accounts are not as a nominated administrator made them, the first that of person {person}"
+        ));
+    }
+    if !met.own {
+        return (
+            Verdict::Unproven,
+            String::from(
+                "an administrator was refused within their own tenant too, so a refusal proves nothing",
+            ),
+        );
+    }
+    let Met {
+        neighbours,
+        accounts,
+        ..
+    } = met;
+    (
+        Verdict::Held,
+        format!(
+            "a member's {asked} account operations were forbidden and recorded; administrators of {neighbours} other tenants \
+             could not see the account; {accounts} accounts are intact and name who nominated them, and when"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sound() -> Met {
+        Met {
+            asked: vec![("make an account", 403)],
+            recorded: 1,
+            own: true,
+            neighbours: 1,
+            ..Met::default()
+        }
+    }
+
+    #[test]
+    fn each_way_round_nomination_breaks_the_claim() {
+        let named = || vec![String::from("7f3a")];
+        for (met, verdict) in [
+            (sound(), Verdict::Held),
+            (
+                Met {
+                    asked: vec![("make an account", 200)],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    asked: vec![("make an account", 303)],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    asked: vec![("make an account", 502)],
+                    ..sound()
+                },
+                Verdict::Unproven,
+            ),
+            (
+                Met {
+                    changed: true,
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    recorded: 0,
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    beyond: named(),
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    amiss: named(),
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    own: false,
+                    ..sound()
+                },
+                Verdict::Unproven,
+            ),
+        ] {
+            let (judged, observed) = judge(&met);
+            assert_eq!(judged, verdict, "{observed}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What the gateway did with somebody: let in, sent away, or neither.
+
+use avouch_evidence::{Answer, Ask, Ctx, VantageError};
+use avouch_keyring::Secret;
+
+/// The session cookie's name at every host.
+const COOKIE: &str = "__Host-avouch";
+
+/// What came of asking for a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Something was shown, with this status.
+    Open(u16),
+    /// Nothing was shown, with this status.
+    Shut(u16),
+    /// Nothing can be said.
+    Unclear(String),
+}
+
+impl Door {
+    fn of(answer: Result<Answer, VantageError>) -> Self {
+        match answer {
+            Ok(answer) if answer.status.is_success() => Self::Open(answer.status.as_u16()),
+            Ok(answer) if answer.status.is_server_error() => {
+                Self::Unclear(format!("status {}", answer.status.as_u16()))
+            }
+            Ok(answer) => Self::Shut(answer.status.as_u16()),
+            Err(error) => Self::Unclear(error.to_string()),
+        }
+    }
+}
+
+/// Asks for a page, with a session's token or without.
+pub(super) async fn knock(
+    ctx: &Ctx,
+    label: &str,
+    path: &str,
+    token: Option<&Secret<String>>,
+) -> Door {
+    let mut ask = Ask::get(path);
+    if let Some(token) = token {
+        ask = ask.with("cookie", cookie(token));
+    }
+    Door::of(ctx.gateway.send(label, ask).await)
+}
+
+/// Sends a form to a page as its own script-free form would.
+pub(super) async fn submit(
+    ctx: &Ctx,
+    label: &str,
+    path: &str,
+    token: Option<&Secret<String>>,
+    fields: &[(&str, &str)],
+) -> Result<Answer, VantageError> {
+    let mut ask = Ask::form(path, &ctx.gateway.origin(label), encode(fields));
+    if let Some(token) = token {
+        ask = ask.with("cookie", cookie(token));
+    }
+    ctx.gateway.send(label, ask).await
+}
+
+/// What the sign-in page did. Where a success leads is a secret, so only that it was one is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Let in.
+    Admitted,
+    /// Refused, with this status and page.
+    Refused(u16, Vec<u8>),
+}
+
+/// Tries to sign in, on the way to `target`.
+pub(super) async fn attempt(
+    ctx: &Ctx,
+    target: &str,
+    fields: &[(&str, &str)],
+) -> Result<Attempt, String> {
+    let mut all = vec![("to", target), ("path", "/")];
+    all.extend_from_slice(fields);
+    let answer = submit(ctx, "signin", "/", None, &all)
+        .await
+        .map_err(|error| error.to_string())?;
+    if answer.status.is_server_error() {
+        return Err(format!(
+            "the sign-in page answered {}",
+            answer.status.as_u16()
+        ));
+    }
+    let admitted = answer.status.is_redirection()
+        && answer
+            .header("location")
+            .is_some_and(|to| to.contains("code="));
+    Ok(match admitted {
+        true => Attempt::Admitted,
+        false => Attempt::Refused(answer.status.as_u16(), answer.body.to_vec()),
+    })
+}
+
+fn cookie(token: &Secret<String>) -> String {
+    format!("{COOKIE}={}", token.expose())
+}
+
+/// Source: WHATWG URL, 5.2 (application/x-www-form-urlencoded).
+fn encode(fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| match byte.is_ascii_alphanumeric() {
+                true => char::from(byte).to_string(),
+                false => format!("%{byte:02X}"),
+            })
+            .collect()
+    };
+    let pairs: Vec<String> = fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+        .collect();
+    pairs.join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn form_fields_survive_their_own_punctuation() {
+        assert_eq!(
+            encode(&[("a", "x@y&z=é"), ("b", "")]),
+            "a=x%40y%26z%3D%C3%A9&b="
+        );
+    }
+}

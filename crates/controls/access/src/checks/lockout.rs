@@ -1,0 +1,152 @@
+//! Judges `access.lockout.failures`: after so many wrong guesses the right password is refused, with the same answer.
+//!
+//! Source: Cyber Essentials, user access control (at most 10 guesses); OWASP ASVS 5.0.0, 6.3.1 and 6.3.8.
+
+use super::door::{Attempt, attempt};
+use crate::{Access, Guest};
+use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
+use avouch_statement::{ClaimId, Verdict};
+use std::sync::Arc;
+
+/// The check of the limit on guesses.
+pub(super) struct Lockout {
+    pub(super) access: Arc<Access>,
+}
+
+/// What a guest met.
+#[derive(Debug)]
+struct Met {
+    /// With the right password, before any guess.
+    before: Attempt,
+    /// With wrong passwords.
+    guesses: Vec<Attempt>,
+    /// With the right password, after them.
+    after: Attempt,
+}
+
+impl Lockout {
+    async fn try_it(&self, ctx: &Ctx, target: &str, guest: &Guest) -> Result<Met, String> {
+        let right = [
+            ("email", guest.email.as_str()),
+            ("password", guest.password.expose()),
+        ];
+        let wrong = [
+            ("email", guest.email.as_str()),
+            ("password", "not the password"),
+        ];
+        let before = attempt(ctx, target, &right).await?;
+        let mut guesses = Vec::new();
+        for _ in 0..self.access.settings().lockout.failures {
+            guesses.push(attempt(ctx, target, &wrong).await?);
+        }
+        Ok(Met {
+            before,
+            guesses,
+            after: attempt(ctx, target, &right).await?,
+        })
+    }
+
+    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
+        let tenant = ctx
+            .tenants
+            .first()
+            .ok_or("there is no tenant to try it at")?;
+        let guest = self
+            .access
+            .guest(tenant, (ctx.clock)())
+            .await
+            .map_err(|error| error.to_string())?;
+        let met = self.try_it(ctx, tenant.as_str(), &guest).await;
+        self.access
+            .dismiss(&guest)
+            .await
+            .map_err(|error| error.to_string())?;
+        met
+    }
+}
+
+impl Check for Lockout {
+    fn name(&self) -> &str {
+        "guessing a password"
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        vec![ClaimId::new("access.lockout.failures")]
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+        Box::pin(async move {
+            let (verdict, observed) = match self.observe(ctx).await {
+                Ok(met) => judge(&met),
+                Err(why) => (Verdict::Unproven, why),
+            };
+            vec![Seen::new(
+                &ClaimId::new("access.lockout.failures"),
+                verdict,
+                observed,
+            )]
+        })
+    }
+}
+
+fn judge(met: &Met) -> (Verdict, String) {
+    let count = met.guesses.len();
+    if met.before != Attempt::Admitted {
+        return (
+            Verdict::Unproven,
+            String::from(
+                "the right password was refused before any guess, so a refusal proves nothing",
+            ),
+        );
+    }
+    if met.guesses.contains(&Attempt::Admitted) {
+        return (
+            Verdict::Broken,
+            String::from("a wrong password was accepted"),
+        );
+    }
+    match (&met.after, met.guesses.last()) {
+        (Attempt::Admitted, _) => (
+            Verdict::Broken,
+            format!("after {count} wrong guesses the right password was still accepted"),
+        ),
+        (locked, Some(wrong)) if locked != wrong => (
+            Verdict::Broken,
+            String::from("a locked account answers differently from a wrong password"),
+        ),
+        (Attempt::Refused(status, _), _) => (
+            Verdict::Held,
+            format!(
+                "after {count} wrong guesses the right password was refused with the same answer, status {status}"
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_only_when_the_right_password_meets_the_same_refusal() {
+        let (admitted, refused) = (
+            || Attempt::Admitted,
+            || Attempt::Refused(401, b"no".to_vec()),
+        );
+        let told = Attempt::Refused(429, b"locked".to_vec());
+        for (before, guess, after, verdict) in [
+            (admitted(), refused(), refused(), Verdict::Held),
+            (admitted(), refused(), admitted(), Verdict::Broken),
+            (admitted(), refused(), told, Verdict::Broken),
+            (admitted(), admitted(), refused(), Verdict::Broken),
+            (refused(), refused(), refused(), Verdict::Unproven),
+        ] {
+            let met = Met {
+                before,
+                guesses: vec![guess],
+                after,
+            };
+            assert_eq!(judge(&met).0, verdict, "{met:?}");
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Judges `access.sign-in`: one address is one account, both parts are needed, and nothing is shown without a session.
+//!
+//! Source: OWASP ASVS 5.0.0, 6.3.8 (the same answer for an unknown user).
+
+use super::{
+    Page,
+    door::{Attempt, Door, attempt, knock},
+};
+use crate::{Access, AccessError, Guest, email, people::Account};
+use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
+use avouch_statement::{Audience, ClaimId, Verdict};
+use std::{collections::HashSet, sync::Arc};
+
+/// The check of signing in.
+pub(super) struct SignIn {
+    pub(super) access: Arc<Access>,
+    pub(super) pages: Vec<Page>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Met {
+    /// With both parts right.
+    admitted: Vec<(&'static str, Attempt)>,
+    /// With something missing or wrong.
+    refused: Vec<(&'static str, Attempt)>,
+    /// Tenants at which the address could be registered again.
+    registered_again: Vec<String>,
+    /// Accounts looked at.
+    accounts: usize,
+    /// People whose address is another's too, or is not compared as it should be.
+    shared: Vec<String>,
+    /// What was shown without a session.
+    pages: Vec<(String, Door)>,
+}
+
+impl SignIn {
+    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
+        let tenant = ctx
+            .tenants
+            .first()
+            .ok_or("there is no tenant to try it at")?;
+        let guest = self
+            .access
+            .guest(tenant, (ctx.clock)())
+            .await
+            .map_err(|error| error.to_string())?;
+        let met = self.try_it(ctx, tenant.as_str(), &guest).await;
+        self.access
+            .dismiss(&guest)
+            .await
+            .map_err(|error| error.to_string())?;
+        met
+    }
+
+    async fn try_it(&self, ctx: &Ctx, target: &str, guest: &Guest) -> Result<Met, String> {
+        let mut met = Met::default();
+        let (email, password) = (guest.email.as_str(), guest.password.expose());
+        let capitals = email.to_uppercase();
+        for (what, email) in [
+            ("both parts", email),
+            ("the address in capitals", capitals.as_str()),
+        ] {
+            met.admitted.push((
+                what,
+                attempt(ctx, target, &[("email", email), ("password", password)]).await?,
+            ));
+        }
+        for (what, fields) in [
+            (
+                "a wrong password",
+                &[("email", email), ("password", "wrong")][..],
+            ),
+            ("an empty password", &[("email", email), ("password", "")]),
+            ("no password", &[("email", email)]),
+            ("an empty address", &[("email", ""), ("password", password)]),
+            ("no address", &[("password", password)]),
+        ] {
+            met.refused
+                .push((what, attempt(ctx, target, fields).await?));
+        }
+        for tenant in &ctx.tenants {
+            match self
+                .access
+                .register_again(guest, tenant, (ctx.clock)())
+                .await
+            {
+                Err(AccessError::Taken) => {}
+                Ok(()) => met.registered_again.push(tenant.to_string()),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        let accounts = self
+            .access
+            .accounts()
+            .await
+            .map_err(|error| error.to_string())?;
+        met.accounts = accounts.len();
+        met.shared = shared(&accounts);
+        for Page { label, path } in &self.pages {
+            met.pages.push((
+                format!("{label}{path}"),
+                knock(ctx, label, path, None).await,
+            ));
+        }
+        Ok(met)
+    }
+}
+
+impl Check for SignIn {
+    fn name(&self) -> &str {
+        "signing in"
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        vec![claim()]
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+        Box::pin(async move {
+            let (verdict, observed) = match self.observe(ctx).await {
+                Ok(met) => judge(&met),
+                Err(why) => (Verdict::Unproven, why),
+            };
+            vec![Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier)]
+        })
+    }
+}
+
+fn claim() -> ClaimId {
+    ClaimId::new("access.sign-in")
+}
+
+/// The people whose address, in lower case, is not theirs alone, or is not what is compared.
+fn shared(accounts: &[Account]) -> Vec<String> {
+    let mut met = HashSet::new();
+    let amiss = |account: &&Account| {
+        let key = email::key(&account.person.email);
+        key != account.email_key || !met.insert(key)
+    };
+    accounts
+        .iter()
+        .filter(amiss)
+        .map(|account| account.person.id.to_string())
+        .collect()
+}
+
+fn judge(met: &Met) -> (Verdict, String) {
+    let broken = |observed| (Verdict::Broken, observed);
+    if let Some((what, _)) = met
+        .refused
+        .iter()
+        .find(|(_, attempt)| *attempt == Attempt::Admitted)
+    {
+        return broken(format!("signing in with {what} was accepted"));
+    }
+    if let Some(tenant) = met.registered_again.first() {
+        return broken(format!(
+            "an address in use could be registered again, in capitals, at {tenant}"
+        ));
+    }
+    if let Some(person) = met.shared.first() {
+        return broken(format!(
+            "the address of person {person} is another account's too, or is not compared as it is written"
+        ));
+    }
+    if let Some((page, _)) = met
+        .pages
+        .iter()
+        .find(|(_, door)| matches!(door, Door::Open(_)))
+    {
+        return broken(format!("{page} was shown without a session"));
+    }
+    let mut answers = met.refused.iter();
+    if let Some((one, first)) = answers.next()
+        && let Some((other, _)) = answers.find(|(_, answer)| answer != first)
+    {
+        return broken(format!("{one} and {other} are answered differently"));
+    }
+    if let Some((what, _)) = met
+        .admitted
+        .iter()
+        .find(|(_, attempt)| *attempt != Attempt::Admitted)
+    {
+        return (
+            Verdict::Unproven,
+            format!("signing in with {what} was refused, so a refusal proves nothing"),
+        );
+    }
+    if let Some((page, Door::Unclear(why))) = met
+        .pages
+        .iter()
+        .find(|(_, door)| matches!(door, Door::Unclear(_)))
+    {
+        return (
+            Verdict::Unproven,
+            format!("{page} gave no clear answer: {why}"),
+        );
+    }
+    let (tries, accounts, pages) = (met.refused.len(), met.accounts, met.pages.len());
+    (
+        Verdict::Held,
+        format!(
+            "both parts sign in and {tries} attempts that lacked one met the same refusal; an address in use could not be \
+             registered again in capitals; {accounts} accounts have an address each; {pages} pages asked for without a \
+             session were not shown"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> Attempt {
+        Attempt::Refused(401, b"no".to_vec())
+    }
+
+    fn sound() -> Met {
+        Met {
+            admitted: vec![("both parts", Attempt::Admitted)],
+            refused: vec![("no password", refused()), ("no address", refused())],
+            pages: vec![(String::from("console/people"), Door::Shut(303))],
+            ..Met::default()
+        }
+    }
+
+    #[test]
+    fn each_way_round_signing_in_breaks_the_claim() {
+        let told = Attempt::Refused(400, b"no address".to_vec());
+        for (met, verdict) in [
+            (sound(), Verdict::Held),
+            (
+                Met {
+                    refused: vec![("no password", Attempt::Admitted)],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    refused: vec![("no password", refused()), ("no address", told)],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    registered_again: vec![String::from("hillside")],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    shared: vec![String::from("7f3a")],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    pages: vec![(String::from("console/people"), Door::Open(200))],
+                    ..sound()
+                },
+                Verdict::Broken,
+            ),
+            (
+                Met {
+                    admitted: vec![("both parts", refused())],
+                    ..sound()
+                },
+                Verdict::Unproven,
+            ),
+            (
+                Met {
+                    pages: vec![(String::from("a/"), Door::Unclear(String::new()))],
+                    ..sound()
+                },
+                Verdict::Unproven,
+            ),
+        ] {
+            let (judged, observed) = judge(&met);
+            assert_eq!(judged, verdict, "{observed}");
+        }
+    }
+}
