@@ -154,6 +154,10 @@ impl Access {
                 micros(now - SignedDuration::from_hours(1)),
             ),
             (
+                "delete from person where synthetic = 1 and password is not null and nominated_at <= $1",
+                micros(now - SignedDuration::from_hours(1)),
+            ),
+            (
                 "delete from failure where at <= $1",
                 micros(now - self.settings.lockout.within * 2),
             ),

@@ -100,10 +100,16 @@ async fn tidying_removes_what_has_ended_and_nothing_that_lives() {
     let session = world
         .session(&world.signed_in(&world.member().await).await, HOST)
         .await;
+    world
+        .access
+        .guest(&tenant("riverside"), noon())
+        .await
+        .unwrap();
     world.access.tidy(noon() + minutes(25)).await.unwrap();
     assert!(world.lives(&session, HOST, noon() + minutes(25)).await);
     world.access.tidy(noon() + minutes(12 * 60)).await.unwrap();
     for sql in [
+        "select count(*) from person where synthetic = 1",
         "select count(*) from session",
         "select count(*) from code",
         "select count(*) from failure",
