@@ -105,15 +105,28 @@ impl Drill {
         } else {
             &[StepName::Restore, StepName::Compare]
         };
-        if !self.steps.iter().map(|step| step.name).eq(wanted.iter().copied()) {
+        if !self
+            .steps
+            .iter()
+            .map(|step| step.name)
+            .eq(wanted.iter().copied())
+        {
             return Verdict::Failed("it was not finished".to_owned());
         }
         match &self.compared {
             Some(compared) if compared.sound() => {}
-            _ => return Verdict::Failed("what was restored was not compared and found the same".to_owned()),
+            _ => {
+                return Verdict::Failed(
+                    "what was restored was not compared and found the same".to_owned(),
+                );
+            }
         }
         let within = back_within.seconds().unsigned_abs();
-        if self.took() <= Duration::from_secs(within) { Verdict::Passed } else { Verdict::Slow }
+        if self.took() <= Duration::from_secs(within) {
+            Verdict::Passed
+        } else {
+            Verdict::Slow
+        }
     }
 }
 
@@ -124,7 +137,10 @@ pub fn complaint(compared: &Compared) -> Option<String> {
         return Some(damage.clone());
     }
     if let Some(first) = compared.differences.first() {
-        return Some(format!("{} differences, the first: {first}", compared.differences.len()));
+        return Some(format!(
+            "{} differences, the first: {first}",
+            compared.differences.len()
+        ));
     }
     let unmet = compared.expected.iter().find(|(_, yes)| !yes)?;
     Some(format!("`{}` is not answered by yes", unmet.0))
@@ -134,7 +150,11 @@ pub fn complaint(compared: &Compared) -> Option<String> {
 pub trait Rehearsal: Send + Sync {
     /// Starts the tenant's application on `data`, asks its health and one question about the data, and stops it again,
     /// whatever came of it. Returns what it answered, in a line; the error says which of these failed.
-    fn rehearse<'a>(&'a self, tenant: &'a TenantId, data: &'a Path) -> BoxFuture<'a, Result<String, String>>;
+    fn rehearse<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        data: &'a Path,
+    ) -> BoxFuture<'a, Result<String, String>>;
 }
 
 #[cfg(test)]
@@ -151,7 +171,11 @@ mod tests {
                 name: *name,
                 started,
                 took: Duration::from_secs(*secs),
-                outcome: if *ok { Ok("done".to_owned()) } else { Err("no answer".to_owned()) },
+                outcome: if *ok {
+                    Ok("done".to_owned())
+                } else {
+                    Err("no answer".to_owned())
+                },
             })
             .collect();
         Drill {
@@ -167,12 +191,18 @@ mod tests {
         }
     }
 
-    const WHOLE: [(StepName, u64, bool); 3] =
-        [(StepName::Restore, 400, true), (StepName::Compare, 300, true), (StepName::Rehearse, 200, true)];
+    const WHOLE: [(StepName, u64, bool); 3] = [
+        (StepName::Restore, 400, true),
+        (StepName::Compare, 300, true),
+        (StepName::Rehearse, 200, true),
+    ];
 
     #[track_caller]
     fn check(drill: &Drill, expected: &Verdict) {
-        assert_eq!(&drill.verdict(Length::new(15, Unit::Minute), true), expected);
+        assert_eq!(
+            &drill.verdict(Length::new(15, Unit::Minute), true),
+            expected
+        );
     }
 
     #[test]
@@ -185,7 +215,10 @@ mod tests {
 
     #[test]
     fn a_drill_that_stopped_half_way_or_compared_nothing_has_failed() {
-        check(&drill(&WHOLE[..2], Some(Compared::default())), &Verdict::Failed("it was not finished".to_owned()));
+        check(
+            &drill(&WHOLE[..2], Some(Compared::default())),
+            &Verdict::Failed("it was not finished".to_owned()),
+        );
         let nothing = "what was restored was not compared and found the same".to_owned();
         check(&drill(&WHOLE, None), &Verdict::Failed(nothing));
     }
@@ -194,15 +227,23 @@ mod tests {
     fn a_step_that_failed_is_named_with_its_reason() {
         let mut failed = WHOLE;
         failed[2].2 = false;
-        check(&drill(&failed, Some(Compared::default())), &Verdict::Failed("rehearse: no answer".to_owned()));
+        check(
+            &drill(&failed, Some(Compared::default())),
+            &Verdict::Failed("rehearse: no answer".to_owned()),
+        );
     }
 
     #[test]
     fn a_question_answered_by_no_is_a_complaint() {
-        let compared =
-            Compared { expected: vec![("select count(*) > 0 from a".to_owned(), false)], ..Compared::default() };
+        let compared = Compared {
+            expected: vec![("select count(*) > 0 from a".to_owned(), false)],
+            ..Compared::default()
+        };
         assert!(!compared.sound());
-        assert_eq!(complaint(&compared).unwrap(), "`select count(*) > 0 from a` is not answered by yes");
+        assert_eq!(
+            complaint(&compared).unwrap(),
+            "`select count(*) > 0 from a` is not answered by yes"
+        );
         assert_eq!(complaint(&Compared::default()), None);
     }
 }

@@ -207,7 +207,9 @@ impl Compared {
     /// Whether the restored data are what was backed up, and answer as they should.
     #[must_use]
     pub fn sound(&self) -> bool {
-        self.damage.is_none() && self.differences.is_empty() && self.expected.iter().all(|(_, yes)| *yes)
+        self.damage.is_none()
+            && self.differences.is_empty()
+            && self.expected.iter().all(|(_, yes)| *yes)
     }
 }
 
@@ -268,7 +270,10 @@ impl From<Result<Outcome, JobError>> for Answer {
     fn from(result: Result<Outcome, JobError>) -> Self {
         match result {
             Ok(outcome) => Self::Done(outcome),
-            Err(error) => Self::Failed { message: error.chain(), retry: error.retry_is_safe() },
+            Err(error) => Self::Failed {
+                message: error.chain(),
+                retry: error.retry_is_safe(),
+            },
         }
     }
 }
@@ -290,7 +295,11 @@ impl From<Answer> for Result<Outcome, JobError> {
 pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, JobError> {
     let key = || password.ok_or(JobError::NoKey);
     match spec {
-        Spec::Snapshot { source, into, taken } => {
+        Spec::Snapshot {
+            source,
+            into,
+            taken,
+        } => {
             let manifest = source::stage(&source, &into, taken).await?;
             Ok(Outcome::Staged {
                 files: manifest.files.len() as u64,
@@ -299,18 +308,47 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
                 manifest: manifest.digest(),
             })
         }
-        Spec::Store { staged, repository, owner, source, day, grades } => {
+        Spec::Store {
+            staged,
+            repository,
+            owner,
+            source,
+            day,
+            grades,
+        } => {
             let manifest = source::read(&staged.join(manifest::FILE))?;
-            let label = Label { owner, source, taken: manifest.taken, day, grades, manifest: manifest.digest() };
-            store(&staged, &Repository::open_or_init(&repository, key()?)?, &label, &manifest)
+            let label = Label {
+                owner,
+                source,
+                taken: manifest.taken,
+                day,
+                grades,
+                manifest: manifest.digest(),
+            };
+            store(
+                &staged,
+                &Repository::open_or_init(&repository, key()?)?,
+                &label,
+                &manifest,
+            )
         }
-        Spec::List { repository } => {
-            Ok(Outcome::Listed { snapshots: list(&Repository::open(&repository, key()?)?, None)? })
-        }
-        Spec::Prune { repository, source, rule, at, now, verified, only } => {
+        Spec::List { repository } => Ok(Outcome::Listed {
+            snapshots: list(&Repository::open(&repository, key()?)?, None)?,
+        }),
+        Spec::Prune {
+            repository,
+            source,
+            rule,
+            at,
+            now,
+            verified,
+            only,
+        } => {
             let repository = Repository::open(&repository, key()?)?;
-            let facts: Vec<Snapshot> =
-                list(&repository, Some(&source))?.iter().map(|s| facts(s, verified.contains(&s.id))).collect();
+            let facts: Vec<Snapshot> = list(&repository, Some(&source))?
+                .iter()
+                .map(|s| facts(s, verified.contains(&s.id)))
+                .collect();
             let decisions = retention::plan(&facts, &rule, &at, now);
             let proofs = match only {
                 Some(id) => vec![retention::request(&id, &decisions)?],
@@ -318,17 +356,35 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             };
             repository.remove(&proofs)?;
             let removed = proofs.iter().map(|proof| proof.id().clone()).collect();
-            Ok(Outcome::Pruned { removed, left: list(&repository, None)? })
+            Ok(Outcome::Pruned {
+                removed,
+                left: list(&repository, None)?,
+            })
         }
-        Spec::Restore { repository, snapshot, into } => {
+        Spec::Restore {
+            repository,
+            snapshot,
+            into,
+        } => {
             let repository = Repository::open(&repository, key()?)?;
             let verified = repository.verify(repository.find(&snapshot)?)?;
             let restored = repository.restore(&verified, &into)?;
             let snapshot = verified.listed().clone();
-            Ok(Outcome::Restored { snapshot, files: restored.files, bytes: restored.bytes })
+            Ok(Outcome::Restored {
+                snapshot,
+                files: restored.files,
+                bytes: restored.bytes,
+            })
         }
-        Spec::Compare { restored, manifest, expect } => compare(&restored, &manifest, &expect).await,
-        Spec::Examine { repository, scratch } => examine::examine(&repository, &scratch, key()?).map(Outcome::Examined),
+        Spec::Compare {
+            restored,
+            manifest,
+            expect,
+        } => compare(&restored, &manifest, &expect).await,
+        Spec::Examine {
+            repository,
+            scratch,
+        } => examine::examine(&repository, &scratch, key()?).map(Outcome::Examined),
         Spec::Fingerprint { repository } => {
             let (digest, bytes) = fingerprint(&repository)?;
             Ok(Outcome::Fingerprint { digest, bytes })
@@ -354,32 +410,44 @@ fn store(
     label: &Label,
     manifest: &manifest::Manifest,
 ) -> Result<Outcome, JobError> {
-    let before = repository
-        .list()?
-        .into_iter()
-        .rev()
-        .find(|s| s.listed().label.source == label.source && s.listed().label.taken < label.taken);
-    let earlier = before.map(|before| repository.manifest(&before)).transpose()?;
+    let before =
+        repository.list()?.into_iter().rev().find(|s| {
+            s.listed().label.source == label.source && s.listed().label.taken < label.taken
+        });
+    let earlier = before
+        .map(|before| repository.manifest(&before))
+        .transpose()?;
     let verified = repository.verify(repository.store(staged, label)?)?;
     let snapshot = verified.listed().clone();
     if repository.manifest(&repository.find(&snapshot.id)?)? != *manifest {
         return Err(JobError::Differs(snapshot.id));
     }
     let changes = earlier.map(|earlier| manifest.changes_since(&earlier));
-    Ok(Outcome::Stored { snapshot, rows: manifest.rows(), changes })
+    Ok(Outcome::Stored {
+        snapshot,
+        rows: manifest.rows(),
+        changes,
+    })
 }
 
 fn list(repository: &Repository, source: Option<&str>) -> Result<Vec<Listed>, JobError> {
     let all = repository.list()?.into_iter().map(|s| s.listed().clone());
-    Ok(all.filter(|s| source.is_none_or(|source| s.label.source == source)).collect())
+    Ok(all
+        .filter(|s| source.is_none_or(|source| s.label.source == source))
+        .collect())
 }
 
 async fn compare(restored: &Path, digest: &str, expect: &[String]) -> Result<Outcome, JobError> {
     let path = restored.join(manifest::FILE);
     let recorded = source::read(&path)?;
-    let mut compared = Compared { files: recorded.files.len() as u64, rows: recorded.rows(), ..Compared::default() };
+    let mut compared = Compared {
+        files: recorded.files.len() as u64,
+        rows: recorded.rows(),
+        ..Compared::default()
+    };
     if recorded.digest() != digest {
-        compared.damage = Some("the manifest is not the one that the snapshot was labelled with".to_owned());
+        compared.damage =
+            Some("the manifest is not the one that the snapshot was labelled with".to_owned());
     }
     let data = restored.join(manifest::DATA);
     match source::survey(&data, recorded.taken).await {
@@ -393,7 +461,9 @@ async fn compare(restored: &Path, digest: &str, expect: &[String]) -> Result<Out
     for name in recorded.databases.keys() {
         for question in expect {
             // A question that cannot be asked of the restored copy is not answered by yes.
-            let yes = source::expect(&data.join(name), question).await.unwrap_or(false);
+            let yes = source::expect(&data.join(name), question)
+                .await
+                .unwrap_or(false);
             compared.expected.push((question.clone(), yes));
         }
     }

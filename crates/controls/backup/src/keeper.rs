@@ -75,7 +75,12 @@ pub struct Access {
 /// Runs jobs in processes of their own; implemented by the binary, with the supervisor.
 pub trait Jobs: Send + Sync {
     /// Runs one job to its end, confined to `access`.
-    fn run<'a>(&'a self, who: Who, access: Access, input: job::Input) -> BoxFuture<'a, Result<Outcome, JobError>>;
+    fn run<'a>(
+        &'a self,
+        who: Who,
+        access: Access,
+        input: job::Input,
+    ) -> BoxFuture<'a, Result<Outcome, JobError>>;
     /// Makes an empty scratch folder of this name.
     fn scratch<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<PathBuf, JobError>>;
     /// Removes a scratch folder, and what is in it.
@@ -139,11 +144,22 @@ pub enum KeeperError {
     #[error("the statement has no [backup.drill]")]
     NoDrill,
     /// The clock is in doubt, and nothing is removed by it.
-    #[error("the clock is in doubt, so nothing is removed; set it right, then it goes on by itself")]
+    #[error(
+        "the clock is in doubt, so nothing is removed; set it right, then it goes on by itself"
+    )]
     Clock,
     /// A job answered something else than it was asked.
     #[error("a job answered what it was not asked")]
     Confused,
+}
+
+/// Why a run is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// Its slot has come.
+    Due,
+    /// Somebody asked for it.
+    Asked,
 }
 
 /// Keeps backups.
@@ -171,7 +187,16 @@ impl Backups {
         steady: Arc<dyn Fn() -> bool + Send + Sync>,
     ) -> Self {
         let (progress, _) = watch::channel(Progress::default());
-        Self { settings, jobs, rehearsal, records, clock, steady, progress, busy: Mutex::default() }
+        Self {
+            settings,
+            jobs,
+            rehearsal,
+            records,
+            clock,
+            steady,
+            progress,
+            busy: Mutex::default(),
+        }
     }
 
     /// What it keeps.
@@ -202,9 +227,15 @@ impl Backups {
     }
 
     /// The sources of an owner.
-    pub fn sources<'a>(&'a self, owner: &Owner) -> impl Iterator<Item = &'a SourceSettings> + use<'a> {
+    pub fn sources<'a>(
+        &'a self,
+        owner: &Owner,
+    ) -> impl Iterator<Item = &'a SourceSettings> + use<'a> {
         let platform = *owner == Owner::Platform;
-        self.settings.sources.iter().filter(move |source| source.is_platform() == platform)
+        self.settings
+            .sources
+            .iter()
+            .filter(move |source| source.is_platform() == platform)
     }
 
     /// Does what is due, again and again, until it is dropped.
@@ -228,7 +259,7 @@ impl Backups {
         let mut first = None;
         for source in self.sources(owner) {
             let result = match self.due(owner, source).await {
-                Ok(Some(day)) => self.take(owner, source, day).await,
+                Ok(Some(day)) => self.take(owner, source, day, Why::Due).await,
                 Ok(None) => self.prune(owner, source).await,
                 Err(error) => Err(error),
             };
@@ -249,51 +280,89 @@ impl Backups {
         let mut any = false;
         for source in self.sources(owner) {
             any = true;
-            let Some((day, _)) = source.at.due_before((self.clock)()) else { continue };
-            self.take(owner, source, day).await?;
+            let Some((day, _)) = source.at.due_before((self.clock)()) else {
+                continue;
+            };
+            self.take(owner, source, day, Why::Asked).await?;
         }
-        if any { Ok(()) } else { Err(KeeperError::NoSource(owner.clone())) }
+        if any {
+            Ok(())
+        } else {
+            Err(KeeperError::NoSource(owner.clone()))
+        }
     }
 
     /// The folder of an owner's repository at a destination.
     #[must_use]
     pub fn repository(&self, owner: &Owner, destination: &Slug) -> PathBuf {
-        let stated = self.settings.destinations.iter().find(|d| d.name == *destination);
+        let stated = self
+            .settings
+            .destinations
+            .iter()
+            .find(|d| d.name == *destination);
         let folder = stated.map_or_else(|| PathBuf::from(LOCAL), |d| d.folder.clone());
         self.jobs.backups().join(folder).join(owner.to_string())
     }
 
     /// The day whose run is due now, if one is.
-    async fn due(&self, owner: &Owner, source: &SourceSettings) -> Result<Option<civil::Date>, KeeperError> {
+    async fn due(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+    ) -> Result<Option<civil::Date>, KeeperError> {
         let now = (self.clock)();
         let taken = self.records.snapshots(&owner.to_string()).await?;
         // A day is served when every destination has it.
         let served = |place: &Slug| {
-            let of_it = taken.iter().filter(|t| t.source == source.name.as_str() && t.destination == place.as_str());
-            of_it.filter(|t| t.snapshot.taken <= now).map(|t| t.snapshot.day).max()
+            let of_it = taken
+                .iter()
+                .filter(|t| t.source == source.name.as_str() && t.destination == place.as_str());
+            of_it
+                .filter(|t| t.snapshot.taken <= now)
+                .map(|t| t.snapshot.day)
+                .max()
         };
         let last = source.to.iter().map(served).min().flatten();
-        let Some(due) = source.at.next_due(last, now).filter(|due| due.now) else { return Ok(None) };
-        let newest = self.records.newest_run(&owner.to_string(), source.name.as_str()).await?;
+        let Some(due) = source.at.next_due(last, now).filter(|due| due.now) else {
+            return Ok(None);
+        };
+        let newest = self
+            .records
+            .newest_run(&owner.to_string(), source.name.as_str())
+            .await?;
         let recent = newest.is_some_and(|run| {
-            run.day == due.day && run.failure.is_some() && now.duration_since(run.started).abs() < AGAIN
+            run.day == due.day
+                && run.failure.is_some()
+                && now.duration_since(run.started).abs() < AGAIN
         });
         Ok((!recent).then_some(due.day))
     }
 
     /// Reads a source once, stores it at every destination, reads it back, and removes what has ended.
-    async fn take(&self, owner: &Owner, source: &SourceSettings, day: civil::Date) -> Result<(), KeeperError> {
+    async fn take(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        day: civil::Date,
+        why: Why,
+    ) -> Result<(), KeeperError> {
         let lock = self.lock(owner);
         let _held = lock.lock().await;
         let started = (self.clock)();
         let late = source.at.on(day).is_some_and(|slot| is_late(slot, started));
         let (name, of) = (owner.to_string(), source.name.to_string());
         let run = self.records.begin(&name, &of, day, started, late).await?;
-        self.progress.send_modify(|progress| progress.runs.push((name.clone(), of.clone(), started)));
-        let result = self.read_and_store(owner, source, day, started, run).await;
-        self.progress.send_modify(|progress| progress.runs.retain(|(o, s, _)| (o, s) != (&name, &of)));
+        self.progress
+            .send_modify(|progress| progress.runs.push((name.clone(), of.clone(), started)));
+        let result = self
+            .read_and_store(owner, source, day, started, run, why)
+            .await;
+        self.progress
+            .send_modify(|progress| progress.runs.retain(|(o, s, _)| (o, s) != (&name, &of)));
         let failure = result.as_ref().err().map(|error| chain(error));
-        self.records.end(run, (self.clock)(), failure.as_deref()).await?;
+        self.records
+            .end(run, (self.clock)(), failure.as_deref())
+            .await?;
         result?;
         drop(_held);
         self.prune(owner, source).await
@@ -306,13 +375,20 @@ impl Backups {
         day: civil::Date,
         taken: Timestamp,
         run: i64,
+        why: Why,
     ) -> Result<(), KeeperError> {
-        let scratch = self.jobs.scratch(&format!("backup-{owner}-{}-{run}", source.name)).await?;
-        let result = self.stages(owner, source, day, taken, run, &scratch).await;
+        let scratch = self
+            .jobs
+            .scratch(&format!("backup-{owner}-{}-{run}", source.name))
+            .await?;
+        let result = self
+            .stages(owner, source, day, taken, run, why, &scratch)
+            .await;
         self.jobs.discard(scratch).await;
         result
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one run is just these facts")]
     async fn stages(
         &self,
         owner: &Owner,
@@ -320,26 +396,57 @@ impl Backups {
         day: civil::Date,
         taken: Timestamp,
         run: i64,
+        why: Why,
         scratch: &std::path::Path,
     ) -> Result<(), KeeperError> {
-        let access = Access { read: vec![], write: vec![self.jobs.data(owner), scratch.to_owned()] };
-        let spec = Spec::Snapshot { source: self.resolve(owner, source), into: scratch.join("copy"), taken };
-        self.jobs.run(Who::Owner(owner.clone()), access, job::Input { spec, password: None }).await?;
+        let access = Access {
+            read: vec![],
+            write: vec![self.jobs.data(owner), scratch.to_owned()],
+        };
+        let spec = Spec::Snapshot {
+            source: self.resolve(owner, source),
+            into: scratch.join("copy"),
+            taken,
+        };
+        self.jobs
+            .run(
+                Who::Owner(owner.clone()),
+                access,
+                job::Input {
+                    spec,
+                    password: None,
+                },
+            )
+            .await?;
 
         let known = self.records.snapshots(&owner.to_string()).await?;
         let mut failed = Vec::new();
         for destination in &source.to {
-            let stored = self.store(owner, source, day, taken, run, destination, scratch, &known).await;
+            // When one destination fails and the run is repeated, the others keep what they have.
+            if why == Why::Due && of(&known, source, destination).any(|t| t.snapshot.day == day) {
+                continue;
+            }
+            let stored = self
+                .store(owner, source, day, taken, run, destination, scratch, &known)
+                .await;
             if let Err(error) = stored {
                 failed.push((destination.to_string(), chain(&error)));
             }
         }
-        let Some((_, why)) = failed.first() else { return Ok(()) };
+        let Some((_, why)) = failed.first() else {
+            return Ok(());
+        };
         let places: Vec<&str> = failed.iter().map(|(place, _)| place.as_str()).collect();
-        Err(KeeperError::Incomplete { places: places.join(", "), why: why.clone() })
+        Err(KeeperError::Incomplete {
+            places: places.join(", "),
+            why: why.clone(),
+        })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one run at one destination is just these facts")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one run at one destination is just these facts"
+    )]
     async fn store(
         &self,
         owner: &Owner,
@@ -352,7 +459,9 @@ impl Backups {
         known: &[Taken],
     ) -> Result<(), KeeperError> {
         let repository = self.repository(owner, destination);
-        let there: Vec<_> = of(known, source, destination).map(|t| t.snapshot.clone()).collect();
+        let there: Vec<_> = of(known, source, destination)
+            .map(|t| t.snapshot.clone())
+            .collect();
         let spec = Spec::Store {
             staged: scratch.join("copy"),
             repository: repository.clone(),
@@ -361,12 +470,25 @@ impl Backups {
             day,
             grades: retention::grades(day, &source.keep, &there, taken),
         };
-        let access = Access { read: vec![], write: vec![scratch.to_owned(), repository] };
+        let access = Access {
+            read: vec![],
+            write: vec![scratch.to_owned(), repository],
+        };
         let password = Some(self.jobs.password(owner, destination)?);
-        match self.jobs.run(Who::Jobs, access, job::Input { spec, password }).await? {
-            Outcome::Stored { snapshot, rows, changes } => {
+        match self
+            .jobs
+            .run(Who::Jobs, access, job::Input { spec, password })
+            .await?
+        {
+            Outcome::Stored {
+                snapshot,
+                rows,
+                changes,
+            } => {
                 let now = (self.clock)();
-                self.records.add(run, destination.as_str(), &snapshot, rows, changes, now).await?;
+                self.records
+                    .add(run, destination.as_str(), &snapshot, rows, changes, now)
+                    .await?;
                 Ok(())
             }
             _ => Err(KeeperError::Confused),
@@ -378,7 +500,9 @@ impl Backups {
         let now = (self.clock)();
         let known = self.records.snapshots(&owner.to_string()).await?;
         for destination in &source.to {
-            let there: Vec<_> = of(&known, source, destination).map(|t| t.snapshot.clone()).collect();
+            let there: Vec<_> = of(&known, source, destination)
+                .map(|t| t.snapshot.clone())
+                .collect();
             let decisions = retention::plan(&there, &source.keep, &source.at, now);
             if retention::removable(&decisions).next().is_none() {
                 continue;
@@ -398,14 +522,21 @@ impl Backups {
                 verified: there.iter().map(|s| s.id.clone()).collect(),
                 only: None,
             };
-            let access = Access { read: vec![], write: vec![repository] };
+            let access = Access {
+                read: vec![],
+                write: vec![repository],
+            };
             let password = Some(self.jobs.password(owner, destination)?);
-            let Outcome::Pruned { removed, .. } =
-                self.jobs.run(Who::Jobs, access, job::Input { spec, password }).await?
+            let Outcome::Pruned { removed, .. } = self
+                .jobs
+                .run(Who::Jobs, access, job::Input { spec, password })
+                .await?
             else {
                 return Err(KeeperError::Confused);
             };
-            self.records.remove(&owner.to_string(), destination.as_str(), &removed, now).await?;
+            self.records
+                .remove(&owner.to_string(), destination.as_str(), &removed, now)
+                .await?;
         }
         Ok(())
     }
@@ -413,33 +544,59 @@ impl Backups {
     /// Where a source is, for one owner.
     fn resolve(&self, owner: &Owner, source: &SourceSettings) -> Source {
         let root = self.jobs.data(owner);
-        let rest = source.path.get("$DATA".len()..).unwrap_or_default().trim_start_matches('/');
-        let path = if rest.is_empty() { root } else { root.join(rest) };
+        let rest = source
+            .path
+            .get("$DATA".len()..)
+            .unwrap_or_default()
+            .trim_start_matches('/');
+        let path = if rest.is_empty() {
+            root
+        } else {
+            root.join(rest)
+        };
         match source.kind {
             Kind::Sqlite => Source::Sqlite { path },
             // The ledger is read after the store, because the store refers to what is in the ledger.
-            Kind::Files => Source::Files { path, skip: vec![], last: vec!["ledger".to_owned()] },
+            Kind::Files => Source::Files {
+                path,
+                skip: vec![],
+                last: vec!["ledger".to_owned()],
+            },
         }
     }
 
     /// One run at a time for each owner, and so for each repository.
     fn lock(&self, owner: &Owner) -> Arc<tokio::sync::Mutex<()>> {
-        let mut busy = self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut busy = self
+            .busy
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(busy.entry(owner.clone()).or_default())
     }
 
     /// How long nothing can become due.
     fn until_due(&self) -> Duration {
         let now = (self.clock)();
-        let next = self.settings.sources.iter().filter_map(|source| Some(source.at.due_after(now)?.1)).min();
+        let next = self
+            .settings
+            .sources
+            .iter()
+            .filter_map(|source| Some(source.at.due_after(now)?.1))
+            .min();
         let wait = next.and_then(|slot| Duration::try_from(slot.duration_since(now)).ok());
         wait.map_or(LOOK, |wait| wait.min(LOOK))
     }
 }
 
-fn of<'t>(known: &'t [Taken], source: &SourceSettings, destination: &Slug) -> impl Iterator<Item = &'t Taken> {
+fn of<'t>(
+    known: &'t [Taken],
+    source: &SourceSettings,
+    destination: &Slug,
+) -> impl Iterator<Item = &'t Taken> {
     let (source, destination) = (source.name.to_string(), destination.to_string());
-    known.iter().filter(move |t| t.source == source && t.destination == destination)
+    known
+        .iter()
+        .filter(move |t| t.source == source && t.destination == destination)
 }
 
 /// An error with its causes, on one line.

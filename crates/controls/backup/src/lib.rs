@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod checks;
 pub mod drill;
 pub mod job;
 pub mod keeper;

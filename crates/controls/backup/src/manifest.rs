@@ -121,7 +121,11 @@ impl Manifest {
     /// Rows in all tables.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.databases.values().flat_map(|d| d.tables.values()).map(|t| t.rows).sum()
+        self.databases
+            .values()
+            .flat_map(|d| d.tables.values())
+            .map(|t| t.rows)
+            .sum()
     }
 
     /// Bytes in all files.
@@ -154,7 +158,11 @@ impl Manifest {
                 Some(_) => {}
             }
         }
-        for name in restored.files.keys().filter(|name| !self.files.contains_key(*name)) {
+        for name in restored
+            .files
+            .keys()
+            .filter(|name| !self.files.contains_key(*name))
+        {
             found.push(Difference::Unexpected { file: name.clone() });
         }
         for (name, database) in &self.databases {
@@ -171,30 +179,46 @@ impl Manifest {
     #[must_use]
     pub fn changes_since(&self, earlier: &Self) -> Changes {
         let differ = |name: &&String| self.files.get(*name) != earlier.files.get(*name);
-        let files = union(&self.files, &earlier.files).iter().filter(|name| differ(name)).count();
+        let files = union(&self.files, &earlier.files)
+            .iter()
+            .filter(|name| differ(name))
+            .count();
         let mut rows = 0;
         for name in union(&self.databases, &earlier.databases) {
             let (now, then) = (self.databases.get(name), earlier.databases.get(name));
             let none = BTreeMap::new();
-            let (now, then) = (now.map_or(&none, |d| &d.tables), then.map_or(&none, |d| &d.tables));
+            let (now, then) = (
+                now.map_or(&none, |d| &d.tables),
+                then.map_or(&none, |d| &d.tables),
+            );
             for table in union(now, then) {
                 rows += changed_rows(now.get(table), then.get(table));
             }
         }
-        Changes { files: files as u64, rows }
+        Changes {
+            files: files as u64,
+            rows,
+        }
     }
 }
 
 impl Database {
     fn compare(&self, file: &str, other: &Self, found: &mut Vec<Difference>) {
         if self.schema != other.schema || self.user_version != other.user_version {
-            found.push(Difference::Schema { file: file.to_owned() });
+            found.push(Difference::Schema {
+                file: file.to_owned(),
+            });
         }
         for (name, table) in &self.tables {
             let is = other.tables.get(name);
             let (file, name) = (file.to_owned(), name.clone());
             if is.is_none_or(|is| is.rows != table.rows) {
-                found.push(Difference::Rows { file, table: name, was: table.rows, is: is.map_or(0, |is| is.rows) });
+                found.push(Difference::Rows {
+                    file,
+                    table: name,
+                    was: table.rows,
+                    is: is.map_or(0, |is| is.rows),
+                });
             } else if is.is_none_or(|is| is.digest != table.digest) {
                 found.push(Difference::Table { file, table: name });
             }
@@ -209,7 +233,12 @@ impl std::fmt::Display for Difference {
             Self::Unexpected { file } => write!(f, "{file} was not in the backup"),
             Self::Content { file } => write!(f, "{file} has other content"),
             Self::Schema { file } => write!(f, "{file} has another schema"),
-            Self::Rows { file, table, was, is } => write!(f, "{table} in {file} has {is} rows instead of {was}"),
+            Self::Rows {
+                file,
+                table,
+                was,
+                is,
+            } => write!(f, "{table} in {file} has {is} rows instead of {was}"),
             Self::Table { file, table } => write!(f, "{table} in {file} has other rows"),
         }
     }
@@ -230,7 +259,11 @@ pub(crate) struct Rows {
 
 impl Rows {
     pub(crate) fn new() -> Self {
-        Self { count: 0, sum: [0; 32], groups: [0; 256] }
+        Self {
+            count: 0,
+            sum: [0; 32],
+            groups: [0; 256],
+        }
     }
 
     /// Adds one row: the encoding of all its values, and of the first alone.
@@ -244,15 +277,25 @@ impl Rows {
             carry >>= 8;
         }
         let group = Sha256::digest(first).first().copied().unwrap_or(0);
-        let part = hash.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+        let part = hash
+            .first_chunk::<4>()
+            .map_or(0, |bytes| u32::from_le_bytes(*bytes));
         if let Some(slot) = self.groups.get_mut(usize::from(group)) {
             *slot = slot.wrapping_add(part);
         }
     }
 
     pub(crate) fn finish(self) -> Table {
-        let groups: Vec<u8> = self.groups.iter().flat_map(|group| group.to_le_bytes()).collect();
-        Table { rows: self.count, digest: hex::encode(self.sum), groups: hex::encode(groups) }
+        let groups: Vec<u8> = self
+            .groups
+            .iter()
+            .flat_map(|group| group.to_le_bytes())
+            .collect();
+        Table {
+            rows: self.count,
+            digest: hex::encode(self.sum),
+            groups: hex::encode(groups),
+        }
     }
 }
 
@@ -261,8 +304,14 @@ fn changed_rows(now: Option<&Table>, then: Option<&Table>) -> u64 {
     match (now, then) {
         (Some(now), Some(then)) => {
             let groups = |table: &Table| hex::decode(&table.groups).unwrap_or_default();
-            let differ = groups(now).chunks(4).zip(groups(then).chunks(4)).filter(|(a, b)| a != b).count() as u64;
-            differ.max(now.rows.abs_diff(then.rows)).max(u64::from(now.digest != then.digest))
+            let differ = groups(now)
+                .chunks(4)
+                .zip(groups(then).chunks(4))
+                .filter(|(a, b)| a != b)
+                .count() as u64;
+            differ
+                .max(now.rows.abs_diff(then.rows))
+                .max(u64::from(now.digest != then.digest))
         }
         (Some(only), None) | (None, Some(only)) => only.rows,
         (None, None) => 0,

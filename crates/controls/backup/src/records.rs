@@ -166,7 +166,12 @@ impl Records {
     }
 
     /// Notes how a run ended.
-    pub(crate) async fn end(&self, run: i64, at: Timestamp, failure: Option<&str>) -> Result<(), RecordError> {
+    pub(crate) async fn end(
+        &self,
+        run: i64,
+        at: Timestamp,
+        failure: Option<&str>,
+    ) -> Result<(), RecordError> {
         let mut write = self.store.write().await?;
         sqlx::query("update backup_run set finished = $2, failure = $3 where id = $1")
             .bind(run)
@@ -185,12 +190,19 @@ impl Records {
     pub async fn newest_run(&self, owner: &str, source: &str) -> Result<Option<Run>, RecordError> {
         let sql = "select day, started, finished, late, failure from backup_run \
                    where owner = $1 and source = $2 order by started desc, id desc limit 1";
-        let row = sqlx::query(sql).bind(owner).bind(source).fetch_optional(self.store.readers()).await?;
+        let row = sqlx::query(sql)
+            .bind(owner)
+            .bind(source)
+            .fetch_optional(self.store.readers())
+            .await?;
         row.map(|row| {
             Ok(Run {
                 day: date(&row, "day")?,
                 started: time(&row, "started")?,
-                finished: row.try_get::<Option<i64>, _>("finished")?.map(timestamp).transpose()?,
+                finished: row
+                    .try_get::<Option<i64>, _>("finished")?
+                    .map(timestamp)
+                    .transpose()?,
                 late: row.try_get("late")?,
                 failure: row.try_get("failure")?,
             })
@@ -203,11 +215,35 @@ impl Records {
     /// # Errors
     ///
     /// If the store refuses.
-    pub async fn since(&self, owner: &str, source: &str, to: &str) -> Result<Option<civil::Date>, RecordError> {
+    pub async fn since(
+        &self,
+        owner: &str,
+        source: &str,
+        to: &str,
+    ) -> Result<Option<civil::Date>, RecordError> {
         let sql = "select min(day) from backup_snapshot where owner = $1 and source = $2 and destination = $3";
-        let day: Option<String> =
-            sqlx::query_scalar(sql).bind(owner).bind(source).bind(to).fetch_one(self.store.readers()).await?;
-        day.map(|day| day.parse().map_err(|_| RecordError::Form(day))).transpose()
+        let day: Option<String> = sqlx::query_scalar(sql)
+            .bind(owner)
+            .bind(source)
+            .bind(to)
+            .fetch_one(self.store.readers())
+            .await?;
+        day.map(|day| day.parse().map_err(|_| RecordError::Form(day)))
+            .transpose()
+    }
+
+    /// When the first snapshot of an owner was ever taken.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses.
+    pub async fn first_taken(&self, owner: &str) -> Result<Option<Timestamp>, RecordError> {
+        let sql = "select min(taken) from backup_snapshot where owner = $1";
+        let first: Option<i64> = sqlx::query_scalar(sql)
+            .bind(owner)
+            .fetch_one(self.store.readers())
+            .await?;
+        Ok(first.map(timestamp).transpose()?)
     }
 
     /// Notes a snapshot that has been stored and read back.
@@ -220,7 +256,12 @@ impl Records {
         changes: Option<Changes>,
         verified: Timestamp,
     ) -> Result<(), RecordError> {
-        let grades: Vec<&str> = listed.label.grades.iter().map(|grade| grade.word()).collect();
+        let grades: Vec<&str> = listed
+            .label
+            .grades
+            .iter()
+            .map(|grade| grade.word())
+            .collect();
         let mut write = self.store.write().await?;
         let sql = "insert into backup_snapshot (owner, source, destination, id, run, taken, day, grades, manifest, \
                    total_rows, total_bytes, added_bytes, changed_rows, changed_files, verified) \
@@ -274,12 +315,19 @@ impl Records {
     /// If the store refuses.
     pub async fn snapshots(&self, owner: &str) -> Result<Vec<Taken>, RecordError> {
         let sql = "select * from backup_snapshot where owner = $1 and removed is null order by taken desc, destination";
-        let rows = sqlx::query(sql).bind(owner).fetch_all(self.store.readers()).await?;
+        let rows = sqlx::query(sql)
+            .bind(owner)
+            .fetch_all(self.store.readers())
+            .await?;
         rows.iter().map(taken).collect()
     }
 
     /// Notes a drill.
-    pub(crate) async fn add_drill(&self, drill: &Drill, verdict: &Verdict) -> Result<(), RecordError> {
+    pub(crate) async fn add_drill(
+        &self,
+        drill: &Drill,
+        verdict: &Verdict,
+    ) -> Result<(), RecordError> {
         let mut write = self.store.write().await?;
         sqlx::query("insert into backup_drill (id, owner, started, verdict, record) values ($1, $2, $3, $4, $5)")
             .bind(&drill.id)
@@ -299,8 +347,13 @@ impl Records {
     /// If the store refuses.
     pub async fn drills(&self, owner: &str) -> Result<Vec<(Drill, Verdict)>, RecordError> {
         let sql = "select record, verdict from backup_drill where owner = $1 order by started desc";
-        let rows = sqlx::query(sql).bind(owner).fetch_all(self.store.readers()).await?;
-        rows.iter().map(|row| Ok((from_json(row, "record")?, from_json(row, "verdict")?))).collect()
+        let rows = sqlx::query(sql)
+            .bind(owner)
+            .fetch_all(self.store.readers())
+            .await?;
+        rows.iter()
+            .map(|row| Ok((from_json(row, "record")?, from_json(row, "verdict")?)))
+            .collect()
     }
 
     /// Notes what an examination found; only the newest is kept.
@@ -334,16 +387,33 @@ impl Records {
         destination: &str,
     ) -> Result<Option<(Timestamp, String, Examination)>, RecordError> {
         let sql = "select at, fingerprint, record from backup_examination where owner = $1 and destination = $2";
-        let row = sqlx::query(sql).bind(owner).bind(destination).fetch_optional(self.store.readers()).await?;
-        row.map(|row| Ok((time(&row, "at")?, row.try_get("fingerprint")?, from_json(&row, "record")?))).transpose()
+        let row = sqlx::query(sql)
+            .bind(owner)
+            .bind(destination)
+            .fetch_optional(self.store.readers())
+            .await?;
+        row.map(|row| {
+            Ok((
+                time(&row, "at")?,
+                row.try_get("fingerprint")?,
+                from_json(&row, "record")?,
+            ))
+        })
+        .transpose()
     }
 }
 
 fn taken(row: &SqliteRow) -> Result<Taken, RecordError> {
     let words: String = row.try_get("grades")?;
-    let grades = Grade::ALL.into_iter().filter(|grade| words.split(' ').any(|word| word == grade.word())).collect();
+    let grades = Grade::ALL
+        .into_iter()
+        .filter(|grade| words.split(' ').any(|word| word == grade.word()))
+        .collect();
     let count = |column: &str| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
-    let maybe = |column: &str| row.try_get::<Option<i64>, _>(column).map(|n| n.map(i64::cast_unsigned));
+    let maybe = |column: &str| {
+        row.try_get::<Option<i64>, _>(column)
+            .map(|n| n.map(i64::cast_unsigned))
+    };
     Ok(Taken {
         owner: row.try_get("owner")?,
         source: row.try_get("source")?,
@@ -359,9 +429,14 @@ fn taken(row: &SqliteRow) -> Result<Taken, RecordError> {
         rows: count("total_rows")?,
         bytes: count("total_bytes")?,
         added: count("added_bytes")?,
-        changes: maybe("changed_rows")?.zip(maybe("changed_files")?).map(|(rows, files)| Changes { files, rows }),
+        changes: maybe("changed_rows")?
+            .zip(maybe("changed_files")?)
+            .map(|(rows, files)| Changes { files, rows }),
         verified: time(row, "verified")?,
-        removed: row.try_get::<Option<i64>, _>("removed")?.map(timestamp).transpose()?,
+        removed: row
+            .try_get::<Option<i64>, _>("removed")?
+            .map(timestamp)
+            .transpose()?,
     })
 }
 
@@ -378,7 +453,10 @@ fn json<T: Serialize>(value: &T) -> Result<String, RecordError> {
     serde_json::to_string(value).map_err(|error| RecordError::Form(error.to_string()))
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<T, RecordError> {
+fn from_json<T: serde::de::DeserializeOwned>(
+    row: &SqliteRow,
+    column: &str,
+) -> Result<T, RecordError> {
     let text: String = row.try_get(column)?;
     serde_json::from_str(&text).map_err(|error| RecordError::Form(error.to_string()))
 }

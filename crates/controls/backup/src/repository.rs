@@ -11,8 +11,8 @@ use std::{
 use jiff::{Timestamp, civil, tz::TimeZone};
 use rustic_backend::BackendOptions;
 use rustic_core::{
-    BackupOptions, ConfigOptions, Credentials, KeyOptions, OpenStatus, PathList, RepositoryOptions, RusticError,
-    SnapshotOptions, repofile::SnapshotFile,
+    BackupOptions, ConfigOptions, Credentials, KeyOptions, OpenStatus, PathList, RepositoryOptions,
+    RusticError, SnapshotOptions, repofile::SnapshotFile,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +106,9 @@ pub enum RepositoryError {
         source: Engine,
     },
     /// There is no such snapshot.
-    #[error("there is no snapshot {0} in this repository; `avouch backup list` shows those there are")]
+    #[error(
+        "there is no snapshot {0} in this repository; `avouch backup list` shows those there are"
+    )]
     NoSnapshot(SnapshotId),
     /// Its data was read and is not sound.
     #[error("snapshot {id} is damaged: {first}")]
@@ -182,16 +184,26 @@ impl Repository {
         let lock = lock(path)?;
         if !path.join("config").is_file() {
             let path_owned = path.to_owned();
-            return Err(if has_data(path)? { RepositoryError::Headless(path_owned) } else { RepositoryError::Absent(path_owned) });
-        }
-        let inner = attach(path)?.open(&Credentials::password(&password.0)).map_err(|error| {
-            if error.is_incorrect_password() {
-                RepositoryError::WrongKey(path.to_owned())
+            return Err(if has_data(path)? {
+                RepositoryError::Headless(path_owned)
             } else {
-                engine("open", path)(error)
-            }
-        })?;
-        Ok(Self { inner, path: path.to_owned(), _lock: lock })
+                RepositoryError::Absent(path_owned)
+            });
+        }
+        let inner = attach(path)?
+            .open(&Credentials::password(&password.0))
+            .map_err(|error| {
+                if error.is_incorrect_password() {
+                    RepositoryError::WrongKey(path.to_owned())
+                } else {
+                    engine("open", path)(error)
+                }
+            })?;
+        Ok(Self {
+            inner,
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// Opens the repository in this folder, or makes one there if there is none.
@@ -214,9 +226,17 @@ impl Repository {
         let mut config = ConfigOptions::default().set_version(2_u32);
         config.set_datapack_size = PACK.parse().ok();
         let inner = attach(path)?
-            .init(&Credentials::password(&password.0), &KeyOptions::default(), &config)
+            .init(
+                &Credentials::password(&password.0),
+                &KeyOptions::default(),
+                &config,
+            )
             .map_err(engine("make", path))?;
-        Ok(Self { inner, path: path.to_owned(), _lock: held })
+        Ok(Self {
+            inner,
+            path: path.to_owned(),
+            _lock: held,
+        })
     }
 
     /// Stores a folder, and says under which name. It is not sound until it has been read back: see
@@ -227,17 +247,26 @@ impl Repository {
     /// If the folder cannot be read or the repository cannot be written. Nothing is listed then.
     pub fn store(&self, folder: &Path, label: &Label) -> Result<Unverified, RepositoryError> {
         let fault = |act| engine(act, &self.path);
-        let indexed = self.again()?.to_indexed_ids().map_err(fault("read the index of"))?;
+        let indexed = self
+            .again()?
+            .to_indexed_ids()
+            .map_err(fault("read the index of"))?;
         let source = PathList::from_iter([folder]);
         let mut options = SnapshotOptions::default()
             .host(Some("avouch".to_owned()))
             .time(Some(label.taken.to_zoned(TimeZone::UTC)));
         for tag in label.tags() {
-            options = options.add_tags(&tag).map_err(fault("label a snapshot in"))?;
+            options = options
+                .add_tags(&tag)
+                .map_err(fault("label a snapshot in"))?;
         }
-        let snapshot = options.to_snapshot().map_err(fault("label a snapshot in"))?;
+        let snapshot = options
+            .to_snapshot()
+            .map_err(fault("label a snapshot in"))?;
         let options = BackupOptions::default().as_path(Some(PathBuf::from(ROOT)));
-        let stored = indexed.backup(&options, &source, snapshot).map_err(fault("write to"))?;
+        let stored = indexed
+            .backup(&options, &source, snapshot)
+            .map_err(fault("write to"))?;
         Ok(Unverified(listed(&stored).unwrap_or_else(|| Listed {
             id: name(&stored.id),
             label: label.clone(),
@@ -248,7 +277,9 @@ impl Repository {
 
     /// Another handle on the same repository, by its master key: without deriving it from the password again.
     fn again(&self) -> Result<rustic_core::Repository<OpenStatus>, RepositoryError> {
-        attach(&self.path)?.open(&Credentials::Masterkey(self.inner.key())).map_err(engine("open", &self.path))
+        attach(&self.path)?
+            .open(&Credentials::Masterkey(self.inner.key()))
+            .map_err(engine("open", &self.path))
     }
 
     /// Every snapshot that Avouch made, oldest first.
@@ -257,7 +288,10 @@ impl Repository {
     ///
     /// If one cannot be read.
     pub fn list(&self) -> Result<Vec<Unverified>, RepositoryError> {
-        let all = self.inner.get_all_snapshots().map_err(engine("list", &self.path))?;
+        let all = self
+            .inner
+            .get_all_snapshots()
+            .map_err(engine("list", &self.path))?;
         let mut found: Vec<Unverified> = all.iter().filter_map(listed).map(Unverified).collect();
         found.sort_by(|a, b| (a.0.label.taken, &a.0.id).cmp(&(b.0.label.taken, &b.0.id)));
         Ok(found)
@@ -269,7 +303,11 @@ impl Repository {
     ///
     /// If there is none, or several that begin so.
     pub fn find(&self, id: &SnapshotId) -> Result<Unverified, RepositoryError> {
-        let mut found: Vec<_> = self.list()?.into_iter().filter(|s| s.0.id.0.starts_with(&id.0)).collect();
+        let mut found: Vec<_> = self
+            .list()?
+            .into_iter()
+            .filter(|s| s.0.id.0.starts_with(&id.0))
+            .collect();
         match (found.pop(), found.is_empty()) {
             (Some(only), true) => Ok(only),
             _ => Err(RepositoryError::NoSnapshot(id.clone())),
@@ -284,13 +322,22 @@ impl Repository {
     pub fn manifest(&self, snapshot: &Unverified) -> Result<Manifest, RepositoryError> {
         let fault = |act| engine(act, &self.path);
         let id = snapshot.0.id.0.parse().map_err(fault("read a name in"))?;
-        let file: SnapshotFile =
-            self.inner.get_file(&id).map_err(|_| RepositoryError::NoSnapshot(snapshot.0.id.clone()))?;
-        let indexed = self.again()?.to_indexed().map_err(fault("read the index of"))?;
+        let file: SnapshotFile = self
+            .inner
+            .get_file(&id)
+            .map_err(|_| RepositoryError::NoSnapshot(snapshot.0.id.clone()))?;
+        let indexed = self
+            .again()?
+            .to_indexed()
+            .map_err(fault("read the index of"))?;
         let path = Path::new(ROOT).join(manifest::FILE);
-        let node = indexed.node_from_path(file.tree, &path).map_err(fault("read a tree in"))?;
+        let node = indexed
+            .node_from_path(file.tree, &path)
+            .map_err(fault("read a tree in"))?;
         let mut bytes = Vec::new();
-        indexed.dump(&node, &mut bytes).map_err(fault("read a manifest in"))?;
+        indexed
+            .dump(&node, &mut bytes)
+            .map_err(fault("read a manifest in"))?;
         serde_json::from_slice(&bytes)
             .ok()
             .filter(|_| manifest::digest(&bytes) == snapshot.0.label.manifest)
@@ -314,10 +361,15 @@ impl Repository {
             .iter()
             .map(|proof| Ok(proof.id().0.parse().map_err(fault("read a name in"))?))
             .collect::<Result<Vec<_>, RepositoryError>>()?;
-        self.inner.delete_snapshots(&ids).map_err(fault("delete from"))?;
+        self.inner
+            .delete_snapshots(&ids)
+            .map_err(fault("delete from"))?;
         // Nothing else writes here while the folder is locked, so packs may go at once.
         let options = rustic_core::PruneOptions::default().instant_delete(true);
-        let plan = self.inner.prune_plan(&options).map_err(fault("plan the pruning of"))?;
+        let plan = self
+            .inner
+            .prune_plan(&options)
+            .map_err(fault("plan the pruning of"))?;
         self.inner.prune(&options, plan).map_err(fault("prune"))
     }
 }
@@ -331,7 +383,11 @@ impl Label {
             format!("day={}", self.day),
             format!("manifest={}", self.manifest),
         ];
-        tags.extend(self.grades.iter().map(|grade| format!("grade={}", grade.word())));
+        tags.extend(
+            self.grades
+                .iter()
+                .map(|grade| format!("grade={}", grade.word())),
+        );
         tags
     }
 }
@@ -342,18 +398,30 @@ fn listed(file: &SnapshotFile) -> Option<Listed> {
     if !tags.contains(&"avouch") {
         return None;
     }
-    let value = |key: &str| tags.iter().find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='));
+    let value = |key: &str| {
+        tags.iter()
+            .find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='))
+    };
     let label = Label {
         owner: value("owner")?.to_owned(),
         source: value("source")?.to_owned(),
         taken: file.time.timestamp(),
         day: value("day")?.parse().ok()?,
-        grades: Grade::ALL.into_iter().filter(|g| tags.contains(&format!("grade={}", g.word()).as_str())).collect(),
+        grades: Grade::ALL
+            .into_iter()
+            .filter(|g| tags.contains(&format!("grade={}", g.word()).as_str()))
+            .collect(),
         manifest: value("manifest")?.to_owned(),
     };
-    let (bytes, added) =
-        file.summary.as_ref().map_or((0, 0), |summary| (summary.total_bytes_processed, summary.data_added_packed));
-    Some(Listed { id: name(&file.id), label, bytes, added })
+    let (bytes, added) = file.summary.as_ref().map_or((0, 0), |summary| {
+        (summary.total_bytes_processed, summary.data_added_packed)
+    });
+    Some(Listed {
+        id: name(&file.id),
+        label,
+        bytes,
+        added,
+    })
 }
 
 /// The whole name: the library's own text form is cut to eight digits.
@@ -366,7 +434,8 @@ fn attach(path: &Path) -> Result<rustic_core::Repository<()>, RepositoryError> {
         .repository(path.to_string_lossy().into_owned())
         .to_backends()
         .map_err(engine("reach", path))?;
-    rustic_core::Repository::new(&RepositoryOptions::default().no_cache(true), &backends).map_err(engine("reach", path))
+    rustic_core::Repository::new(&RepositoryOptions::default().no_cache(true), &backends)
+        .map_err(engine("reach", path))
 }
 
 fn lock(path: &Path) -> Result<File, RepositoryError> {
@@ -374,15 +443,21 @@ fn lock(path: &Path) -> Result<File, RepositoryError> {
         if source.kind() == std::io::ErrorKind::NotFound {
             RepositoryError::Absent(path.to_owned())
         } else {
-            RepositoryError::Io { act: "open", path: path.to_owned(), source }
+            RepositoryError::Io {
+                act: "open",
+                path: path.to_owned(),
+                source,
+            }
         }
     })?;
     match folder.try_lock() {
         Ok(()) => Ok(folder),
         Err(fs::TryLockError::WouldBlock) => Err(RepositoryError::Busy(path.to_owned())),
-        Err(fs::TryLockError::Error(source)) => {
-            Err(RepositoryError::Io { act: "lock", path: path.to_owned(), source })
-        }
+        Err(fs::TryLockError::Error(source)) => Err(RepositoryError::Io {
+            act: "lock",
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -395,7 +470,14 @@ fn has_data(path: &Path) -> Result<bool, RepositoryError> {
     }
 }
 
-pub(crate) fn engine(act: &'static str, path: &Path) -> impl Fn(Box<RusticError>) -> RepositoryError {
+pub(crate) fn engine(
+    act: &'static str,
+    path: &Path,
+) -> impl Fn(Box<RusticError>) -> RepositoryError {
     let path = path.to_owned();
-    move |error| RepositoryError::Engine { act, path: path.clone(), source: error.into() }
+    move |error| RepositoryError::Engine {
+        act,
+        path: path.clone(),
+        source: error.into(),
+    }
 }

@@ -131,7 +131,10 @@ pub fn grades(day: civil::Date, rule: &Rule, existing: &[Snapshot], now: Timesta
             .filter(|s| s.verified && s.taken <= now)
             .any(|s| s.grades.contains(&grade) && grade.period(s.day) == grade.period(day))
     };
-    Grade::ALL.into_iter().filter(|grade| rule.length(*grade).is_some() && !taken(*grade)).collect()
+    Grade::ALL
+        .into_iter()
+        .filter(|grade| rule.length(*grade).is_some() && !taken(*grade))
+        .collect()
 }
 
 /// Why a snapshot is kept.
@@ -210,7 +213,9 @@ pub enum TooEarly {
         until: Timestamp,
     },
     /// It is kept without an end: the newest sound snapshot, or one dated in the future.
-    #[error("snapshot {0} is the newest sound one, or is dated in the future, and cannot be removed")]
+    #[error(
+        "snapshot {0} is the newest sound one, or is dated in the future, and cannot be removed"
+    )]
     Held(SnapshotId),
     /// There is no such snapshot in this plan.
     #[error("there is no snapshot {0} here; `avouch backup list` shows those there are")]
@@ -224,8 +229,11 @@ pub enum TooEarly {
 /// Never; a day beyond the range of timestamps is kept.
 #[must_use]
 pub fn plan(snapshots: &[Snapshot], rule: &Rule, at: &At, now: Timestamp) -> Vec<Decision> {
-    let newest =
-        snapshots.iter().filter(|s| s.verified && s.taken <= now).max_by_key(|s| (s.taken, &s.id)).map(|s| &s.id);
+    let newest = snapshots
+        .iter()
+        .filter(|s| s.verified && s.taken <= now)
+        .max_by_key(|s| (s.taken, &s.id))
+        .map(|s| &s.id);
     snapshots
         .iter()
         .map(|snapshot| {
@@ -234,11 +242,18 @@ pub fn plan(snapshots: &[Snapshot], rule: &Rule, at: &At, now: Timestamp) -> Vec
                 reasons.push(Reason::NewestSound);
             }
             match ended {
-                Some(ended) if reasons.is_empty() => {
-                    Decision::Remove(Removable { id: snapshot.id.clone(), ended })
-                }
-                _ if reasons.is_empty() => Decision::Keep { id: snapshot.id.clone(), reasons: vec![Reason::Future] },
-                _ => Decision::Keep { id: snapshot.id.clone(), reasons },
+                Some(ended) if reasons.is_empty() => Decision::Remove(Removable {
+                    id: snapshot.id.clone(),
+                    ended,
+                }),
+                _ if reasons.is_empty() => Decision::Keep {
+                    id: snapshot.id.clone(),
+                    reasons: vec![Reason::Future],
+                },
+                _ => Decision::Keep {
+                    id: snapshot.id.clone(),
+                    reasons,
+                },
             }
         })
         .collect()
@@ -265,7 +280,10 @@ pub fn request(id: &SnapshotId, decisions: &[Decision]) -> Result<Removable, Too
                     .collect::<Option<Vec<_>>>()
                     .and_then(|ends| ends.into_iter().max());
                 return Err(match until {
-                    Some(until) => TooEarly::Kept { id: id.clone(), until },
+                    Some(until) => TooEarly::Kept {
+                        id: id.clone(),
+                        until,
+                    },
                     None => TooEarly::Held(id.clone()),
                 });
             }
@@ -296,18 +314,28 @@ fn reasons(
     }
     if !snapshot.verified || snapshot.grades.is_empty() {
         let until = rule.until(Grade::Daily, snapshot.day, at);
-        let kept = until.filter(|until| now < *until).map(|until| Reason::Extra { until });
+        let kept = until
+            .filter(|until| now < *until)
+            .map(|until| Reason::Extra { until });
         return (kept.into_iter().collect(), until);
     }
     let mut ended = None;
     let mut reasons = Vec::new();
     for grade in &snapshot.grades {
-        let Some(until) = rule.until(*grade, snapshot.day, at) else { continue };
+        let Some(until) = rule.until(*grade, snapshot.day, at) else {
+            continue;
+        };
         ended = ended.max(Some(until));
         if now < until {
-            reasons.push(Reason::Serves { grade: *grade, until });
+            reasons.push(Reason::Serves {
+                grade: *grade,
+                until,
+            });
         } else if let Some(until) = handover(*grade, until, all, at, now) {
-            reasons.push(Reason::AwaitsSuccessor { grade: *grade, until });
+            reasons.push(Reason::AwaitsSuccessor {
+                grade: *grade,
+                until,
+            });
         }
     }
     // A grade that the rule no longer has leaves the daily window, so that a changed statement deletes nothing at once.
@@ -322,14 +350,23 @@ fn reasons(
 }
 
 /// Until when a snapshot whose window ended at `ended` waits for the one that takes its place.
-fn handover(grade: Grade, ended: Timestamp, all: &[Snapshot], at: &At, now: Timestamp) -> Option<Timestamp> {
+fn handover(
+    grade: Grade,
+    ended: Timestamp,
+    all: &[Snapshot],
+    at: &At,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let (today, slot) = at.due_before(now)?;
     // Only a window that ended with the slot now in force is being handed over; and only when that slot opens a period.
     if ended < slot || grade.period(today) != today {
         return None;
     }
     let arrived = all.iter().any(|s| {
-        s.verified && s.taken <= now && s.grades.contains(&grade) && grade.period(s.day) == grade.period(today)
+        s.verified
+            && s.taken <= now
+            && s.grades.contains(&grade)
+            && grade.period(s.day) == grade.period(today)
     });
     let until = slot.checked_add(HANDOVER).ok()?;
     (!arrived && now < until).then_some(until)

@@ -46,7 +46,8 @@ impl At {
         if time.len() != 5 {
             return Err(AtError::Time(time.to_owned()));
         }
-        let parsed = civil::Time::strptime("%H:%M", time).map_err(|_| AtError::Time(time.to_owned()))?;
+        let parsed =
+            civil::Time::strptime("%H:%M", time).map_err(|_| AtError::Time(time.to_owned()))?;
         let zone = TimeZone::get(zone).map_err(|_| AtError::Zone(zone.to_owned()))?;
         Ok(Self::new(parsed, zone))
     }
@@ -63,7 +64,10 @@ impl At {
     /// first is taken. `None` only beyond the years that a timestamp can hold.
     #[must_use]
     pub fn on(&self, day: civil::Date) -> Option<Timestamp> {
-        self.zone.to_ambiguous_timestamp(day.to_datetime(self.time)).compatible().ok()
+        self.zone
+            .to_ambiguous_timestamp(day.to_datetime(self.time))
+            .compatible()
+            .ok()
     }
 
     /// The civil day of the last slot at or before `now`, and that slot.
@@ -95,16 +99,30 @@ impl At {
     pub fn next_due(&self, last: Option<civil::Date>, now: Timestamp) -> Option<Due> {
         let (day, slot) = self.due_before(now)?;
         if last.is_none_or(|last| last < day) {
-            return Some(Due { day, slot, now: true });
+            return Some(Due {
+                day,
+                slot,
+                now: true,
+            });
         }
         let (day, slot) = self.due_after(now)?;
-        Some(Due { day, slot, now: false })
+        Some(Due {
+            day,
+            slot,
+            now: false,
+        })
     }
 }
 
 impl std::fmt::Display for At {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:02}:{:02} {}", self.time.hour(), self.time.minute(), self.zone.iana_name().unwrap_or("UTC"))
+        write!(
+            f,
+            "{:02}:{:02} {}",
+            self.time.hour(),
+            self.time.minute(),
+            self.zone.iana_name().unwrap_or("UTC")
+        )
     }
 }
 
@@ -168,22 +186,34 @@ mod tests {
     #[test]
     fn a_time_that_is_skipped_runs_as_much_later_and_once() {
         let skipped = london("01:30");
-        assert_eq!(skipped.on(day("2026-03-29")), Some(at("2026-03-29T01:30:00Z")));
-        let due = skipped.next_due(Some(day("2026-03-29")), at("2026-03-29T01:45:00Z")).unwrap();
+        assert_eq!(
+            skipped.on(day("2026-03-29")),
+            Some(at("2026-03-29T01:30:00Z"))
+        );
+        let due = skipped
+            .next_due(Some(day("2026-03-29")), at("2026-03-29T01:45:00Z"))
+            .unwrap();
         assert_eq!((due.day, due.now), (day("2026-03-30"), false));
     }
 
     #[test]
     fn a_time_that_comes_twice_runs_the_first_time_only() {
         let twice = london("01:30");
-        assert_eq!(twice.on(day("2026-10-25")), Some(at("2026-10-25T00:30:00Z")));
-        let due = twice.next_due(Some(day("2026-10-25")), at("2026-10-25T01:30:00Z")).unwrap();
+        assert_eq!(
+            twice.on(day("2026-10-25")),
+            Some(at("2026-10-25T00:30:00Z"))
+        );
+        let due = twice
+            .next_due(Some(day("2026-10-25")), at("2026-10-25T01:30:00Z"))
+            .unwrap();
         assert_eq!((due.day, due.now), (day("2026-10-26"), false));
     }
 
     #[test]
     fn a_missed_run_is_due_at_once_for_the_newest_day_only() {
-        let due = london("04:00").next_due(Some(day("2026-01-01")), at("2026-01-05T12:00:00Z")).unwrap();
+        let due = london("04:00")
+            .next_due(Some(day("2026-01-01")), at("2026-01-05T12:00:00Z"))
+            .unwrap();
         assert_eq!((due.day, due.now), (day("2026-01-05"), true));
         assert!(is_late(due.slot, at("2026-01-05T12:00:00Z")));
     }
@@ -191,16 +221,31 @@ mod tests {
     #[test]
     fn before_todays_slot_yesterday_is_the_day_in_force() {
         let four = london("04:00");
-        assert_eq!(four.due_before(at("2026-01-05T03:59:59Z")).unwrap().0, day("2026-01-04"));
-        assert_eq!(four.due_before(at("2026-01-05T04:00:00Z")).unwrap().0, day("2026-01-05"));
+        assert_eq!(
+            four.due_before(at("2026-01-05T03:59:59Z")).unwrap().0,
+            day("2026-01-04")
+        );
+        assert_eq!(
+            four.due_before(at("2026-01-05T04:00:00Z")).unwrap().0,
+            day("2026-01-05")
+        );
     }
 
     #[test]
     fn what_cannot_be_read_is_named() {
         assert_eq!(At::parse("04:00"), Err(AtError::Shape));
-        assert_eq!(At::parse("4am Europe/London"), Err(AtError::Time("4am".to_owned())));
-        assert_eq!(At::parse("25:00 UTC"), Err(AtError::Time("25:00".to_owned())));
-        assert_eq!(At::parse("04:00 Europe/Londn"), Err(AtError::Zone("Europe/Londn".to_owned())));
+        assert_eq!(
+            At::parse("4am Europe/London"),
+            Err(AtError::Time("4am".to_owned()))
+        );
+        assert_eq!(
+            At::parse("25:00 UTC"),
+            Err(AtError::Time("25:00".to_owned()))
+        );
+        assert_eq!(
+            At::parse("04:00 Europe/Londn"),
+            Err(AtError::Zone("Europe/Londn".to_owned()))
+        );
     }
 
     #[test]

@@ -80,12 +80,22 @@ impl SourceSettings {
 /// Reads the section: `None` if anything in it is at fault.
 pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     encryption(section);
-    let destinations: Vec<_> =
-        section.entries("destination").into_iter().map(|(name, table)| destination(name, table)).collect();
-    let mut names: Vec<Slug> = destinations.iter().flatten().map(|d| d.name.clone()).collect();
+    let destinations: Vec<_> = section
+        .entries("destination")
+        .into_iter()
+        .map(|(name, table)| destination(name, table))
+        .collect();
+    let mut names: Vec<Slug> = destinations
+        .iter()
+        .flatten()
+        .map(|d| d.name.clone())
+        .collect();
     names.extend(LOCAL.parse::<Slug>());
-    let sources: Vec<_> =
-        section.entries("source").into_iter().map(|(name, table)| source(name, table, &names)).collect();
+    let sources: Vec<_> = section
+        .entries("source")
+        .into_iter()
+        .map(|(name, table)| source(name, table, &names))
+        .collect();
     if sources.is_empty() && !section.has("source") {
         section.fault(
             section.at().start..section.at().start,
@@ -107,7 +117,10 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
 }
 
 fn encryption(section: &mut Table<'_>) {
-    if section.need_word("encryption", &[("aes-256", ())]).is_none() {
+    if section
+        .need_word("encryption", &[("aes-256", ())])
+        .is_none()
+    {
         return;
     }
     section.claim(
@@ -123,37 +136,66 @@ fn encryption(section: &mut Table<'_>) {
 }
 
 fn destination(name: Slug, mut table: Table<'_>) -> Option<Destination> {
-    let url = table.need_parsed("url", "the address of a folder", "file:///mnt/second", |text| {
-        let rest = text.strip_prefix("file:").ok_or("this build stores in folders only")?;
-        let path = PathBuf::from(rest.strip_prefix("//").unwrap_or(rest));
-        let climbs = path.components().any(|part| matches!(part, std::path::Component::ParentDir));
-        if path.as_os_str().is_empty() || climbs {
-            return Err("not a folder, or one with `..` in it".to_owned());
-        }
-        Ok(path)
-    });
+    let url = table.need_parsed(
+        "url",
+        "the address of a folder",
+        "file:///mnt/second",
+        |text| {
+            let rest = text
+                .strip_prefix("file:")
+                .ok_or("this build stores in folders only")?;
+            let path = PathBuf::from(rest.strip_prefix("//").unwrap_or(rest));
+            let climbs = path
+                .components()
+                .any(|part| matches!(part, std::path::Component::ParentDir));
+            if path.as_os_str().is_empty() || climbs {
+                return Err("not a folder, or one with `..` in it".to_owned());
+            }
+            Ok(path)
+        },
+    );
     if name.as_str() == LOCAL {
-        table.fault(table.at(), "`local` is in the data folder and needs no entry", "", "remove it, or name it otherwise");
+        table.fault(
+            table.at(),
+            "`local` is in the data folder and needs no entry",
+            "",
+            "remove it, or name it otherwise",
+        );
         return None;
     }
     table.finish();
-    Some(Destination { name, folder: url?.value })
+    Some(Destination {
+        name,
+        folder: url?.value,
+    })
 }
 
 fn source(name: Slug, mut table: Table<'_>, destinations: &[Slug]) -> Option<SourceSettings> {
     let kind = kind(&mut table);
-    let path = table.need_parsed("path", "a path in the data folder", "$DATA/app.db", |text| {
-        let inside = ["$DATA", "$CORE"].iter().any(|root| {
-            text.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
-        if !inside || text.split('/').any(|part| part == "..") {
-            return Err("it begins with neither `$DATA` (each tenant's) nor `$CORE` (Avouch's own)".to_owned());
-        }
-        Ok(text.to_owned())
-    });
-    let at = table.need_parsed("at", "a time of day in a zone", "04:00 Europe/London", |text| {
-        At::parse(text).map_err(|error| error.to_string())
-    });
+    let path = table.need_parsed(
+        "path",
+        "a path in the data folder",
+        "$DATA/app.db",
+        |text| {
+            let inside = ["$DATA", "$CORE"].iter().any(|root| {
+                text.strip_prefix(root)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            if !inside || text.split('/').any(|part| part == "..") {
+                return Err(
+                    "it begins with neither `$DATA` (each tenant's) nor `$CORE` (Avouch's own)"
+                        .to_owned(),
+                );
+            }
+            Ok(text.to_owned())
+        },
+    );
+    let at = table.need_parsed(
+        "at",
+        "a time of day in a zone",
+        "04:00 Europe/London",
+        |text| At::parse(text).map_err(|error| error.to_string()),
+    );
     let keep = table.need_table("keep", "{ daily = \"14 d\" }").map(keep);
     let to = to(&mut table, destinations);
     let (kind, path, at, keep, to) = (kind?, path?.value, at?.value, keep??, to?);
@@ -178,7 +220,14 @@ fn source(name: Slug, mut table: Table<'_>, destinations: &[Slug]) -> Option<Sou
         .fresh_for(FRESH),
     );
     table.finish();
-    Some(SourceSettings { name, kind, path, at, keep, to })
+    Some(SourceSettings {
+        name,
+        kind,
+        path,
+        at,
+        keep,
+        to,
+    })
 }
 
 fn kind(table: &mut Table<'_>) -> Option<Kind> {
@@ -260,26 +309,48 @@ fn keep(mut table: Table<'_>) -> Option<Rule> {
     let weekly = length(&mut table, "weekly", "2 months", false);
     let monthly = length(&mut table, "monthly", "2 years", false);
     table.finish();
-    if faulty { None } else { Some(Rule { daily: daily?, weekly, monthly }) }
+    if faulty {
+        None
+    } else {
+        Some(Rule {
+            daily: daily?,
+            weekly,
+            monthly,
+        })
+    }
 }
 
 fn to(table: &mut Table<'_>, destinations: &[Slug]) -> Option<Vec<Slug>> {
     let names = table.need_texts("to", "[\"local\"]")?;
     let mut found = Vec::new();
     for name in names.value {
-        match destinations.iter().find(|known| known.as_str() == name.value) {
+        match destinations
+            .iter()
+            .find(|known| known.as_str() == name.value)
+        {
             Some(known) if found.contains(known) => {
-                table.fault(name.at, format!("`{known}` is named twice in `to`"), "again", "name each place once");
+                table.fault(
+                    name.at,
+                    format!("`{known}` is named twice in `to`"),
+                    "again",
+                    "name each place once",
+                );
                 return None;
             }
             Some(known) => found.push(known.clone()),
             None => {
-                let known: Vec<String> = destinations.iter().map(|name| format!("`{name}`")).collect();
+                let known: Vec<String> = destinations
+                    .iter()
+                    .map(|name| format!("`{name}`"))
+                    .collect();
                 table.fault(
                     name.at,
                     format!("there is no destination `{}`", name.value),
                     "not known",
-                    format!("known here: {}; or add a `[[backup.destination]]`", known.join(", ")),
+                    format!(
+                        "known here: {}; or add a `[[backup.destination]]`",
+                        known.join(", ")
+                    ),
                 );
                 return None;
             }
@@ -322,7 +393,11 @@ fn drill(mut table: Table<'_>) -> Option<DrillSettings> {
         .fresh_for(FRESH),
     );
     table.finish();
-    Some(DrillSettings { every, back_within, expect })
+    Some(DrillSettings {
+        every,
+        back_within,
+        expect,
+    })
 }
 
 #[cfg(test)]
@@ -361,7 +436,10 @@ expect = ["select count(*) > 0 from assessment"]
             settings
         });
         let claims = reading.finish().map_err(|faults| faults.to_string());
-        (settings, claims.map(|claims| claims.iter().map(|claim| claim.id.to_string()).collect()))
+        (
+            settings,
+            claims.map(|claims| claims.iter().map(|claim| claim.id.to_string()).collect()),
+        )
     }
 
     #[test]
@@ -391,19 +469,63 @@ expect = ["select count(*) > 0 from assessment"]
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         for (from, to, says) in [
-            ("\"sqlite\"", "\"postgres\"", "this build has no source of kind \"postgres\""),
-            ("\"sqlite\"", "\"sqllite\"", "did you mean `kind = \"sqlite\"`?"),
-            ("\"aes-256\"", "\"aes-128\"", "`encryption` cannot be \"aes-128\""),
-            ("daily = \"14 d\"", "daily = \"14 h\"", "`daily` is shorter than a day"),
+            (
+                "\"sqlite\"",
+                "\"postgres\"",
+                "this build has no source of kind \"postgres\"",
+            ),
+            (
+                "\"sqlite\"",
+                "\"sqllite\"",
+                "did you mean `kind = \"sqlite\"`?",
+            ),
+            (
+                "\"aes-256\"",
+                "\"aes-128\"",
+                "`encryption` cannot be \"aes-128\"",
+            ),
+            (
+                "daily = \"14 d\"",
+                "daily = \"14 h\"",
+                "`daily` is shorter than a day",
+            ),
             ("daily = \"14 d\", ", "", "does not say `daily`"),
-            ("\"offsite\"]", "\"offsit\"]", "there is no destination `offsit`"),
-            ("\"offsite\"]", "\"local\"]", "`local` is named twice in `to`"),
-            ("04:00 Europe/London", "4 Europe/London", "`4` is not a time of day"),
-            ("file:///mnt/second", "s3://bucket", "this build stores in folders only"),
-            ("$DATA/acuity.db", "/etc/passwd", "it begins with neither `$DATA`"),
-            ("$DATA/acuity.db", "$DATA/../b/acuity.db", "it begins with neither `$DATA`"),
+            (
+                "\"offsite\"]",
+                "\"offsit\"]",
+                "there is no destination `offsit`",
+            ),
+            (
+                "\"offsite\"]",
+                "\"local\"]",
+                "`local` is named twice in `to`",
+            ),
+            (
+                "04:00 Europe/London",
+                "4 Europe/London",
+                "`4` is not a time of day",
+            ),
+            (
+                "file:///mnt/second",
+                "s3://bucket",
+                "this build stores in folders only",
+            ),
+            (
+                "$DATA/acuity.db",
+                "/etc/passwd",
+                "it begins with neither `$DATA`",
+            ),
+            (
+                "$DATA/acuity.db",
+                "$DATA/../b/acuity.db",
+                "it begins with neither `$DATA`",
+            ),
             ("back-within = \"15 min\"", "", "does not say `back-within`"),
-            ("every = \"quarter\"", "every = \"sometimes\"", "`every` must be a length of time"),
+            (
+                "every = \"quarter\"",
+                "every = \"sometimes\"",
+                "`every` must be a length of time",
+            ),
         ] {
             assert!(SOUND.contains(from), "{from}");
             let (settings, claims) = read_all(&SOUND.replacen(from, to, 1));

@@ -97,13 +97,19 @@ impl SourceError {
 /// # Errors
 ///
 /// If the source is absent, cannot be read, or is damaged, or `into` is not empty.
-pub async fn stage(source: &Source, into: &Path, taken: Timestamp) -> Result<Manifest, SourceError> {
+pub async fn stage(
+    source: &Source,
+    into: &Path,
+    taken: Timestamp,
+) -> Result<Manifest, SourceError> {
     folder::must_be_empty(into)?;
     let data = into.join(DATA);
     std::fs::create_dir_all(&data).map_err(SourceError::io("create", &data))?;
     match source {
         Source::Sqlite { path } => {
-            let name = path.file_name().ok_or_else(|| SourceError::Absent(path.clone()))?;
+            let name = path
+                .file_name()
+                .ok_or_else(|| SourceError::Absent(path.clone()))?;
             sqlite::copy(path, &data.join(name)).await?;
         }
         Source::Files { path, skip, last } => {
@@ -128,15 +134,23 @@ pub async fn stage(source: &Source, into: &Path, taken: Timestamp) -> Result<Man
 ///
 /// If a file cannot be read, or a database is damaged.
 pub async fn survey(data: &Path, taken: Timestamp) -> Result<Manifest, SourceError> {
-    let mut manifest =
-        Manifest { version: VERSION, taken, files: std::collections::BTreeMap::new(), databases: std::collections::BTreeMap::new() };
+    let mut manifest = Manifest {
+        version: VERSION,
+        taken,
+        files: std::collections::BTreeMap::new(),
+        databases: std::collections::BTreeMap::new(),
+    };
     for entry in folder::ordered(data, &[], &[])? {
         let path = data.join(&entry);
         // Of a directory that is empty only its name is kept, by the repository itself.
-        let Some(file) = folder::describe(&path)? else { continue };
+        let Some(file) = folder::describe(&path)? else {
+            continue;
+        };
         let name = entry.to_string_lossy().into_owned();
         if folder::is_database(&path)? {
-            manifest.databases.insert(name.clone(), inspect(&path).await?);
+            manifest
+                .databases
+                .insert(name.clone(), inspect(&path).await?);
         }
         manifest.files.insert(name, file);
     }
@@ -150,7 +164,10 @@ pub async fn survey(data: &Path, taken: Timestamp) -> Result<Manifest, SourceErr
 /// If it is not there or cannot be read.
 pub fn read(path: &Path) -> Result<Manifest, SourceError> {
     let bytes = std::fs::read(path).map_err(SourceError::io("read", path))?;
-    serde_json::from_slice(&bytes).map_err(|source| SourceError::Manifest { path: path.to_owned(), source })
+    serde_json::from_slice(&bytes).map_err(|source| SourceError::Manifest {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn write(path: &Path, manifest: &Manifest) -> Result<(), SourceError> {

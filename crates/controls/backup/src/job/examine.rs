@@ -34,13 +34,23 @@ pub struct Examination {
 }
 
 /// Examines a repository; the copy that is damaged for it is made in `scratch`, which must be empty.
-pub(super) fn examine(path: &Path, scratch: &Path, password: &Password) -> Result<Examination, JobError> {
-    let repository = Repository::open(path, password)?;
-    let mut seen = Examination {
-        findings: first(repository.verify_all()?),
-        objects: files(path)?.len() as u64,
-        ..Examination::default()
+pub(super) fn examine(
+    path: &Path,
+    scratch: &Path,
+    password: &Password,
+) -> Result<Examination, JobError> {
+    let mut seen = Examination::default();
+    let repository = match Repository::open(path, password) {
+        Ok(repository) => repository,
+        Err(busy @ RepositoryError::Busy(_)) => return Err(busy.into()),
+        // That it cannot be opened with its own key is damage found, and the rest cannot be tried.
+        Err(error) => {
+            seen.findings.push(Finding(error.to_string()));
+            return Ok(seen);
+        }
     };
+    seen.findings = first(repository.verify_all()?);
+    seen.objects = files(path)?.len() as u64;
     // A snapshot that cannot be read is among the findings already; it must not hide the rest.
     seen.snapshots = list(&repository, None).unwrap_or_default();
     for marker in markers(&repository, &seen.snapshots) {
@@ -52,9 +62,15 @@ pub(super) fn examine(path: &Path, scratch: &Path, password: &Password) -> Resul
     drop(repository);
 
     let other = Password::new("00".repeat(32));
-    seen.other_key_refused = matches!(Repository::open(path, &other), Err(RepositoryError::WrongKey(_)));
+    seen.other_key_refused = matches!(
+        Repository::open(path, &other),
+        Err(RepositoryError::WrongKey(_))
+    );
 
-    if seen.findings.is_empty() && !seen.snapshots.is_empty() {
+    if !seen.findings.is_empty() {
+        // Damage in the repository itself was noticed already.
+        seen.flip_noticed = Some(true);
+    } else if !seen.snapshots.is_empty() {
         let copy = scratch.join("flipped");
         copy_for_damage(path, &copy)?;
         flip_one_bit(&copy)?;
@@ -64,12 +80,16 @@ pub(super) fn examine(path: &Path, scratch: &Path, password: &Password) -> Resul
     Ok(seen)
 }
 
-/// The state of a repository's files by name, size, time and place on disk, and their size together. Reads no content.
+/// The state of a repository's files by name, size, time and place on disk, and their size together; `absent` if there
+/// is no such folder. Reads no content.
 ///
 /// # Errors
 ///
 /// If the folder cannot be read.
 pub fn fingerprint(repository: &Path) -> Result<(String, u64), RepositoryError> {
+    if !repository.is_dir() {
+        return Ok(("absent".to_owned(), 0));
+    }
     let mut paths = files(repository)?;
     paths.sort();
     let mut hash = Sha256::new();
@@ -78,7 +98,12 @@ pub fn fingerprint(repository: &Path) -> Result<(String, u64), RepositoryError> 
         let about = fs::symlink_metadata(&path).map_err(RepositoryError::io("read", &path))?;
         bytes += about.len();
         hash.update(path.as_os_str().as_encoded_bytes());
-        for number in [about.len(), about.ino(), about.ctime().cast_unsigned(), about.ctime_nsec().cast_unsigned()] {
+        for number in [
+            about.len(),
+            about.ino(),
+            about.ctime().cast_unsigned(),
+            about.ctime_nsec().cast_unsigned(),
+        ] {
             hash.update(number.to_le_bytes());
         }
     }
@@ -87,11 +112,23 @@ pub fn fingerprint(repository: &Path) -> Result<(String, u64), RepositoryError> 
 
 /// Texts that are certainly in the newest snapshot, or in what describes it.
 fn markers(repository: &Repository, snapshots: &[Listed]) -> Vec<String> {
-    let Some(newest) = snapshots.last() else { return Vec::new() };
-    let mut markers = vec![format!("owner={}", newest.label.owner), "\"sha256\":\"".to_owned()];
-    let manifest = repository.find(&newest.id).and_then(|snapshot| repository.manifest(&snapshot));
+    let Some(newest) = snapshots.last() else {
+        return Vec::new();
+    };
+    let mut markers = vec![
+        format!("owner={}", newest.label.owner),
+        "\"sha256\":\"".to_owned(),
+    ];
+    let manifest = repository
+        .find(&newest.id)
+        .and_then(|snapshot| repository.manifest(&snapshot));
     if let Ok(manifest) = manifest {
-        markers.extend(manifest.databases.values().filter_map(|database| database.schema.first().cloned()));
+        markers.extend(
+            manifest
+                .databases
+                .values()
+                .filter_map(|database| database.schema.first().cloned()),
+        );
         if !manifest.databases.is_empty() {
             markers.push("SQLite format 3\0".to_owned());
         }
@@ -112,5 +149,8 @@ fn copy_for_damage(from: &Path, to: &Path) -> Result<(), RepositoryError> {
 }
 
 fn name_in(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
 }

@@ -19,19 +19,25 @@ impl Backups {
     /// Whether the owner's next drill is due: its first once there is something to restore, and another at the end of
     /// two thirds of the stated period, so that one that fails can be mended and repeated in time.
     pub(super) async fn drill_is_due(&self, owner: &Owner) -> Result<bool, KeeperError> {
-        let Some(settings) = &self.settings.drill else { return Ok(false) };
+        let Some(settings) = &self.settings.drill else {
+            return Ok(false);
+        };
         let now = (self.clock)();
         let name = owner.to_string();
         if self.records.snapshots(&name).await?.is_empty() {
             return Ok(false);
         }
         let drills = self.records.drills(&name).await?;
-        let Some((newest, verdict)) = drills.first() else { return Ok(true) };
+        let Some((newest, verdict)) = drills.first() else {
+            return Ok(true);
+        };
         let period = settings.every.duration();
         let wait = match verdict {
             Verdict::Passed => period / 3 * 2,
             // Not at once: a drill is work, and what made it fail is seldom gone by itself.
-            Verdict::Slow | Verdict::Failed(_) => (period / 30).min(jiff::SignedDuration::from_hours(24)),
+            Verdict::Slow | Verdict::Failed(_) => {
+                (period / 30).min(jiff::SignedDuration::from_hours(24))
+            }
         };
         Ok(now.duration_since(newest.started) >= wait)
     }
@@ -62,8 +68,12 @@ impl Backups {
             steps: Vec::new(),
             compared: None,
         };
-        let scratch = self.jobs.scratch(&format!("drill-{owner}-{}", drill.id)).await?;
-        self.steps(owner, settings, &newest, &scratch, &mut drill).await;
+        let scratch = self
+            .jobs
+            .scratch(&format!("drill-{owner}-{}", drill.id))
+            .await?;
+        self.steps(owner, settings, &newest, &scratch, &mut drill)
+            .await;
         self.jobs.discard(scratch).await;
         self.progress.send_modify(|progress| progress.drill = None);
         let verdict = drill.verdict(settings.back_within, matches!(owner, Owner::Tenant(_)));
@@ -81,14 +91,26 @@ impl Backups {
         drill: &mut Drill,
     ) {
         let restored = scratch.join("restored");
-        if !self.step(drill, StepName::Restore, self.restore(owner, newest, scratch)).await {
+        if !self
+            .step(
+                drill,
+                StepName::Restore,
+                self.restore(owner, newest, scratch),
+            )
+            .await
+        {
             return;
         }
         let mut compared = None;
         let comparing = async {
             let found = self.compare(settings, newest, scratch).await?;
             let said = complaint(&found).map_or_else(
-                || Ok(format!("{} rows in {} files are the same", found.rows, found.files)),
+                || {
+                    Ok(format!(
+                        "{} rows in {} files are the same",
+                        found.rows, found.files
+                    ))
+                },
                 Err,
             );
             compared = Some(found);
@@ -102,7 +124,12 @@ impl Backups {
             return;
         }
         let data = restored.join(crate::manifest::DATA);
-        self.step(drill, StepName::Rehearse, self.rehearsal.rehearse(tenant, &data)).await;
+        self.step(
+            drill,
+            StepName::Rehearse,
+            self.rehearsal.rehearse(tenant, &data),
+        )
+        .await;
     }
 
     /// Times one step and notes it; whether it succeeded.
@@ -115,18 +142,37 @@ impl Backups {
         let started: Timestamp = (self.clock)();
         let (id, owner) = (drill.id.clone(), drill.owner.clone());
         let begun = drill.started;
-        self.progress
-            .send_modify(|progress| progress.drill = Some(DrillProgress { id, owner, started: begun, step: name }));
+        self.progress.send_modify(|progress| {
+            progress.drill = Some(DrillProgress {
+                id,
+                owner,
+                started: begun,
+                step: name,
+            })
+        });
         let before = Instant::now();
         let outcome = work.await;
         let took: Duration = before.elapsed();
         let well = outcome.is_ok();
-        drill.steps.push(Step { name, started, took, outcome });
+        drill.steps.push(Step {
+            name,
+            started,
+            took,
+            outcome,
+        });
         well
     }
 
-    async fn restore(&self, owner: &Owner, newest: &Taken, scratch: &Path) -> Result<String, String> {
-        let destination = newest.destination.parse().map_err(|error: avouch_statement::BadSlug| error.to_string())?;
+    async fn restore(
+        &self,
+        owner: &Owner,
+        newest: &Taken,
+        scratch: &Path,
+    ) -> Result<String, String> {
+        let destination = newest
+            .destination
+            .parse()
+            .map_err(|error: avouch_statement::BadSlug| error.to_string())?;
         let repository = self.repository(owner, &destination);
         let spec = Spec::Restore {
             repository: repository.clone(),
@@ -134,10 +180,23 @@ impl Backups {
             into: scratch.join("restored"),
         };
         // The repository's folder is written to only by its lock.
-        let access = Access { read: vec![], write: vec![repository, scratch.to_owned()] };
-        let password = Some(self.jobs.password(owner, &destination).map_err(|error| error.chain())?);
-        match self.jobs.run(Who::Jobs, access, job::Input { spec, password }).await {
-            Ok(Outcome::Restored { files, bytes, .. }) => Ok(format!("{bytes} bytes in {files} files from {destination}")),
+        let access = Access {
+            read: vec![],
+            write: vec![repository, scratch.to_owned()],
+        };
+        let password = Some(
+            self.jobs
+                .password(owner, &destination)
+                .map_err(|error| error.chain())?,
+        );
+        match self
+            .jobs
+            .run(Who::Jobs, access, job::Input { spec, password })
+            .await
+        {
+            Ok(Outcome::Restored { files, bytes, .. }) => {
+                Ok(format!("{bytes} bytes in {files} files from {destination}"))
+            }
             Ok(_) => Err(KeeperError::Confused.to_string()),
             Err(error) => Err(error.chain()),
         }
@@ -149,12 +208,38 @@ impl Backups {
         newest: &Taken,
         scratch: &Path,
     ) -> Result<job::Compared, String> {
-        let kind = self.settings.sources.iter().find(|s| s.name.as_str() == newest.source).map(|s| s.kind);
-        let expect = if kind == Some(Kind::Sqlite) { settings.expect.clone() } else { vec![] };
-        let spec =
-            Spec::Compare { restored: scratch.join("restored"), manifest: newest.manifest.clone(), expect };
-        let access = Access { read: vec![], write: vec![scratch.to_owned()] };
-        match self.jobs.run(Who::Jobs, access, job::Input { spec, password: None }).await {
+        let kind = self
+            .settings
+            .sources
+            .iter()
+            .find(|s| s.name.as_str() == newest.source)
+            .map(|s| s.kind);
+        let expect = if kind == Some(Kind::Sqlite) {
+            settings.expect.clone()
+        } else {
+            vec![]
+        };
+        let spec = Spec::Compare {
+            restored: scratch.join("restored"),
+            manifest: newest.manifest.clone(),
+            expect,
+        };
+        let access = Access {
+            read: vec![],
+            write: vec![scratch.to_owned()],
+        };
+        match self
+            .jobs
+            .run(
+                Who::Jobs,
+                access,
+                job::Input {
+                    spec,
+                    password: None,
+                },
+            )
+            .await
+        {
             Ok(Outcome::Compared(compared)) => Ok(compared),
             Ok(_) => Err(KeeperError::Confused.to_string()),
             Err(error) => Err(error.chain()),

@@ -17,34 +17,73 @@ impl Backups {
     /// # Errors
     ///
     /// If it cannot be opened or read.
-    pub async fn examine(&self, owner: &Owner, destination: &Slug) -> Result<(Timestamp, Examination), KeeperError> {
+    pub async fn examine(
+        &self,
+        owner: &Owner,
+        destination: &Slug,
+    ) -> Result<(Timestamp, Examination), KeeperError> {
         let lock = self.lock(owner);
         let _held = lock.lock().await;
         let (name, now) = (owner.to_string(), (self.clock)());
         let fingerprint = self.fingerprint(owner, destination).await?;
-        if let Some((at, of, seen)) = self.records.examination(&name, destination.as_str()).await?
+        if let Some((at, of, seen)) = self
+            .records
+            .examination(&name, destination.as_str())
+            .await?
             && of == fingerprint
             && now.duration_since(at).abs() < STALE
         {
             return Ok((at, seen));
         }
         let repository = self.repository(owner, destination);
-        let scratch = self.jobs.scratch(&format!("examine-{owner}-{destination}")).await?;
-        let spec = Spec::Examine { repository: repository.clone(), scratch: scratch.clone() };
-        let access = Access { read: vec![], write: vec![repository, scratch.clone()] };
+        let scratch = self
+            .jobs
+            .scratch(&format!("examine-{owner}-{destination}"))
+            .await?;
+        let spec = Spec::Examine {
+            repository: repository.clone(),
+            scratch: scratch.clone(),
+        };
+        let access = Access {
+            read: vec![],
+            write: vec![repository, scratch.clone()],
+        };
         let password = Some(self.jobs.password(owner, destination)?);
-        let outcome = self.jobs.run(Who::Jobs, access, job::Input { spec, password }).await;
+        let outcome = self
+            .jobs
+            .run(Who::Jobs, access, job::Input { spec, password })
+            .await;
         self.jobs.discard(scratch).await;
-        let Outcome::Examined(seen) = outcome? else { return Err(KeeperError::Confused) };
-        self.records.examined(&name, destination.as_str(), now, &fingerprint, &seen).await?;
+        let Outcome::Examined(seen) = outcome? else {
+            return Err(KeeperError::Confused);
+        };
+        self.records
+            .examined(&name, destination.as_str(), now, &fingerprint, &seen)
+            .await?;
         Ok((now, seen))
     }
 
     async fn fingerprint(&self, owner: &Owner, destination: &Slug) -> Result<String, KeeperError> {
         let repository = self.repository(owner, destination);
-        let spec = Spec::Fingerprint { repository: repository.clone() };
-        let access = Access { read: vec![repository], write: vec![] };
-        match self.jobs.run(Who::Jobs, access, job::Input { spec, password: None }).await? {
+        let spec = Spec::Fingerprint {
+            repository: repository.clone(),
+        };
+        let access = Access {
+            read: vec![repository],
+            write: vec![],
+        };
+        match self
+            .jobs
+            .run(
+                Who::Jobs,
+                access,
+                job::Input {
+                    spec,
+                    password: None,
+                },
+            )
+            .await?
+        {
             Outcome::Fingerprint { digest, .. } => Ok(digest),
             _ => Err(KeeperError::Confused),
         }

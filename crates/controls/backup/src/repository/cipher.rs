@@ -42,7 +42,10 @@ pub fn cipher_facts() -> CipherFacts {
 /// # Errors
 ///
 /// If the marker is empty, or a file cannot be read.
-pub fn contains_marker(repository: &Path, marker: &[u8]) -> Result<Option<PathBuf>, RepositoryError> {
+pub fn contains_marker(
+    repository: &Path,
+    marker: &[u8],
+) -> Result<Option<PathBuf>, RepositoryError> {
     for path in files(repository)? {
         if !marker.is_empty() && holds(&path, marker).map_err(RepositoryError::io("read", &path))? {
             return Ok(Some(path));

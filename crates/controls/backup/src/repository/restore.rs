@@ -60,25 +60,40 @@ impl Repository {
             .inner
             .get_file(&id)
             .map_err(|_| RepositoryError::NoSnapshot(snapshot.0.id.clone()))?;
-        let indexed = self.again()?.to_indexed().map_err(fault("read the index of"))?;
-        let root = indexed.node_from_path(file.tree, Path::new(ROOT)).map_err(fault("read a tree in"))?;
-        let nodes = indexed.ls(&root, &LsOptions::default()).map_err(fault("list a tree in"))?;
+        let indexed = self
+            .again()?
+            .to_indexed()
+            .map_err(fault("read the index of"))?;
+        let root = indexed
+            .node_from_path(file.tree, Path::new(ROOT))
+            .map_err(fault("read a tree in"))?;
+        let nodes = indexed
+            .ls(&root, &LsOptions::default())
+            .map_err(fault("list a tree in"))?;
 
         let layout = self.lay_out(&indexed, nodes.clone(), into)?;
         self.fill(&indexed, &layout)?;
         for (path, node) in &layout.files {
             if let Some(mtime) = node.meta.mtime {
-                let file = OpenOptions::new().write(true).open(path).map_err(RepositoryError::io("open", path))?;
-                file.set_modified(SystemTime::from(mtime)).map_err(RepositoryError::io("write", path))?;
+                let file = OpenOptions::new()
+                    .write(true)
+                    .open(path)
+                    .map_err(RepositoryError::io("open", path))?;
+                file.set_modified(SystemTime::from(mtime))
+                    .map_err(RepositoryError::io("write", path))?;
             }
         }
 
         // With every file of the right size and time, nothing but the rest is left for the library to do.
         let options = RestoreOptions::default().no_ownership(true);
-        let target = LocalDestination::new(&into.to_string_lossy(), false, false).map_err(fault("restore from"))?;
-        let plan =
-            indexed.prepare_restore(&options, nodes.clone(), &target, false).map_err(fault("restore from"))?;
-        indexed.restore(plan, &options, nodes, &target).map_err(fault("restore from"))?;
+        let target = LocalDestination::new(&into.to_string_lossy(), false, false)
+            .map_err(fault("restore from"))?;
+        let plan = indexed
+            .prepare_restore(&options, nodes.clone(), &target, false)
+            .map_err(fault("restore from"))?;
+        indexed
+            .restore(plan, &options, nodes, &target)
+            .map_err(fault("restore from"))?;
         Ok(layout.done)
     }
 
@@ -97,7 +112,9 @@ impl Repository {
             let (within, node) = node.map_err(fault("list a tree in"))?;
             let path = into.join(&within);
             match node.node_type {
-                NodeType::Dir => fs::create_dir_all(&path).map_err(RepositoryError::io("create", &path))?,
+                NodeType::Dir => {
+                    fs::create_dir_all(&path).map_err(RepositoryError::io("create", &path))?
+                }
                 NodeType::File => {
                     let meta = &node.meta;
                     let twin = meta.links > 1 && meta.device_id != 0 && meta.inode != 0;
@@ -107,15 +124,22 @@ impl Repository {
                     let index = layout.files.len();
                     let mut at = 0;
                     for id in node.content.iter().flatten() {
-                        let entry = indexed.get_index_entry(id).map_err(fault("find a chunk in"))?;
+                        let entry = indexed
+                            .get_index_entry(id)
+                            .map_err(fault("find a chunk in"))?;
                         let chunk = order
                             .entry((entry.pack, entry.location.offset))
-                            .or_insert_with(|| Chunk { id: BlobId::from(*id), places: Vec::new() });
+                            .or_insert_with(|| Chunk {
+                                id: BlobId::from(*id),
+                                places: Vec::new(),
+                            });
                         chunk.places.push((index, at));
                         at += u64::from(entry.location.data_length());
                     }
-                    let file = File::create_new(&path).map_err(RepositoryError::io("create", &path))?;
-                    file.set_len(at).map_err(RepositoryError::io("write", &path))?;
+                    let file =
+                        File::create_new(&path).map_err(RepositoryError::io("create", &path))?;
+                    file.set_len(at)
+                        .map_err(RepositoryError::io("write", &path))?;
                     layout.done.files += 1;
                     layout.done.bytes += at;
                     layout.files.push((path, node));
@@ -134,7 +158,9 @@ impl Repository {
         indexed: &rustic_core::Repository<IndexedFullStatus>,
         layout: &Layout,
     ) -> Result<(), RepositoryError> {
-        let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get).min(8);
+        let threads = std::thread::available_parallelism()
+            .map_or(2, std::num::NonZero::get)
+            .min(8);
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
         let work = || -> Result<(), RepositoryError> {
@@ -145,23 +171,31 @@ impl Repository {
                     .get_blob_cached(&chunk.id, BlobType::Data)
                     .map_err(engine("read a chunk of", &self.path))?;
                 for (file, at) in &chunk.places {
-                    let Some((path, _)) = layout.files.get(*file) else { continue };
+                    let Some((path, _)) = layout.files.get(*file) else {
+                        continue;
+                    };
                     let target = OpenOptions::new().write(true).open(path);
                     let target = target.map_err(RepositoryError::io("open", path))?;
-                    target.write_all_at(&data, *at).map_err(RepositoryError::io("write", path))?;
+                    target
+                        .write_all_at(&data, *at)
+                        .map_err(RepositoryError::io("write", path))?;
                 }
             }
             Ok(())
         };
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..threads)
-                .map(|_| scope.spawn(|| work().inspect_err(|_| failed.store(true, Ordering::Relaxed))))
+                .map(|_| {
+                    scope.spawn(|| work().inspect_err(|_| failed.store(true, Ordering::Relaxed)))
+                })
                 .collect();
             // A panic in a worker is one of ours and goes on as one.
-            workers.into_iter().try_for_each(|worker| match worker.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
+            workers
+                .into_iter()
+                .try_for_each(|worker| match worker.join() {
+                    Ok(result) => result,
+                    Err(panic) => std::panic::resume_unwind(panic),
+                })
         })
     }
 }

@@ -56,9 +56,15 @@ impl Repository {
             .inner
             .get_file::<rustic_core::repofile::SnapshotFile>(&id)
             .map_err(|_| RepositoryError::NoSnapshot(snapshot.0.id.clone()))?;
-        let results = self.inner.check_with_trees(reading(), vec![file.tree]).map_err(fault("read back"))?;
+        let results = self
+            .inner
+            .check_with_trees(reading(), vec![file.tree])
+            .map_err(fault("read back"))?;
         match findings(&results).into_iter().next() {
-            Some(first) => Err(RepositoryError::Damaged { id: snapshot.0.id, first }),
+            Some(first) => Err(RepositoryError::Damaged {
+                id: snapshot.0.id,
+                first,
+            }),
             None => Ok(Verified(snapshot.0)),
         }
     }
@@ -91,7 +97,11 @@ fn findings(results: &CheckResults) -> Vec<Finding> {
     if results.is_ok().is_ok() {
         return Vec::new();
     }
-    results.0.iter().map(|(_, error)| Finding(error.to_string())).collect()
+    results
+        .0
+        .iter()
+        .map(|(_, error)| Finding(error.to_string()))
+        .collect()
 }
 
 /// Files whose bytes are not those that their name promises.
@@ -113,7 +123,8 @@ fn misnamed(repository: &Path) -> Result<Vec<Finding>, RepositoryError> {
                     continue;
                 }
                 let mut hash = Sha256::new();
-                let read = fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
+                let read =
+                    fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
                 match read {
                     Ok(_) if hex::encode(hash.finalize()) == name => {}
                     Ok(_) => found.push(Finding(format!("{kind}/{name} has been altered"))),

@@ -40,11 +40,18 @@ impl Picture {
             return Held::No(format!(
                 "{} {} missing, the first for {first}",
                 self.missing.len(),
-                if self.missing.len() == 1 { grade.word().to_owned() } else { plural(grade) },
+                if self.missing.len() == 1 {
+                    grade.word().to_owned()
+                } else {
+                    plural(grade)
+                },
             ));
         }
         if let Some(first) = self.overdue.first() {
-            return Held::No(format!("{} kept beyond the stated time, the first {first}", self.overdue.len()));
+            return Held::No(format!(
+                "{} kept beyond the stated time, the first {first}",
+                self.overdue.len()
+            ));
         }
         match self.since {
             None => Held::NotYet,
@@ -96,7 +103,11 @@ pub fn judge(
     let missing = since.map_or_else(Vec::new, |since| {
         expected(grade, rule, at, since, now)
             .into_iter()
-            .filter(|period| !sound().filter(serving).any(|s| grade.period(s.day) == *period))
+            .filter(|period| {
+                !sound()
+                    .filter(serving)
+                    .any(|s| grade.period(s.day) == *period)
+            })
             .collect()
     });
 
@@ -116,26 +127,52 @@ pub fn judge(
         .map(|s| s.id.clone())
         .collect();
 
-    let run_in = since.and_then(|since| rule.until(grade, since, at)).is_some_and(|end| end <= now);
-    Picture { present, missing, overdue, since, run_in }
+    let run_in = since
+        .and_then(|since| rule.until(grade, since, at))
+        .is_some_and(|end| end <= now);
+    Picture {
+        present,
+        missing,
+        overdue,
+        since,
+        run_in,
+    }
 }
 
 /// The periods, by first day, that must have a snapshot at `now`.
-fn expected(grade: Grade, rule: &Rule, at: &At, since: civil::Date, now: Timestamp) -> Vec<civil::Date> {
-    let Some(((today, _), length)) = at.due_before(now).zip(rule.length(grade)) else { return Vec::new() };
+fn expected(
+    grade: Grade,
+    rule: &Rule,
+    at: &At,
+    since: civil::Date,
+    now: Timestamp,
+) -> Vec<civil::Date> {
+    let Some(((today, _), length)) = at.due_before(now).zip(rule.length(grade)) else {
+        return Vec::new();
+    };
     // Some days more than the length, because two months before 1 March and two months after 31 December do not meet.
-    let start = length.span().checked_add(Span::new().days(4)).ok().and_then(|back| today.checked_sub(back).ok());
+    let start = length
+        .span()
+        .checked_add(Span::new().days(4))
+        .ok()
+        .and_then(|back| today.checked_sub(back).ok());
     let from = start.unwrap_or(since).max(since);
     let mut day = from;
     let mut periods = Vec::new();
     while day <= today {
         let kept = || rule.until(grade, day, at).is_some_and(|until| now < until);
         // The period that has only just begun has until the end of the handover.
-        let due = || at.on(day).and_then(|slot| slot.checked_add(HANDOVER).ok()).is_some_and(|due| due <= now);
+        let due = || {
+            at.on(day)
+                .and_then(|slot| slot.checked_add(HANDOVER).ok())
+                .is_some_and(|due| due <= now)
+        };
         if (grade.period(day) == day || day == since) && kept() && due() {
             periods.push(grade.period(day));
         }
-        let Ok(next) = day.checked_add(Span::new().days(1)) else { break };
+        let Ok(next) = day.checked_add(Span::new().days(1)) else {
+            break;
+        };
         day = next;
     }
     periods

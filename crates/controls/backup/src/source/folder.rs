@@ -29,20 +29,37 @@ pub(super) fn must_be_empty(folder: &Path) -> Result<(), SourceError> {
 }
 
 /// Every file, link and empty folder below `root`, relative to it: those under `skip` left out, those under `last` last.
-pub(super) fn ordered(root: &Path, skip: &[String], last: &[String]) -> Result<Vec<PathBuf>, SourceError> {
+pub(super) fn ordered(
+    root: &Path,
+    skip: &[String],
+    last: &[String],
+) -> Result<Vec<PathBuf>, SourceError> {
     if !root.is_dir() {
         return Err(SourceError::Absent(root.to_owned()));
     }
     let mut found = Vec::new();
     walk(root, Path::new(""), skip, &mut found)?;
-    let databases: Vec<PathBuf> =
-        found.iter().filter(|entry| is_database(&root.join(entry)).unwrap_or(false)).cloned().collect();
+    let databases: Vec<PathBuf> = found
+        .iter()
+        .filter(|entry| is_database(&root.join(entry)).unwrap_or(false))
+        .cloned()
+        .collect();
     found.retain(|entry| !belongs_to_a_database(entry, &databases));
-    found.sort_by_key(|entry| (last.iter().any(|part| entry.starts_with(part)), entry.clone()));
+    found.sort_by_key(|entry| {
+        (
+            last.iter().any(|part| entry.starts_with(part)),
+            entry.clone(),
+        )
+    });
     Ok(found)
 }
 
-fn walk(root: &Path, within: &Path, skip: &[String], found: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+fn walk(
+    root: &Path,
+    within: &Path,
+    skip: &[String],
+    found: &mut Vec<PathBuf>,
+) -> Result<(), SourceError> {
     let folder = root.join(within);
     let mut empty = true;
     for entry in fs::read_dir(&folder).map_err(SourceError::io("read", &folder))? {
@@ -52,7 +69,9 @@ fn walk(root: &Path, within: &Path, skip: &[String], found: &mut Vec<PathBuf>) -
             continue;
         }
         empty = false;
-        let kind = entry.file_type().map_err(SourceError::io("read", &entry.path()))?;
+        let kind = entry
+            .file_type()
+            .map_err(SourceError::io("read", &entry.path()))?;
         if kind.is_dir() {
             walk(root, &path, skip, found)?;
         } else if kind.is_file() || kind.is_symlink() {
@@ -75,7 +94,10 @@ fn belongs_to_a_database(entry: &Path, databases: &[PathBuf]) -> bool {
 }
 
 pub(super) fn is_database(path: &Path) -> Result<bool, SourceError> {
-    if !fs::symlink_metadata(path).map_err(SourceError::io("read", path))?.is_file() {
+    if !fs::symlink_metadata(path)
+        .map_err(SourceError::io("read", path))?
+        .is_file()
+    {
         return Ok(false);
     }
     let mut start = [0; 16];
@@ -101,12 +123,19 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), SourceError> {
         return std::os::unix::fs::symlink(target, to).map_err(SourceError::io("create", to));
     }
     let source = File::open(from).map_err(SourceError::io("open", from))?;
-    let length = source.metadata().map_err(SourceError::io("read", from))?.len();
+    let length = source
+        .metadata()
+        .map_err(SourceError::io("read", from))?
+        .len();
     let mut target = File::create_new(to).map_err(SourceError::io("create", to))?;
     io::copy(&mut source.take(length), &mut target).map_err(SourceError::io("copy", from))?;
-    target.set_permissions(about.permissions()).map_err(SourceError::io("write", to))?;
+    target
+        .set_permissions(about.permissions())
+        .map_err(SourceError::io("write", to))?;
     if let Ok(modified) = about.modified() {
-        target.set_modified(modified).map_err(SourceError::io("write", to))?;
+        target
+            .set_modified(modified)
+            .map_err(SourceError::io("write", to))?;
     }
     Ok(())
 }
@@ -125,5 +154,8 @@ pub(super) fn describe(path: &Path) -> Result<Option<manifest::File>, SourceErro
     let mut file = File::open(path).map_err(SourceError::io("open", path))?;
     let mut hash = Sha256::new();
     let bytes = io::copy(&mut file, &mut hash).map_err(SourceError::io("read", path))?;
-    Ok(Some(manifest::File { bytes, sha256: hex::encode(hash.finalize()) }))
+    Ok(Some(manifest::File {
+        bytes,
+        sha256: hex::encode(hash.finalize()),
+    }))
 }

@@ -48,7 +48,11 @@ pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), SourceError> {
     let fault = fault(from);
     let mut connection = open(from).await?;
     let target = to.to_string_lossy().into_owned();
-    sqlx::query("vacuum into ?1").bind(target).execute(&mut connection).await.map_err(&fault)?;
+    sqlx::query("vacuum into ?1")
+        .bind(target)
+        .execute(&mut connection)
+        .await
+        .map_err(&fault)?;
     connection.close().await.map_err(&fault)
 }
 
@@ -61,8 +65,10 @@ pub async fn inspect(path: &Path) -> Result<Database, SourceError> {
     let fault = fault(path);
     let mut connection = open(path).await?;
     check(path, &mut connection).await?;
-    let user_version =
-        sqlx::query_scalar("pragma user_version").fetch_one(&mut connection).await.map_err(&fault)?;
+    let user_version = sqlx::query_scalar("pragma user_version")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(&fault)?;
     let objects: Vec<(String, String, String)> = sqlx::query_as(
         "select type, name, sql from sqlite_schema where sql is not null and name not like 'sqlite\\_%' escape '\\' \
          order by name",
@@ -87,7 +93,11 @@ pub async fn inspect(path: &Path) -> Result<Database, SourceError> {
     }
     connection.close().await.map_err(&fault)?;
     let schema = objects.into_iter().map(|(_, _, sql)| sql).collect();
-    Ok(Database { user_version, schema, tables })
+    Ok(Database {
+        user_version,
+        schema,
+        tables,
+    })
 }
 
 /// Asks a restored database one question, which must be answered by a single true value.
@@ -98,23 +108,41 @@ pub async fn inspect(path: &Path) -> Result<Database, SourceError> {
 pub async fn expect(path: &Path, question: &str) -> Result<bool, SourceError> {
     let fault = fault(path);
     let mut connection = open(path).await?;
-    let answers =
-        sqlx::query(AssertSqlSafe(question.to_owned())).fetch_all(&mut connection).await.map_err(&fault)?;
+    let answers = sqlx::query(AssertSqlSafe(question.to_owned()))
+        .fetch_all(&mut connection)
+        .await
+        .map_err(&fault)?;
     connection.close().await.map_err(&fault)?;
-    let [row] = answers.as_slice() else { return Ok(false) };
-    Ok(row.columns().len() == 1 && row.try_get_unchecked::<i64, _>(0).is_ok_and(|value| value == 1))
+    let [row] = answers.as_slice() else {
+        return Ok(false);
+    };
+    Ok(row.columns().len() == 1
+        && row
+            .try_get_unchecked::<i64, _>(0)
+            .is_ok_and(|value| value == 1))
 }
 
 async fn check(path: &Path, connection: &mut SqliteConnection) -> Result<(), SourceError> {
     let fault = fault(path);
-    let damaged = |damage| Err(SourceError::Damaged { path: path.to_owned(), damage });
-    let said: Vec<String> =
-        sqlx::query_scalar("pragma integrity_check").fetch_all(&mut *connection).await.map_err(&fault)?;
+    let damaged = |damage| {
+        Err(SourceError::Damaged {
+            path: path.to_owned(),
+            damage,
+        })
+    };
+    let said: Vec<String> = sqlx::query_scalar("pragma integrity_check")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(&fault)?;
     if said != ["ok"] {
-        return damaged(Damage::Integrity(said.into_iter().next().unwrap_or_default()));
+        return damaged(Damage::Integrity(
+            said.into_iter().next().unwrap_or_default(),
+        ));
     }
-    let orphans =
-        sqlx::query("pragma foreign_key_check").fetch_all(&mut *connection).await.map_err(&fault)?;
+    let orphans = sqlx::query("pragma foreign_key_check")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(&fault)?;
     if !orphans.is_empty() {
         return damaged(Damage::ForeignKeys(orphans.len() as u64));
     }
@@ -133,7 +161,10 @@ async fn open(path: &Path) -> Result<SqliteConnection, SourceError> {
 
 fn fault(path: &Path) -> impl Fn(sqlx::Error) -> SourceError {
     let path: PathBuf = path.to_owned();
-    move |source| SourceError::Sqlite { path: path.clone(), source }
+    move |source| SourceError::Sqlite {
+        path: path.clone(),
+        source,
+    }
 }
 
 /// Adds a row by the type and bytes of each value, so that `1`, `1.0` and `'1'` differ.

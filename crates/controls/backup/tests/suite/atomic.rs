@@ -66,13 +66,26 @@ async fn a_copy_taken_while_amounts_move_is_of_one_instant() {
             while !stop.load(Ordering::Relaxed) {
                 let mut t = c.begin_with("begin immediate").await.unwrap();
                 let n = i64::try_from(moved.load(Ordering::Relaxed) % 97 + 1).unwrap();
-                sqlx::query("update a set amount = amount - ?1").bind(n).execute(&mut *t).await.unwrap();
-                sqlx::query("insert into transfer (note, ratio, raw) values ('moved', 0.1, x'00ff')")
+                sqlx::query("update a set amount = amount - ?1")
+                    .bind(n)
                     .execute(&mut *t)
                     .await
                     .unwrap();
-                sqlx::query("update b set amount = amount + ?1").bind(n).execute(&mut *t).await.unwrap();
-                sqlx::query("update tally set transfers = transfers + 1").execute(&mut *t).await.unwrap();
+                sqlx::query(
+                    "insert into transfer (note, ratio, raw) values ('moved', 0.1, x'00ff')",
+                )
+                .execute(&mut *t)
+                .await
+                .unwrap();
+                sqlx::query("update b set amount = amount + ?1")
+                    .bind(n)
+                    .execute(&mut *t)
+                    .await
+                    .unwrap();
+                sqlx::query("update tally set transfers = transfers + 1")
+                    .execute(&mut *t)
+                    .await
+                    .unwrap();
                 t.commit().await.unwrap();
                 moved.fetch_add(1, Ordering::Relaxed);
             }
@@ -86,11 +99,30 @@ async fn a_copy_taken_while_amounts_move_is_of_one_instant() {
         }
         let into = home.path().join(format!("stage{n}"));
         let taken = "2026-01-05T04:00:00Z".parse().unwrap();
-        let manifest = source::stage(&Source::Sqlite { path: database.clone() }, &into, taken).await.unwrap();
+        let manifest = source::stage(
+            &Source::Sqlite {
+                path: database.clone(),
+            },
+            &into,
+            taken,
+        )
+        .await
+        .unwrap();
         let copy = into.join("data/live.db");
-        assert_eq!(scalar(&copy, "select (select sum(amount) from a) + (select sum(amount) from b)").await, TOTAL);
+        assert_eq!(
+            scalar(
+                &copy,
+                "select (select sum(amount) from a) + (select sum(amount) from b)"
+            )
+            .await,
+            TOTAL
+        );
         let transfers = scalar(&copy, "select count(*) from transfer").await;
-        assert_eq!(scalar(&copy, "select transfers from tally").await, transfers, "counts of one instant");
+        assert_eq!(
+            scalar(&copy, "select transfers from tally").await,
+            transfers,
+            "counts of one instant"
+        );
         let tables = &manifest.databases["live.db"].tables;
         assert_eq!(tables.len(), 5, "all tables");
         assert_eq!(i64::try_from(tables["transfer"].rows).unwrap(), transfers);
@@ -108,28 +140,65 @@ async fn a_restored_copy_that_differs_in_one_value_is_told_apart() {
     accounts(&database).await;
     let taken = "2026-01-05T04:00:00Z".parse().unwrap();
     let stage = home.path().join("stage");
-    let manifest = source::stage(&Source::Sqlite { path: database }, &stage, taken).await.unwrap();
-    assert_eq!(source::read(&stage.join("manifest.json")).unwrap(), manifest);
+    let manifest = source::stage(&Source::Sqlite { path: database }, &stage, taken)
+        .await
+        .unwrap();
+    assert_eq!(
+        source::read(&stage.join("manifest.json")).unwrap(),
+        manifest
+    );
     let data = stage.join("data");
-    assert_eq!(manifest.compare(&source::survey(&data, taken).await.unwrap()), vec![]);
+    assert_eq!(
+        manifest.compare(&source::survey(&data, taken).await.unwrap()),
+        vec![]
+    );
 
-    scalar(&data.join("live.db"), "update a set amount = 999999 returning amount").await;
+    scalar(
+        &data.join("live.db"),
+        "update a set amount = 999999 returning amount",
+    )
+    .await;
     let restored = source::survey(&data, taken).await.unwrap();
     let found = manifest.compare(&restored);
     assert!(
-        found.contains(&Difference::Table { file: "live.db".to_owned(), table: "a".to_owned() }),
+        found.contains(&Difference::Table {
+            file: "live.db".to_owned(),
+            table: "a".to_owned()
+        }),
         "{found:?}"
     );
-    assert!(source::expect(&data.join("live.db"), "select count(*) = 1 from a").await.unwrap());
-    assert!(!source::expect(&data.join("live.db"), "select sum(amount) = 1000000 from a").await.unwrap());
-    assert!(source::expect(&data.join("live.db"), "select 1 from nothing").await.is_err());
-    assert!(source::expect(&data.join("live.db"), "delete from a").await.is_err(), "a question changes nothing");
+    assert!(
+        source::expect(&data.join("live.db"), "select count(*) = 1 from a")
+            .await
+            .unwrap()
+    );
+    assert!(
+        !source::expect(&data.join("live.db"), "select sum(amount) = 1000000 from a")
+            .await
+            .unwrap()
+    );
+    assert!(
+        source::expect(&data.join("live.db"), "select 1 from nothing")
+            .await
+            .is_err()
+    );
+    assert!(
+        source::expect(&data.join("live.db"), "delete from a")
+            .await
+            .is_err(),
+        "a question changes nothing"
+    );
     assert_eq!(restored.changes_since(&manifest).rows, 1);
 
     scalar(&data.join("live.db"), "delete from a returning 1").await;
     let found = manifest.compare(&source::survey(&data, taken).await.unwrap());
     assert!(
-        found.contains(&Difference::Rows { file: "live.db".to_owned(), table: "a".to_owned(), was: 1, is: 0 }),
+        found.contains(&Difference::Rows {
+            file: "live.db".to_owned(),
+            table: "a".to_owned(),
+            was: 1,
+            is: 0
+        }),
         "{found:?}"
     );
 }
@@ -139,11 +208,33 @@ async fn a_damaged_database_does_not_pass_for_a_backup() {
     let home = TempDir::new().unwrap();
     let database = home.path().join("live.db");
     accounts(&database).await;
-    scalar(&database, "insert into transfer (ward) values (404) returning 1").await;
+    scalar(
+        &database,
+        "insert into transfer (ward) values (404) returning 1",
+    )
+    .await;
     let taken = "2026-01-05T04:00:00Z".parse().unwrap();
-    let refused = source::stage(&Source::Sqlite { path: database }, &home.path().join("s"), taken).await.unwrap_err();
-    assert!(matches!(refused, SourceError::Damaged { damage: Damage::ForeignKeys(1), .. }), "{refused}");
-    assert!(!home.path().join("s/manifest.json").exists(), "what has no manifest is not a backup");
+    let refused = source::stage(
+        &Source::Sqlite { path: database },
+        &home.path().join("s"),
+        taken,
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            SourceError::Damaged {
+                damage: Damage::ForeignKeys(1),
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    assert!(
+        !home.path().join("s/manifest.json").exists(),
+        "what has no manifest is not a backup"
+    );
 }
 
 #[tokio::test]
@@ -151,10 +242,18 @@ async fn a_source_that_is_not_there_is_an_error_and_not_an_empty_backup() {
     let home = TempDir::new().unwrap();
     let taken = "2026-01-05T04:00:00Z".parse().unwrap();
     for source in [
-        Source::Sqlite { path: home.path().join("none.db") },
-        Source::Files { path: home.path().join("none"), skip: vec![], last: vec![] },
+        Source::Sqlite {
+            path: home.path().join("none.db"),
+        },
+        Source::Files {
+            path: home.path().join("none"),
+            skip: vec![],
+            last: vec![],
+        },
     ] {
-        let refused = source::stage(&source, &home.path().join("s"), taken).await.unwrap_err();
+        let refused = source::stage(&source, &home.path().join("s"), taken)
+            .await
+            .unwrap_err();
         assert!(matches!(refused, SourceError::Absent(_)), "{refused}");
         fs::remove_dir_all(home.path().join("s")).unwrap();
     }
@@ -173,11 +272,23 @@ async fn a_folder_is_copied_with_each_database_in_it_as_one_and_without_what_is_
     let mut open = connect(&core.join("store.db")).await;
     open.execute("insert into ward values (1)").await.unwrap();
     assert!(core.join("store.db-wal").exists());
-    let source = Source::Files { path: core, skip: vec!["run".to_owned()], last: vec!["ledger".to_owned()] };
+    let source = Source::Files {
+        path: core,
+        skip: vec!["run".to_owned()],
+        last: vec!["ledger".to_owned()],
+    };
     let into = home.path().join("stage");
-    let manifest = source::stage(&source, &into, "2026-01-05T04:00:00Z".parse().unwrap()).await.unwrap();
-    assert_eq!(manifest.files.keys().collect::<Vec<_>>(), ["ledger/journal", "store.db"]);
-    assert_eq!(manifest.databases["store.db"].tables["ward"].rows, 1, "what is still in the log is in the copy");
+    let manifest = source::stage(&source, &into, "2026-01-05T04:00:00Z".parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        manifest.files.keys().collect::<Vec<_>>(),
+        ["ledger/journal", "store.db"]
+    );
+    assert_eq!(
+        manifest.databases["store.db"].tables["ward"].rows, 1,
+        "what is still in the log is in the copy"
+    );
     assert_eq!(manifest.databases["store.db"].user_version, 7);
     open.close().await.unwrap();
 }

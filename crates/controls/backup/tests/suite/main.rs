@@ -9,6 +9,7 @@
 )]
 
 mod atomic;
+mod kept;
 mod repositories;
 mod stages;
 
@@ -48,7 +49,9 @@ pub fn tree(root: &Path) {
     let mut seed = 1_u64;
     let large: Vec<u8> = (0..3 << 20)
         .map(|_| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 56) as u8
         })
         .collect();
@@ -57,6 +60,15 @@ pub fn tree(root: &Path) {
 
 #[track_caller]
 pub fn same_trees(a: &Path, b: &Path) {
-    let said = std::process::Command::new("diff").arg("-r").arg("--no-dereference").args([a, b]).output().unwrap();
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    let said = std::process::Command::new("diff")
+        .arg("-r")
+        .arg("--no-dereference")
+        .args([a, b])
+        .output()
+        .unwrap();
+    assert!(
+        said.status.success(),
+        "{}",
+        String::from_utf8_lossy(&said.stdout)
+    );
 }

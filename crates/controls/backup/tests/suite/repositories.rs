@@ -13,8 +13,11 @@ use crate::{label, password, same_trees, tree};
 fn stored() -> (TempDir, Repository) {
     let home = TempDir::new().unwrap();
     tree(&home.path().join("source"));
-    let repository = Repository::open_or_init(&home.path().join("repository"), &password()).unwrap();
-    repository.store(&home.path().join("source"), &label("2026-01-05")).unwrap();
+    let repository =
+        Repository::open_or_init(&home.path().join("repository"), &password()).unwrap();
+    repository
+        .store(&home.path().join("source"), &label("2026-01-05"))
+        .unwrap();
     (home, repository)
 }
 
@@ -26,7 +29,8 @@ fn restic(repository: &Path, arguments: &[&str]) -> String {
         .env("RESTIC_PASSWORD", "5f".repeat(32))
         .output()
         .expect("restic from Debian is installed by `make test`");
-    let text = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
+    let text =
+        String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
     assert!(said.status.success(), "restic {arguments:?}: {text}");
     text
 }
@@ -41,8 +45,16 @@ fn what_is_restored_is_what_was_stored() {
     let restored = repository.restore(&verified, &into).unwrap();
     same_trees(&home.path().join("source"), &into);
     assert_eq!(restored.bytes, (3 << 20) + 22);
-    assert_eq!(fs::metadata(into.join("empty")).unwrap().mode() & 0o777, 0o640);
-    let modified = |root: &Path| fs::metadata(root.join("large")).unwrap().modified().unwrap();
+    assert_eq!(
+        fs::metadata(into.join("empty")).unwrap().mode() & 0o777,
+        0o640
+    );
+    let modified = |root: &Path| {
+        fs::metadata(root.join("large"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
     assert_eq!(modified(&into), modified(&home.path().join("source")));
     assert_eq!(fs::metadata(into.join("deep/second")).unwrap().nlink(), 2);
 
@@ -56,10 +68,16 @@ fn stock_restic_lists_checks_and_restores_the_same_repository() {
     drop(repository);
     let path = home.path().join("repository");
     let listed = restic(&path, &["snapshots"]);
-    assert!(listed.contains("owner=riverside") && listed.contains("grade=daily"), "{listed}");
+    assert!(
+        listed.contains("owner=riverside") && listed.contains("grade=daily"),
+        "{listed}"
+    );
     restic(&path, &["check", "--read-data"]);
     let into = home.path().join("by-restic");
-    restic(&path, &["restore", "latest", "--target", into.to_str().unwrap()]);
+    restic(
+        &path,
+        &["restore", "latest", "--target", into.to_str().unwrap()],
+    );
     same_trees(&home.path().join("source"), &into.join("backup"));
     let config = restic(&path, &["cat", "config"]);
     assert!(config.contains("\"version\": 2"), "{config}");
@@ -88,7 +106,10 @@ fn one_flipped_bit_in_any_stored_file_is_found_and_named() {
                 let repository = Repository::open(&path, &password()).unwrap();
                 let found = repository.verify_all().unwrap();
                 let name = file.file_name().unwrap().to_string_lossy().into_owned();
-                assert!(found.iter().any(|finding| finding.0.contains(&name)), "{name}: {found:?}");
+                assert!(
+                    found.iter().any(|finding| finding.0.contains(&name)),
+                    "{name}: {found:?}"
+                );
                 drop(repository);
                 fs::write(&file, &sound).unwrap();
             }
@@ -107,7 +128,10 @@ fn a_damaged_snapshot_is_never_called_verified() {
     let repository = Repository::open(&path, &password()).unwrap();
     let snapshot = repository.list().unwrap().remove(0);
     let refused = repository.verify(snapshot).unwrap_err();
-    assert!(matches!(refused, RepositoryError::Damaged { .. }), "{refused}");
+    assert!(
+        matches!(refused, RepositoryError::Damaged { .. }),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -117,23 +141,41 @@ fn another_password_opens_nothing() {
     let wrong = Password::new("5e".repeat(32));
     let refused = Repository::open(&home.path().join("repository"), &wrong).unwrap_err();
     assert!(matches!(refused, RepositoryError::WrongKey(_)), "{refused}");
-    assert!(!format!("{wrong:?} {refused}").contains("5e5e"), "a password is never shown");
+    assert!(
+        !format!("{wrong:?} {refused}").contains("5e5e"),
+        "a password is never shown"
+    );
 }
 
 #[test]
 fn what_is_stored_cannot_be_read_without_the_key() {
     let (home, _repository) = stored();
     let marker = b"MARKER-7f3a9c-in-clear";
-    assert!(contains_marker(&home.path().join("source"), marker).unwrap().is_some(), "the marker is in the source");
-    assert_eq!(contains_marker(&home.path().join("repository"), marker).unwrap(), None);
-    assert_eq!(contains_marker(&home.path().join("repository"), b"deep").unwrap(), None, "nor the names of files");
+    assert!(
+        contains_marker(&home.path().join("source"), marker)
+            .unwrap()
+            .is_some(),
+        "the marker is in the source"
+    );
+    assert_eq!(
+        contains_marker(&home.path().join("repository"), marker).unwrap(),
+        None
+    );
+    assert_eq!(
+        contains_marker(&home.path().join("repository"), b"deep").unwrap(),
+        None,
+        "nor the names of files"
+    );
 }
 
 #[test]
 fn a_repository_in_use_is_left_alone() {
     let (home, _repository) = stored();
     let refused = Repository::open(&home.path().join("repository"), &password()).unwrap_err();
-    assert!(matches!(refused, RepositoryError::Busy(_)) && refused.retry_is_safe(), "{refused}");
+    assert!(
+        matches!(refused, RepositoryError::Busy(_)) && refused.retry_is_safe(),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -162,8 +204,15 @@ fn data_without_its_snapshot_is_not_listed_and_goes_with_the_next_pruning() {
     let (home, repository) = stored();
     // What a run leaves that is killed before its last step: packs and index are there, the snapshot is not.
     fs::write(home.path().join("source/more"), vec![7; 1 << 20]).unwrap();
-    let cut = repository.store(&home.path().join("source"), &label("2026-01-06")).unwrap();
-    fs::remove_file(home.path().join("repository/snapshots").join(&cut.listed().id.0)).unwrap();
+    let cut = repository
+        .store(&home.path().join("source"), &label("2026-01-06"))
+        .unwrap();
+    fs::remove_file(
+        home.path()
+            .join("repository/snapshots")
+            .join(&cut.listed().id.0),
+    )
+    .unwrap();
     assert_eq!(repository.list().unwrap().len(), 1);
     assert_eq!(repository.verify_all().unwrap(), vec![]);
 }
@@ -172,8 +221,14 @@ fn data_without_its_snapshot_is_not_listed_and_goes_with_the_next_pruning() {
 fn only_what_retention_has_ended_is_deleted_and_the_rest_stays_sound() {
     let (home, repository) = stored();
     fs::write(home.path().join("source/large"), vec![9; 2 << 20]).unwrap();
-    repository.store(&home.path().join("source"), &label("2026-03-10")).unwrap();
-    let rule = Rule { daily: Length::new(14, Unit::Day), weekly: Some(Length::new(2, Unit::Month)), monthly: None };
+    repository
+        .store(&home.path().join("source"), &label("2026-03-10"))
+        .unwrap();
+    let rule = Rule {
+        daily: Length::new(14, Unit::Day),
+        weekly: Some(Length::new(2, Unit::Month)),
+        monthly: None,
+    };
     let at = At::parse("04:00 Europe/London").unwrap();
     let facts: Vec<Snapshot> = repository
         .list()

@@ -1,0 +1,314 @@
+//! Trying to prove the promises about backups false.
+//!
+//! What is observed comes from the repositories themselves, read through by a confined job; each file here judges one
+//! claim, purely.
+
+use std::sync::Arc;
+
+use avouch_evidence::{Audience, BoxFuture, Check, Ctx, Seen};
+use avouch_statement::{ClaimId, Slug, Verdict};
+use jiff::Timestamp;
+
+use crate::{
+    job::{self, Examination},
+    keeper::{Backups, KeeperError, Owner},
+    records::Taken,
+    retention::{Grade, Snapshot},
+    settings::SourceSettings,
+};
+
+mod at;
+mod back_within;
+mod encryption;
+mod every;
+mod keep;
+mod kind;
+mod to;
+
+/// A verdict and what was observed.
+type Judged = (Verdict, String);
+
+/// All checks of the stated claims about backups.
+#[must_use]
+pub fn all(backups: &Arc<Backups>) -> Vec<Box<dyn Check>> {
+    let mut trials = Vec::new();
+    for source in &backups.settings().sources {
+        let path = format!("backup.source.{}", source.name);
+        let mut add = |key: &str, what| trials.push((format!("{path}.{key}"), what));
+        add("kind", What::Kind(source.clone()));
+        add("at", What::At(source.clone()));
+        add("to", What::To(source.clone()));
+        for grade in Grade::ALL
+            .into_iter()
+            .filter(|grade| source.keep.length(*grade).is_some())
+        {
+            add(
+                &format!("keep.{}", grade.word()),
+                What::Keep(source.clone(), grade),
+            );
+        }
+    }
+    trials.push(("backup.encryption".to_owned(), What::Encryption));
+    if backups.settings().drill.is_some() {
+        trials.push(("backup.drill.every".to_owned(), What::Every));
+        trials.push(("backup.drill.back-within".to_owned(), What::BackWithin));
+    }
+    trials
+        .into_iter()
+        .map(|(name, what)| {
+            let backups = Arc::clone(backups);
+            Box::new(Trial {
+                claim: ClaimId::new(&*name),
+                name,
+                what,
+                backups,
+            }) as Box<dyn Check>
+        })
+        .collect()
+}
+
+/// What is tried.
+enum What {
+    Kind(SourceSettings),
+    At(SourceSettings),
+    To(SourceSettings),
+    Keep(SourceSettings, Grade),
+    Encryption,
+    Every,
+    BackWithin,
+}
+
+struct Trial {
+    name: String,
+    claim: ClaimId,
+    what: What,
+    backups: Arc<Backups>,
+}
+
+impl Check for Trial {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        vec![self.claim.clone()]
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+        Box::pin(async move {
+            let now = (ctx.clock)();
+            let mut seen = Vec::new();
+            for owner in self
+                .backups
+                .owners()
+                .into_iter()
+                .filter(|owner| self.concerns(owner))
+            {
+                match self.look(&owner, now).await {
+                    Ok(judged) => {
+                        seen.extend(judged.into_iter().map(|judged| self.said(&owner, judged)))
+                    }
+                    Err(error) => {
+                        let said = (
+                            Verdict::Unproven,
+                            format!("could not be tried: {}", job_chain(&error)),
+                        );
+                        seen.push(self.said(&owner, said).for_audience(Audience::Supplier));
+                    }
+                }
+            }
+            if seen.is_empty() {
+                seen.push(Seen::unproven(
+                    &self.claim,
+                    "there is nobody yet whose data are backed up",
+                ));
+            }
+            seen
+        })
+    }
+}
+
+impl Trial {
+    /// Whether the claim is about this owner's data.
+    fn concerns(&self, owner: &Owner) -> bool {
+        match &self.what {
+            What::Kind(source) | What::At(source) | What::To(source) | What::Keep(source, _) => {
+                source.is_platform() == (*owner == Owner::Platform)
+            }
+            What::Encryption | What::Every | What::BackWithin => true,
+        }
+    }
+
+    async fn look(&self, owner: &Owner, now: Timestamp) -> Result<Vec<Judged>, KeeperError> {
+        let backups = &*self.backups;
+        let name = owner.to_string();
+        let drills = || backups.records().drills(&name);
+        let mut judged = Vec::new();
+        match &self.what {
+            What::Kind(source) => {
+                let run = backups
+                    .records()
+                    .newest_run(&name, source.name.as_str())
+                    .await?;
+                judged.push(kind::judge(
+                    run.as_ref(),
+                    &drills().await?,
+                    source.name.as_str(),
+                ));
+            }
+            What::At(source) => {
+                let run = backups
+                    .records()
+                    .newest_run(&name, source.name.as_str())
+                    .await?;
+                for place in &source.to {
+                    let there = There::look(backups, owner, source, place).await?;
+                    judged.push(at::judge(&source.at, &there, run.as_ref(), now));
+                }
+            }
+            What::To(source) => {
+                for place in &source.to {
+                    judged.push(to::judge(
+                        &There::look(backups, owner, source, place).await?,
+                    ));
+                }
+            }
+            What::Keep(source, grade) => {
+                for place in &source.to {
+                    let since = backups
+                        .records()
+                        .since(&name, source.name.as_str(), place.as_str())
+                        .await?;
+                    let there = There::look(backups, owner, source, place).await?;
+                    judged.push(keep::judge(source, *grade, &there, since, now));
+                }
+            }
+            What::Encryption => {
+                let mut places: Vec<_> = backups
+                    .sources(owner)
+                    .flat_map(|source| source.to.iter())
+                    .collect();
+                places.sort();
+                places.dedup();
+                for place in places {
+                    let (at, seen) = backups.examine(owner, place).await?;
+                    judged.push(encryption::judge(place.as_str(), &seen, at));
+                }
+            }
+            What::Every => {
+                let since = backups.records().first_taken(&name).await?;
+                if let Some(stated) = &backups.settings().drill {
+                    judged.push(every::judge(stated.every, &drills().await?, since, now));
+                }
+            }
+            What::BackWithin => {
+                if let Some(stated) = &backups.settings().drill {
+                    judged.push(back_within::judge(stated.back_within, &drills().await?));
+                }
+            }
+        }
+        Ok(judged)
+    }
+
+    fn said(&self, owner: &Owner, (verdict, observed): Judged) -> Seen {
+        match owner {
+            Owner::Tenant(tenant) => Seen::new(&self.claim, verdict, observed).of(tenant),
+            Owner::Platform => Seen::new(
+                &self.claim,
+                verdict,
+                format!("Avouch's own state: {observed}"),
+            )
+            .for_audience(Audience::Supplier),
+        }
+    }
+}
+
+/// One source at one destination: what should be there, and what is.
+struct There {
+    place: String,
+    /// What was recorded as stored and read back, and not removed since.
+    recorded: Vec<Taken>,
+    /// What the repository lists, with whether it was ever read back.
+    listed: Vec<Snapshot>,
+    /// What else was found when it was read through.
+    seen: Examination,
+    /// When that was.
+    at: Timestamp,
+}
+
+impl There {
+    async fn look(
+        backups: &Backups,
+        owner: &Owner,
+        source: &SourceSettings,
+        place: &Slug,
+    ) -> Result<Self, KeeperError> {
+        // Looking comes first: what is recorded while the repository is read is then not taken for missing.
+        let mut recorded = backups.records().snapshots(&owner.to_string()).await?;
+        recorded.retain(|t| t.source == source.name.as_str() && t.destination == place.as_str());
+        let (at, seen) = backups.examine(owner, place).await?;
+        let listed = seen
+            .snapshots
+            .iter()
+            .filter(|s| s.label.source == source.name.as_str())
+            .map(|s| job::facts(s, recorded.iter().any(|t| t.snapshot.id == s.id)))
+            .collect();
+        Ok(Self {
+            place: place.to_string(),
+            recorded,
+            listed,
+            seen,
+            at,
+        })
+    }
+}
+
+fn job_chain(error: &KeeperError) -> String {
+    match error {
+        KeeperError::Job(error) => error.chain(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+    use crate::retention::SnapshotId;
+
+    pub(super) fn snapshot(day: &str) -> Snapshot {
+        Snapshot {
+            id: SnapshotId(format!("id-{day}")),
+            taken: format!("{day}T04:00:02Z").parse().unwrap(),
+            day: day.parse().unwrap(),
+            grades: vec![Grade::Daily],
+            verified: true,
+        }
+    }
+
+    pub(super) fn taken(day: &str) -> Taken {
+        Taken {
+            owner: "riverside".to_owned(),
+            source: "tenant-data".to_owned(),
+            destination: "local".to_owned(),
+            snapshot: snapshot(day),
+            manifest: String::new(),
+            rows: 12,
+            bytes: 8192,
+            added: 100,
+            changes: None,
+            verified: format!("{day}T04:00:09Z").parse().unwrap(),
+            removed: None,
+        }
+    }
+
+    /// A destination that has just these days, sound.
+    pub(super) fn there(days: &[&str]) -> There {
+        There {
+            place: "local".to_owned(),
+            recorded: days.iter().map(|day| taken(day)).collect(),
+            listed: days.iter().map(|day| snapshot(day)).collect(),
+            seen: Examination::default(),
+            at: "2026-01-05T12:00:00Z".parse().unwrap(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Judges `backup.source.*.kind`: what is stored is whole and of one instant.
+
+use avouch_statement::Verdict;
+
+use super::Judged;
+use crate::{
+    drill::{Drill, Verdict as Drilled, complaint},
+    records::Run,
+};
+
+/// A copy is made in one statement and passes the database's own checks, or its run fails; and the last one that was
+/// restored must have been the same, row by row.
+pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)], source: &str) -> Judged {
+    if let Some(damage) = run
+        .and_then(|run| run.failure.as_ref())
+        .filter(|why| why.contains("is damaged"))
+    {
+        return (
+            Verdict::Broken,
+            format!("the last run found no whole database: {damage}"),
+        );
+    }
+    let last = drills
+        .iter()
+        .map(|(drill, _)| drill)
+        .find(|drill| drill.source == source && drill.compared.is_some());
+    let Some((drill, compared)) = last.and_then(|drill| Some((drill, drill.compared.as_ref()?)))
+    else {
+        return (
+            Verdict::Unproven,
+            "no backup has been restored and compared yet".to_owned(),
+        );
+    };
+    let taken = drill
+        .taken
+        .map_or_else(String::new, |taken| format!(" of {taken}"));
+    match complaint(compared) {
+        Some(why) => (
+            Verdict::Broken,
+            format!("the backup{taken}, restored {}: {why}", drill.started),
+        ),
+        None => (
+            Verdict::Held,
+            format!(
+                "the backup{taken}, read in one statement and restored {}: integrity and foreign keys sound, {} rows \
+                 in {} files the same as when it was taken",
+                drill.started, compared.rows, compared.files
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Compared;
+
+    fn drilled(compared: Option<Compared>) -> Vec<(Drill, Drilled)> {
+        let drill = Drill {
+            id: "d1".to_owned(),
+            owner: "riverside".to_owned(),
+            source: "tenant-data".to_owned(),
+            destination: "local".to_owned(),
+            started: "2026-01-05T12:00:00Z".parse().unwrap(),
+            snapshot: None,
+            taken: None,
+            steps: vec![],
+            compared,
+        };
+        vec![(drill, Drilled::Passed)]
+    }
+
+    #[test]
+    fn the_last_restored_copy_decides() {
+        let sound = Compared {
+            rows: 12,
+            ..Compared::default()
+        };
+        assert_eq!(
+            judge(None, &drilled(Some(sound.clone())), "tenant-data").0,
+            Verdict::Held
+        );
+        let damaged = Compared {
+            damage: Some("3 rows refer to nothing".to_owned()),
+            ..sound.clone()
+        };
+        assert_eq!(
+            judge(None, &drilled(Some(damaged)), "tenant-data").0,
+            Verdict::Broken
+        );
+        assert_eq!(
+            judge(None, &drilled(None), "tenant-data").0,
+            Verdict::Unproven
+        );
+        assert_eq!(
+            judge(None, &drilled(Some(sound)), "another").0,
+            Verdict::Unproven
+        );
+    }
+
+    #[test]
+    fn a_source_that_is_damaged_now_breaks_it() {
+        let run = Run {
+            day: "2026-01-05".parse().unwrap(),
+            started: "2026-01-05T04:00:00Z".parse().unwrap(),
+            finished: None,
+            late: false,
+            failure: Some("the source was not backed up: the database /x is damaged: …".to_owned()),
+        };
+        assert_eq!(
+            judge(
+                Some(&run),
+                &drilled(Some(Compared::default())),
+                "tenant-data"
+            )
+            .0,
+            Verdict::Broken
+        );
+    }
+}
