@@ -21,8 +21,8 @@ pub struct Ids {
     pub jobs: u32,
     /// Tenant `n` (counted from 0) runs as this plus `n`.
     pub tenants_from: u32,
-    /// Whether these ids are really taken (root), or all are the caller's.
-    pub separate: bool,
+    /// Without root all ids are the caller's, and this is the caller's group; `None` as root.
+    pub callers_group: Option<u32>,
 }
 
 impl Ids {
@@ -35,7 +35,7 @@ impl Ids {
             front: core + 1,
             jobs: core + 2,
             tenants_from,
-            separate: true,
+            callers_group: None,
         }
     }
 
@@ -51,14 +51,20 @@ impl Ids {
             front: own,
             jobs: own,
             tenants_from: own,
-            separate: false,
+            callers_group: Some(getegid().as_raw()),
         }
+    }
+
+    /// Whether every role and tenant has an id of its own.
+    #[must_use]
+    pub const fn are_separate(&self) -> bool {
+        self.callers_group.is_none()
     }
 
     /// The user id of tenant `n`; `None` when there are more tenants than ids.
     #[must_use]
     pub fn tenant(&self, n: u32) -> Option<u32> {
-        if self.separate {
+        if self.are_separate() {
             (n < MOST_TENANTS)
                 .then(|| self.tenants_from.checked_add(n))
                 .flatten()
@@ -80,7 +86,7 @@ impl Ids {
     }
 
     fn above_tenants(&self, n: u32) -> u32 {
-        if self.separate {
+        if self.are_separate() {
             self.tenants_from.saturating_add(MOST_TENANTS + n)
         } else {
             self.core
@@ -90,18 +96,14 @@ impl Ids {
     /// The group that goes with a user id: the same number, or the caller's own group without root.
     #[must_use]
     pub fn group(&self, uid: u32) -> u32 {
-        if self.separate {
-            uid
-        } else {
-            getegid().as_raw()
-        }
+        self.callers_group.unwrap_or(uid)
     }
 
     /// Whether a process may be run as `id`, or in the group `id`. Root never is.
     #[must_use]
     pub fn may_run_as(&self, id: u32) -> bool {
-        if !self.separate {
-            return id == self.core || id == getegid().as_raw();
+        if let Some(group) = self.callers_group {
+            return id == self.core || id == group;
         }
         let tenants = self.tenants_from..self.tenants_from.saturating_add(RANGE);
         id != 0 && (id == self.core || id == self.front || id == self.jobs || tenants.contains(&id))

@@ -111,7 +111,7 @@ impl Layout {
             recursive: false,
             kind: Kind::Dir,
         };
-        let top = if ids.separate { 0 } else { uid };
+        let top = if ids.are_separate() { 0 } else { uid };
         let group = ids.group(uid);
         vec![
             folder(at.to_owned(), top, ids.group(top), 0o711),

@@ -122,7 +122,7 @@ pub fn prepare(data: &Path, ids: &Ids, programs: &[Program]) -> Result<Prepared,
     let data = data.canonicalize().map_err(failed("find", data))?;
     let layout = Layout::new(&data);
     check_ours(&layout)?;
-    if ids.separate {
+    if ids.are_separate() {
         check_passable(&data, ids)?;
     }
     let lock = take_lock(&layout)?;
@@ -147,7 +147,7 @@ pub fn prepare(data: &Path, ids: &Ids, programs: &[Program]) -> Result<Prepared,
 
 /// Every folder with its owner, group and mode.
 fn folders(layout: &Layout, ids: &Ids) -> Vec<(PathBuf, u32, u32, u32)> {
-    let own = if ids.separate { 0 } else { ids.core };
+    let own = if ids.are_separate() { 0 } else { ids.core };
     let top = ids.group(own);
     let (core, core_group) = (ids.core, ids.group(ids.core));
     let mut folders = vec![

@@ -13,6 +13,8 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::Ids;
+
 pub use enter::{ConfineError, enter, exec, seal_memory};
 pub use rules::landlock_abi;
 
@@ -149,12 +151,12 @@ impl Confinement {
         }
     }
 
-    /// What this confinement gives to a process started from this one, on this kernel.
+    /// What this confinement gives, on this kernel, to a process that the supervisor starts.
     #[must_use]
-    pub fn expected(&self) -> Confined {
+    pub fn expected(&self, ids: &Ids) -> Confined {
         Confined {
             landlock_abi: landlock_abi(),
-            root: nix::unistd::geteuid().is_root(),
+            root: ids.are_separate(),
             network: self.network.clone(),
         }
     }

@@ -191,13 +191,11 @@ mod tests {
     fn a_refused_connection_is_a_refusal_for_abstract_names_only() {
         let refused = Outcome::Failed(Errno::ECONNREFUSED as i32);
         let judged = |act: Act| {
-            judge(
-                &[act.clone()],
-                &[Tried {
-                    act,
-                    outcome: refused.clone(),
-                }],
-            )
+            let tried = Tried {
+                act: act.clone(),
+                outcome: refused.clone(),
+            };
+            judge(&[act], &[tried])
         };
         assert_eq!(
             judged(Act::ConnectAbstract("a".to_owned())),

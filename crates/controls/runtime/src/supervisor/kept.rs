@@ -37,7 +37,7 @@ enum State {
     Waiting,
     Stopping {
         pid: u32,
-        then: Option<InstanceSpec>,
+        then: Option<Box<InstanceSpec>>,
     },
 }
 
@@ -199,7 +199,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                 });
                 match then {
                     Some(instance) if !self.stopping => {
-                        self.keep(name.to_owned(), What::Instance(instance));
+                        self.keep(name.to_owned(), What::Instance(*instance));
                     }
                     _ => self.stop_next(),
                 }
@@ -219,7 +219,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             self.stop_next();
             return;
         }
-        if self.stopping && !linked {
+        if self.stopping {
             self.kept.remove(name);
             self.stop_next();
             return;
@@ -280,7 +280,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         };
         let pid = match &mut kept.state {
             State::Stopping { then: next, .. } => {
-                *next = then;
+                *next = then.map(Box::new);
                 return;
             }
             State::Running { pid, .. } => *pid,
@@ -296,7 +296,10 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                 return;
             }
         };
-        kept.state = State::Stopping { pid, then };
+        kept.state = State::Stopping {
+            pid,
+            then: then.map(Box::new),
+        };
         child::signal(pid, Signal::SIGTERM);
         let events = self.events.clone();
         let (name, run, grace) = (name.to_owned(), kept.run, self.plan.grace);

@@ -8,8 +8,11 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod canary;
 mod confinement;
 mod folder;
 mod grants;
+mod requests;
+mod service;
 mod supervision;
 mod world;

@@ -1,207 +1,19 @@
-//! The supervisor as a process, driven through a core that hands every message on to the test.
+//! What the supervisor keeps running, brings back and ends.
 
-use std::io::Read;
-use std::os::unix::net::UnixStream as Held;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use avouch_evidence::Verdict;
-use avouch_runtime::checks::{Canary, RestartWithin};
-use avouch_runtime::client::SupervisorClient;
-use avouch_runtime::confine::Confinement;
-use avouch_runtime::grant::{Grant, Kind};
-use avouch_runtime::health;
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
-use avouch_runtime::protocol::{Bytes, FromSupervisor, InstanceSpec, Job, Secret, Status};
+use avouch_runtime::protocol::{FromSupervisor, InstanceSpec, Status};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixListener;
-use tokio::process::{Child, Command};
-use tokio::sync::broadcast::Receiver;
+use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use crate::world::{World, open_to};
+use crate::world::World;
 
-const IDS: Ids = Ids::separate(61_000);
-const TENANT: u32 = 61_000;
-/// Nothing here takes long; this only keeps a broken test from hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Service {
-    _world: World,
-    layout: Layout,
-    process: Child,
-    core: UnixListener,
-    client: SupervisorClient,
-    events: Receiver<FromSupervisor>,
-}
-
-impl Service {
-    async fn start() -> Self {
-        let (world, process, core) = launch();
-        let client = accept(&core).await;
-        let events = client.subscribe().unwrap();
-        Self {
-            layout: Layout::new(world.path("data")),
-            _world: world,
-            process,
-            core,
-            client,
-            events,
-        }
-    }
-
-    fn program(&self) -> String {
-        self.layout
-            .bin()
-            .join("avouch")
-            .to_string_lossy()
-            .into_owned()
-    }
-
-    fn at(&self) -> PathBuf {
-        self.layout.tenant("riverside")
-    }
-
-    fn confinement(&self) -> Confinement {
-        let mut spec = Confinement::new(TENANT, TENANT, self.at().join("data"));
-        spec.execute.push(self.layout.bin());
-        spec.write.push(self.at().join("data"));
-        spec.write.push(self.at().join("run"));
-        spec
-    }
-
-    async fn folders(&self) {
-        for grant in Layout::instance_folders(&self.at(), TENANT, &IDS) {
-            self.client.grant(grant).await.unwrap();
-        }
-    }
-
-    fn instance(&self, part: &[&str]) -> InstanceSpec {
-        let mut command = vec![self.program()];
-        command.extend(part.iter().map(|&word| word.to_owned()));
-        InstanceSpec {
-            name: "riverside".to_owned(),
-            tenant: "riverside".to_owned(),
-            command,
-            confinement: self.confinement(),
-            socket: self.layout.tenant_socket("riverside"),
-            health: "/health".to_owned(),
-            ends_with_core: false,
-        }
-    }
-
-    /// Starts an instance that serves, and returns its process id once it answers.
-    async fn serve(&mut self, part: &str) -> u32 {
-        self.folders().await;
-        let socket = self.layout.tenant_socket("riverside");
-        let instance = self.instance(&[part, &socket.to_string_lossy()]);
-        self.client.start(instance).await.unwrap();
-        let pid = self.started("riverside").await;
-        self.answers(&socket).await;
-        pid
-    }
-
-    async fn answers(&self, socket: &Path) {
-        health::wait(socket, "/health", Instant::now() + PATIENCE)
-            .await
-            .unwrap();
-    }
-
-    fn job(&self, part: &str) -> Job {
-        Job {
-            id: 0,
-            command: vec![self.program(), part.to_owned()],
-            confinement: Confinement {
-                folder: "/".into(),
-                write: vec![],
-                ..self.confinement()
-            },
-            stdin: Secret::default(),
-            timeout: PATIENCE,
-            grants: vec![],
-        }
-    }
-
-    async fn event(&mut self) -> FromSupervisor {
-        timeout(PATIENCE, self.events.recv())
-            .await
-            .unwrap()
-            .unwrap()
-    }
-
-    async fn started(&mut self, wanted: &str) -> u32 {
-        loop {
-            match self.event().await {
-                FromSupervisor::Started { name, pid } if name == wanted => return pid,
-                _ => {}
-            }
-        }
-    }
-
-    /// How `wanted` ended next, and how long until it is started again.
-    async fn exited(&mut self, wanted: &str) -> (Status, Option<Duration>) {
-        loop {
-            match self.event().await {
-                FromSupervisor::Exited {
-                    name,
-                    status,
-                    restart_in,
-                    ..
-                } if name == wanted => {
-                    return (status, restart_in);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.id().unwrap()).unwrap();
-        kill(Pid::from_raw(pid), signal).unwrap();
-    }
-}
-
-fn launch() -> (World, Child, UnixListener) {
-    let world = World::new();
-    let bridge = world.path("bridge.sock");
-    let core = UnixListener::bind(&bridge).unwrap();
-    open_to(&bridge, 0o777);
-    let process = Command::new(&world.program)
-        .arg("supervise")
-        .arg(world.path("data"))
-        .arg("bridge")
-        .arg(&bridge)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    (world, process, core)
-}
-
-async fn accept(core: &UnixListener) -> SupervisorClient {
-    let (link, _) = timeout(PATIENCE, core.accept()).await.unwrap().unwrap();
-    SupervisorClient::new(link)
-}
-
-/// A connection that ends when the process behind `socket` does.
-struct Life(Held);
-
-impl Life {
-    fn of(socket: &Path) -> Self {
-        Self(Held::connect(socket).unwrap())
-    }
-
-    async fn ends(mut self) {
-        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
-        let ended = tokio::task::spawn_blocking(move || self.0.read(&mut [0]));
-        assert!(matches!(ended.await.unwrap(), Ok(0) | Err(_)));
-    }
-}
+use crate::service::{Life, PATIENCE, Service, TENANT, accept, launch};
 
 #[tokio::test]
 async fn a_killed_instance_is_back_at_once() {
@@ -214,7 +26,8 @@ async fn a_killed_instance_is_back_at_once() {
     let second = service.started("riverside").await;
     let restarted = killed.elapsed();
     assert_ne!(first, second);
-    assert!(restarted < Duration::from_millis(100), "{restarted:?}");
+    // Usually a few milliseconds; machines that run tests are busy.
+    assert!(restarted < Duration::from_secs(1), "{restarted:?}");
     // The socket left by the first does not stand in the way.
     service
         .answers(&service.layout.tenant_socket("riverside"))
@@ -286,42 +99,30 @@ async fn stopping_what_is_not_there_is_done_at_once() {
     timeout(PATIENCE, stopped).await.unwrap().unwrap();
 }
 
-/// The canary's own check, without the rest of a round, on a part that serves or does not.
-async fn canary(part: &str, within: Duration) -> avouch_evidence::Seen {
-    let service = Service::start().await;
-    let folder = service.layout.scratch().join("canary");
-    let uid = IDS.canary();
-    let socket = folder.join("run/app.sock");
-    let mut confinement = Confinement::new(uid, uid, folder.join("data"));
-    confinement.execute.push(service.layout.bin());
-    confinement.write.push(folder.join("run"));
-    let canary = Canary {
-        supervisor: service.client.clone(),
-        instance: InstanceSpec {
-            name: "canary".to_owned(),
-            confinement,
-            socket: socket.clone(),
-            ends_with_core: true,
-            ..service.instance(&[part, &socket.to_string_lossy()])
-        },
-        grants: Layout::instance_folders(&folder, uid, &IDS),
-        folder: folder.clone(),
+#[tokio::test]
+async fn without_root_everything_runs_as_the_caller() {
+    let mut service = Service::start_as(TENANT).await;
+    let ids = Ids {
+        core: TENANT,
+        front: TENANT,
+        jobs: TENANT,
+        tenants_from: TENANT,
+        callers_group: Some(TENANT),
     };
-    let seen = RestartWithin::new(within, canary).attempt().await;
-    assert!(!folder.exists());
-    seen
-}
-
-#[tokio::test]
-async fn a_canary_that_comes_back_in_time_holds_the_claim() {
-    let seen = canary("serve", Duration::from_secs(10)).await;
-    assert_eq!(seen.verdict, Verdict::Held, "{}", seen.observed);
-}
-
-#[tokio::test]
-async fn a_canary_that_is_not_back_in_time_breaks_the_claim() {
-    let seen = canary("serve", Duration::from_nanos(1)).await;
-    assert_eq!(seen.verdict, Verdict::Broken, "{}", seen.observed);
+    for grant in Layout::instance_folders(&service.at(), TENANT, &ids) {
+        service.client.grant(grant).await.unwrap();
+    }
+    let socket = service.layout.tenant_socket("riverside");
+    let instance = service.instance(&["serve", &socket.to_string_lossy()]);
+    service.client.start(instance).await.unwrap();
+    service.answers(&socket).await;
+    let owner = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&socket).unwrap());
+    assert_eq!(owner, TENANT);
+    service.client.kill("riverside").await.unwrap();
+    assert_eq!(service.exited("riverside").await.0, Status::Signal(9));
+    service.answers(&socket).await;
+    let result = service.client.run(service.job("echo")).await.unwrap();
+    assert_eq!(result.status, Status::Code(3), "{}", result.stderr);
 }
 
 #[tokio::test]
@@ -445,7 +246,7 @@ fn kill_core(service: &Service) {
 
 #[tokio::test]
 async fn a_core_that_cannot_be_understood_is_started_afresh() {
-    let (_world, _process, core) = launch();
+    let (_world, _process, core) = launch(0);
     let (mut link, _) = timeout(PATIENCE, core.accept()).await.unwrap().unwrap();
     link.write_all(b"{\"do\":\"reboot\"}\n").await.unwrap();
     accept(&core).await;
@@ -488,117 +289,4 @@ async fn a_role_that_gives_up_before_all_is_ready_ends_the_service() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(said, "`core` could not start (exit code 1)\n");
-}
-
-#[tokio::test]
-async fn a_job_gets_its_secret_and_its_answer_comes_back() {
-    let service = Service::start().await;
-    let job = Job {
-        stdin: Secret::new(b"\0secret".to_vec()),
-        ..service.job("echo")
-    };
-    let result = service.client.run(job).await.unwrap();
-    assert_eq!(result.status, Status::Code(3));
-    assert_eq!(result.stdout, Bytes(b"\0secret".to_vec()));
-    assert_eq!(result.stderr, "echoed\n");
-}
-
-#[tokio::test]
-async fn a_job_that_takes_too_long_or_says_too_much_is_killed() {
-    let service = Service::start().await;
-    let late = Job {
-        timeout: Duration::from_millis(50),
-        ..service.job("linger")
-    };
-    assert_eq!(
-        service.client.run(late).await.unwrap().status,
-        Status::TimedOut
-    );
-    let flood = service.client.run(service.job("flood")).await.unwrap();
-    assert_eq!(
-        (flood.status, flood.stdout),
-        (Status::OutputTooLong, Bytes::default())
-    );
-}
-
-#[tokio::test]
-async fn nothing_the_core_asks_for_runs_as_root_or_as_a_stranger() {
-    let mut service = Service::start().await;
-    service.folders().await;
-    for id in [0, 1000] {
-        let mut instance = service.instance(&["crash"]);
-        instance.confinement.groups = vec![id];
-        service.client.start(instance).await.unwrap();
-        loop {
-            match service.event().await {
-                FromSupervisor::Refused { name, reason } => {
-                    assert_eq!(name, "riverside");
-                    assert_eq!(
-                        reason,
-                        format!("user or group {id} is not one of this service's")
-                    );
-                    break;
-                }
-                FromSupervisor::Started { name, .. } => assert_eq!(name, "core"),
-                _ => {}
-            }
-        }
-        let mut job = service.job("echo");
-        job.confinement.uid = id;
-        let result = service.client.run(job).await.unwrap();
-        assert!(matches!(result.status, Status::Refused(_)), "{result:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_refused_grant_says_why_and_stops_the_job_that_needs_it() {
-    let service = Service::start().await;
-    let grant = Grant {
-        path: service.layout.core().join("keys/x"),
-        uid: TENANT,
-        gid: TENANT,
-        mode: 0o700,
-        recursive: false,
-        kind: Kind::Dir,
-    };
-    let refused = service
-        .client
-        .grant(grant.clone())
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(
-        refused.contains("is outside the folders declared at start"),
-        "{refused}"
-    );
-    let job = Job {
-        grants: vec![grant],
-        ..service.job("echo")
-    };
-    let result = service.client.run(job).await.unwrap();
-    assert!(matches!(result.status, Status::Refused(_)), "{result:?}");
-}
-
-#[tokio::test]
-async fn a_role_cannot_be_stopped_or_replaced_by_name() {
-    let mut service = Service::start().await;
-    service.client.stop("core").await.unwrap();
-    service.client.kill("core").await.unwrap();
-    let instance = InstanceSpec {
-        name: "core".to_owned(),
-        ..service.instance(&["crash"])
-    };
-    service.client.start(instance).await.unwrap();
-    loop {
-        match service.event().await {
-            FromSupervisor::Refused { name, reason } => {
-                assert_eq!(
-                    (name.as_str(), reason.as_str()),
-                    ("core", "a role has this name")
-                );
-                break;
-            }
-            other => assert!(!matches!(other, FromSupervisor::Exited { .. }), "{other:?}"),
-        }
-    }
 }
