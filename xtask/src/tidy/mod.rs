@@ -48,7 +48,10 @@ pub fn faults(root: &Path) -> io::Result<Vec<Fault>> {
     let mut found = Vec::new();
     for path in files(root)? {
         let name = shown(root, &path);
-        let text = fs::read_to_string(&path)?;
+        let bytes = fs::read(&path).map_err(|cause| {
+            io::Error::new(cause.kind(), format!("cannot read {name}: {cause}"))
+        })?;
+        let text = String::from_utf8_lossy(&bytes);
         found.extend(sources::machine_paths(&name, &text));
         if name.ends_with(".rs") {
             found.extend(sources::rust(&name, &text));

@@ -1,5 +1,5 @@
-//! Rules for source files: each says what it is for, stays short, runs all its tests, and names no machine; and what
-//! verifies shares no code with what writes.
+//! Rules for source files: each says what it is for, stays short, runs all its tests, takes the time from its caller,
+//! and names no machine; and what verifies shares no code with what writes.
 
 use super::Fault;
 
@@ -8,6 +8,17 @@ const LONGEST: usize = 500;
 
 /// Files that are longer, because one idea fills them.
 const LONG: &[&str] = &["crates/statement/src/table.rs"];
+
+/// The wall clock. Time is a value passed in, so that years can be simulated and no test waits.
+const CLOCKS: &[&str] = &[
+    "Timestamp::now",
+    "Zoned::now",
+    "SystemTime::now",
+    "thread::sleep",
+];
+
+/// Programs' entry points, which read the clock for everything below them.
+const ENTRIES: &[&str] = &["crates/avouch/src/main.rs", "apps/acuity/src/main.rs"];
 
 /// The folders whose code must not be the writer's.
 const VERIFIERS: &[&str] = &["crates/ledger/src/verify/", "crates/evidence/src/verify/"];
@@ -18,6 +29,7 @@ pub fn rust(path: &str, text: &str) -> Vec<Fault> {
     if !is_test(path) {
         found.extend(purpose(path, text));
         found.extend(length(path, text));
+        found.extend(clock(path, text));
     }
     found.extend(skipped_tests(path, text));
     if VERIFIERS.iter().any(|folder| path.starts_with(folder)) {
@@ -91,16 +103,31 @@ fn skipped_tests(path: &str, text: &str) -> Vec<Fault> {
         .collect()
 }
 
-/// Code above the first `#[cfg(test)]` uses its own folder, crates from outside, and the ledger's verifier.
+fn clock(path: &str, text: &str) -> Vec<Fault> {
+    if path.contains("/examples/") || ENTRIES.contains(&path) {
+        return Vec::new();
+    }
+    code(text)
+        .filter(|(_, line)| CLOCKS.iter().any(|clock| line.contains(clock)))
+        .map(|(number, _)| {
+            Fault::new(
+                path,
+                number,
+                "this reads the wall clock",
+                "take the time, or a clock, as an argument",
+            )
+        })
+        .collect()
+}
+
+/// A verifier uses its own folder, crates from outside, and the ledger's verifier; its tests may use the writer.
 fn independence(path: &str, text: &str) -> Vec<Fault> {
     let above = if path.ends_with("/mod.rs") {
         "super::"
     } else {
         "super::super::"
     };
-    lines(text)
-        .take_while(|(_, line)| line.trim() != "#[cfg(test)]")
-        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+    code(text)
         .filter(|(_, line)| {
             line.contains(above) || reaches(line, "crate::") || reaches(line, "avouch_")
         })
@@ -121,6 +148,13 @@ fn reaches(line: &str, root: &str) -> bool {
         let after = line.get(at + root.len()..).unwrap_or_default();
         !after.starts_with("verify") && !after.starts_with("ledger::verify")
     })
+}
+
+/// Lines that do something in the product: no comments, and nothing from the unit tests on, which stand last.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    lines(text.get(..tests).unwrap_or(text))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -163,6 +197,20 @@ mod tests {
         check(&machine_paths("README.md", here), &[1]);
         let not_a_root = concat!("$HERE/wo", "rk/main and net/wo", "rk/a\n");
         check(&machine_paths("README.md", not_a_root), &[]);
+    }
+
+    #[test]
+    fn only_an_entry_point_reads_the_wall_clock() {
+        let text = "//! Says.\n// SystemTime::now is banned\nlet now = jiff::Timestamp::now();\n";
+        check(&rust("crates/a/src/b.rs", text), &[3]);
+        check(&rust("crates/avouch/src/main.rs", text), &[]);
+        check(&rust("crates/a/examples/b.rs", text), &[]);
+    }
+
+    #[test]
+    fn a_unit_test_may_read_the_wall_clock() {
+        let text = "//! Says.\n#[cfg(test)]\nmod tests {\n    let now = Timestamp::now();\n}\n";
+        check(&rust("crates/a/src/b.rs", text), &[]);
     }
 
     #[test]
