@@ -1,0 +1,212 @@
+//! One connection: handshake, then requests until it rests for too long or the gateway stops.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::HeaderValue;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::io::{Guarded, Seen};
+use super::request;
+use super::serving::Serving;
+use crate::hygiene::head_scan::HeadScan;
+use crate::link::Refused;
+use crate::refusal::Refusal;
+use crate::tls::{self, TlsUsed};
+
+/// How long a connection may take to finish what it does once it has been told to close.
+pub(super) const GRACE: Duration = Duration::from_secs(5);
+/// More headers than this is no browser (the HTTP library's own bound, stated).
+const HEADERS: usize = 100;
+/// Bytes buffered each way on one HTTP/1.1 connection.
+const BUFFER: usize = 64 * 1024;
+const STREAMS: u32 = 128;
+
+/// What every request on a connection shares.
+pub(super) struct Connection {
+    pub(super) serving: Arc<Serving>,
+    pub(super) client: IpAddr,
+    pub(super) client_header: HeaderValue,
+    pub(super) tls: TlsUsed,
+    pub(super) tls_header: HeaderValue,
+    /// The name that the certificate was chosen by.
+    pub(super) name: String,
+    /// Whether heads are watched: HTTP/1.1 only.
+    pub(super) scanned: bool,
+    pub(super) requests: AtomicU64,
+    /// Held by every answer that is not finished.
+    pub(super) busy: Arc<()>,
+    seen: Arc<Seen>,
+}
+
+impl Connection {
+    /// Whether the request of this number is not to be trusted to be one.
+    pub(super) fn is_ambiguous(&self, number: u64) -> bool {
+        self.seen.is_ambiguous(number)
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, client: IpAddr) {
+    // Without this, small answers would wait for an acknowledgement; failing is only slower.
+    let _ = socket.set_nodelay(true);
+    let stream = match timeout(serving.header_time(), serving.acceptor.accept(socket)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => return,
+        Ok(Err(_)) => return tell(&serving, client, &Refusal::Handshake),
+        Err(_) => return tell(&serving, client, &Refusal::SlowHandshake),
+    };
+    let session = stream.get_ref().1;
+    let used = tls::used(
+        session.protocol_version(),
+        session.negotiated_cipher_suite(),
+    );
+    let name = session
+        .server_name()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    serving.shared.suites.count(used);
+    let cap = usize::try_from(serving.configure.limits.header_bytes).unwrap_or(usize::MAX);
+    let (io, seen) = Guarded::new(
+        stream,
+        (!http2).then(|| HeadScan::new(cap)),
+        serving.idle_time(),
+    );
+    let header =
+        |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
+    let connection = Arc::new(Connection {
+        client,
+        client_header: header(client.to_string()),
+        tls: used,
+        tls_header: header(format!("{} {}", used.version_name(), used.suite_name())),
+        name,
+        scanned: !http2,
+        requests: AtomicU64::new(0),
+        busy: Arc::new(()),
+        seen,
+        serving,
+    });
+    if http2 {
+        two(connection, io, cap).await
+    } else {
+        one(connection, io, cap).await
+    }
+}
+
+async fn one<S>(connection: Arc<Connection>, io: Guarded<S>, cap: usize)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let shared = connection.clone();
+    let service = service_fn(move |request| {
+        let connection = shared.clone();
+        async move { Ok::<_, Infallible>(request::answer(connection, request).await) }
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(connection.serving.header_time())
+        .max_buf_size(BUFFER.max(cap))
+        .max_header_size(cap)
+        .max_headers(HEADERS)
+        .pipeline_flush(true);
+    let mut serving = pin!(
+        builder
+            .serve_connection(TokioIo::new(io), service)
+            .with_upgrades()
+    );
+    let result = tokio::select! {
+        result = serving.as_mut() => result,
+        () = connection.serving.closing.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            timeout(GRACE, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    let Err(error) = result else { return };
+    let refusal = if error.is_parse_too_large() {
+        Refusal::LargeHead
+    } else if error.is_parse() {
+        if connection.is_ambiguous(connection.requests.load(Ordering::Relaxed)) {
+            Refusal::AmbiguousLength
+        } else {
+            Refusal::Malformed
+        }
+    } else if error.is_timeout() && connection.seen.in_head() {
+        Refusal::SlowHead
+    } else {
+        return;
+    };
+    tell(&connection.serving, connection.client, &refusal);
+}
+
+async fn two<S>(connection: Arc<Connection>, io: Guarded<S>, cap: usize)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let shared = connection.clone();
+    let service = service_fn(move |request| {
+        let connection = shared.clone();
+        async move { Ok::<_, Infallible>(request::answer(connection, request).await) }
+    });
+    let idle = connection.serving.idle_time();
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(cap).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(BUFFER)
+        .keep_alive_interval(idle)
+        .keep_alive_timeout(connection.serving.header_time());
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(io), service));
+    let result = tokio::select! {
+        result = serving.as_mut() => result,
+        () = at_rest(&connection, idle) => {
+            serving.as_mut().graceful_shutdown();
+            timeout(GRACE, serving).await.unwrap_or(Ok(()))
+        }
+        () = connection.serving.closing.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            timeout(GRACE, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    if result.is_err_and(|error| error.is_parse()) {
+        tell(&connection.serving, connection.client, &Refusal::Malformed);
+    }
+}
+
+/// Returns when nothing was asked for a whole interval and nothing is under way. (HTTP/1.1 has its header time-out.)
+async fn at_rest(connection: &Connection, interval: Duration) {
+    let mut before = None;
+    loop {
+        let now = connection.requests.load(Ordering::Relaxed);
+        if before == Some(now) && Arc::strong_count(&connection.busy) == 1 {
+            return;
+        }
+        before = Some(now);
+        sleep(interval).await;
+    }
+}
+
+fn tell(serving: &Serving, client: IpAddr, refusal: &Refusal) {
+    serving.shared.refusals.tell(Refused {
+        phase: refusal.phase(),
+        reason: refusal.reason().to_owned(),
+        status: refusal.status().as_u16(),
+        host: None,
+        method: None,
+        path: None,
+        entry: None,
+        client,
+        token_digest: None,
+        count: 1,
+    });
+}

@@ -1,0 +1,134 @@
+//! The connection under the HTTP library: watches heads for ambiguous framing, and cuts a client that does not read.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::patience::Patience;
+use crate::hygiene::head_scan::HeadScan;
+
+/// What the connection knows of the heads that came over it.
+#[derive(Debug)]
+pub(super) struct Seen {
+    ambiguous_from: AtomicU64,
+    in_head: AtomicBool,
+}
+
+impl Seen {
+    /// Whether the request of this number, or one before it, was framed ambiguously.
+    pub(super) fn is_ambiguous(&self, number: u64) -> bool {
+        number >= self.ambiguous_from.load(Ordering::Relaxed)
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn in_head(&self) -> bool {
+        self.in_head.load(Ordering::Relaxed)
+    }
+}
+
+/// A guarded connection.
+#[derive(Debug)]
+pub(super) struct Guarded<S> {
+    inner: S,
+    scan: Option<HeadScan>,
+    seen: Arc<Seen>,
+    writing: Patience,
+}
+
+impl<S> Guarded<S> {
+    /// Guards a connection; `scan` for HTTP/1.1 only. A write may stand still for `patience`.
+    pub(super) fn new(inner: S, scan: Option<HeadScan>, patience: Duration) -> (Self, Arc<Seen>) {
+        let seen = Arc::new(Seen {
+            ambiguous_from: AtomicU64::new(u64::MAX),
+            in_head: AtomicBool::new(false),
+        });
+        (
+            Self {
+                inner,
+                scan,
+                seen: seen.clone(),
+                writing: Patience::new(patience),
+            },
+            seen,
+        )
+    }
+
+    fn wrote(
+        &mut self,
+        polled: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        match polled {
+            Poll::Ready(result) => {
+                self.writing.rest();
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                ready!(self.writing.poll(cx));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
+        if let Some(scan) = &mut this.scan {
+            if let Some(number) = scan.take(buffer.filled().get(before..).unwrap_or_default()) {
+                this.seen.ambiguous_from.store(number, Ordering::Relaxed);
+            }
+            this.seen.in_head.store(scan.in_head(), Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.wrote(polled, cx)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
+        this.wrote(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_flush(cx).map_ok(|()| 0);
+        this.wrote(polled, cx).map_ok(|_| ())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.inner).poll_shutdown(cx).map_ok(|()| 0);
+        this.wrote(polled, cx).map_ok(|_| ())
+    }
+}

@@ -1,0 +1,133 @@
+//! WebSocket tunnels: bytes both ways until a side ends it, its session ends, or the gateway stops.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::{Method, Request, Version};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::link::{Closed, FrontEnd, SessionTag, ToCore};
+
+/// All open tunnels.
+#[derive(Debug)]
+pub(super) struct Tunnels {
+    link: Arc<FrontEnd>,
+    tracker: TaskTracker,
+    all: CancellationToken,
+    by_session: Mutex<HashMap<SessionTag, (CancellationToken, usize)>>,
+}
+
+impl Tunnels {
+    pub(super) fn new(link: Arc<FrontEnd>, all: CancellationToken) -> Self {
+        Self {
+            link,
+            tracker: TaskTracker::new(),
+            all,
+            by_session: Mutex::default(),
+        }
+    }
+
+    /// Joins two ends as soon as both are free, and tells the core when it is over.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        id: u64,
+        session: SessionTag,
+        client: OnUpgrade,
+        instance: OnUpgrade,
+    ) {
+        let this = self.clone();
+        self.tracker.spawn(async move {
+            let started = Instant::now();
+            let cut = this.enter(session);
+            let joined = async {
+                let (client, instance) = tokio::try_join!(client, instance).ok()?;
+                tokio::io::copy_bidirectional(
+                    &mut TokioIo::new(client),
+                    &mut TokioIo::new(instance),
+                )
+                .await
+                .ok()
+            };
+            let bytes = tokio::select! {
+                bytes = joined => bytes,
+                () = cut.cancelled() => None,
+            };
+            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            this.link.say(&ToCore::Closed(Closed {
+                id,
+                bytes,
+                micros,
+                cut: cut.is_cancelled(),
+            }));
+            this.leave(session);
+        });
+    }
+
+    /// Closes a session's tunnels.
+    pub(super) fn cut(&self, session: SessionTag) {
+        if let Some((token, _)) = self.sessions().get(&session) {
+            token.cancel();
+        }
+    }
+
+    /// Waits until all tunnels are gone; they are told to go by the token given at the start.
+    pub(super) async fn gone(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    fn enter(&self, session: SessionTag) -> CancellationToken {
+        let mut sessions = self.sessions();
+        let (token, count) = sessions
+            .entry(session)
+            .or_insert_with(|| (self.all.child_token(), 0));
+        *count += 1;
+        token.clone()
+    }
+
+    fn leave(&self, session: SessionTag) {
+        let mut sessions = self.sessions();
+        if let Some((_, count)) = sessions.get_mut(&session) {
+            *count -= 1;
+            if *count == 0 {
+                sessions.remove(&session);
+            }
+        }
+    }
+
+    fn sessions(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<SessionTag, (CancellationToken, usize)>> {
+        self.by_session
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a request asks for a WebSocket (RFC 6455, 4.1). Other upgrades are not spoken and are ignored.
+pub(super) fn is_asked<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    let has = |name, word: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case(word))
+    };
+    request.version() == Version::HTTP_11
+        && request.method() == Method::GET
+        && has(UPGRADE, "websocket")
+        && has(CONNECTION, "upgrade")
+}
+
+/// Puts back the two headers that hygiene takes out of every message.
+pub(super) fn ask(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+}

@@ -1,0 +1,196 @@
+//! The front's end of the link: asks, waits, and knows when the core is gone.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::message::{Admit, Begin, Configure, End, Outcome, SessionTag, ToCore, ToFront};
+use super::wire::{Inbox, Outbox, WireError};
+
+/// The core cannot be reached; nothing may pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the core cannot be reached")]
+pub struct LinkLost;
+
+/// What the core orders unasked.
+#[derive(Debug)]
+pub enum Order {
+    /// Serve by these rules.
+    Configure(Box<Configure>),
+    /// Close the tunnels of this session.
+    Revoke(SessionTag),
+}
+
+/// The front's end. Shared by all requests; survives a core that restarts.
+#[derive(Debug, Default)]
+pub struct FrontEnd {
+    next: AtomicU64,
+    line: Mutex<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    outbox: Option<Arc<Outbox>>,
+    begun: HashMap<u64, oneshot::Sender<Admit>>,
+    ended: HashMap<u64, oneshot::Sender<bool>>,
+}
+
+impl FrontEnd {
+    /// A number for a request, never used twice by this process.
+    pub fn id(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Asks what is to happen to a request.
+    ///
+    /// # Errors
+    /// The core is gone, or goes before it answers.
+    pub async fn begin(&self, begin: Begin) -> Result<Admit, LinkLost> {
+        let (tell, told) = oneshot::channel();
+        let mut asking = Asking {
+            link: self,
+            id: begin.id,
+            told,
+        };
+        {
+            let mut line = self.line();
+            let outbox = line.outbox.clone().ok_or(LinkLost)?;
+            line.begun.insert(begin.id, tell);
+            drop(line);
+            outbox.push(&ToCore::Begin(begin)).map_err(|_| LinkLost)?;
+        }
+        (&mut asking.told).await.map_err(|_| LinkLost)
+    }
+
+    /// Tells an outcome and waits until it is kept; `false` means that the core could not keep it.
+    ///
+    /// # Errors
+    /// The core is gone, or goes before it answers.
+    pub async fn end(&self, end: End) -> Result<bool, LinkLost> {
+        let (tell, told) = oneshot::channel();
+        {
+            let mut line = self.line();
+            let outbox = line.outbox.clone().ok_or(LinkLost)?;
+            line.ended.insert(end.id, tell);
+            drop(line);
+            outbox.push(&ToCore::End(end)).map_err(|_| LinkLost)?;
+        }
+        told.await.map_err(|_| LinkLost)
+    }
+
+    /// Says something that needs no answer; dropped while the core is gone.
+    pub fn say(&self, message: &ToCore) {
+        let outbox = self.line().outbox.clone();
+        if let Some(Err(error)) = outbox.map(|outbox| outbox.push(message)) {
+            tracing::warn!(%error, "a message to the core was dropped");
+        }
+    }
+
+    /// Keeps the link up until shutdown: connects, reads, and connects again when it is lost.
+    pub async fn keep(
+        &self,
+        path: &Path,
+        orders: mpsc::Sender<Order>,
+        shutdown: CancellationToken,
+    ) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            if let Ok(socket) = UnixStream::connect(path).await {
+                pause = FIRST_PAUSE;
+                tokio::select! {
+                    error = self.hold(socket, &orders) => tracing::warn!(%error, "the link to the core was lost"),
+                    () = shutdown.cancelled() => {}
+                }
+                *self.line() = Line::default();
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.cancelled() => return,
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn hold(&self, socket: UnixStream, orders: &mpsc::Sender<Order>) -> WireError {
+        let (read, write) = socket.into_split();
+        let outbox = Arc::new(Outbox::default());
+        self.line().outbox = Some(outbox.clone());
+        tokio::select! {
+            error = outbox.drain(write) => error,
+            error = self.listen(Inbox::new(read), orders) => error,
+        }
+    }
+
+    async fn listen(
+        &self,
+        mut inbox: Inbox<tokio::net::unix::OwnedReadHalf>,
+        orders: &mpsc::Sender<Order>,
+    ) -> WireError {
+        loop {
+            let order = match inbox.next::<ToFront>().await {
+                Ok(Some(ToFront::Begun { id, admit })) => {
+                    let waiting = self.line().begun.remove(&id);
+                    if let Some(Err(Admit::Forward { .. })) = waiting.map(|tell| tell.send(admit)) {
+                        self.say(&gone(id));
+                    }
+                    continue;
+                }
+                Ok(Some(ToFront::Ended { id, kept })) => {
+                    let waiting = self.line().ended.remove(&id);
+                    // Nobody waits when the client has gone; the event is kept all the same.
+                    let _ = waiting.map(|tell| tell.send(kept));
+                    continue;
+                }
+                Ok(Some(ToFront::Configure(configure))) => Order::Configure(configure),
+                Ok(Some(ToFront::Revoke { session })) => Order::Revoke(session),
+                Ok(None) => return WireError::Io(std::io::ErrorKind::UnexpectedEof.into()),
+                Err(error) => return error,
+            };
+            if orders.send(order).await.is_err() {
+                return WireError::Io(std::io::ErrorKind::BrokenPipe.into());
+            }
+        }
+    }
+
+    fn line(&self) -> std::sync::MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A question under way. If its client goes away first, a word to forward is answered with an end all the same.
+struct Asking<'a> {
+    link: &'a FrontEnd,
+    id: u64,
+    told: oneshot::Receiver<Admit>,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.told.close();
+        if let Ok(Admit::Forward { .. }) = self.told.try_recv() {
+            self.link.say(&gone(self.id));
+        }
+    }
+}
+
+/// The end of a request whose client went away before anything was forwarded. 499 is what proxies commonly log for it.
+const fn gone(id: u64) -> ToCore {
+    ToCore::End(End {
+        id,
+        status: 499,
+        bytes: None,
+        micros: 0,
+        subjects: Vec::new(),
+        outcome: Outcome::ClientGone,
+    })
+}
+
+/// A core that restarts is back within a second; asking this often costs nothing.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);

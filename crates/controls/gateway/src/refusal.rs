@@ -1,0 +1,360 @@
+//! Every way a request can fail, and the one place that turns each into a status and a page.
+//!
+//! A page says what the reader can do. It names no tenant, no path and nothing of the machine.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::hygiene::entry::EntryFault;
+use crate::hygiene::response;
+use crate::phase::Phase;
+
+/// Why a request gets no answer from where it wanted one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The handshake failed: a version, a suite or a name that is not spoken here.
+    #[error("the TLS handshake failed")]
+    Handshake,
+    /// The handshake took too long.
+    #[error("the TLS handshake took too long")]
+    SlowHandshake,
+    /// The head cannot be understood.
+    #[error("the head cannot be understood")]
+    Malformed,
+    /// The head's framing can be understood in two ways.
+    #[error("the head states the body's length in two ways")]
+    AmbiguousLength,
+    /// There is not exactly one plain host, or the path can be read in two ways.
+    #[error("the host or the path can be read in two ways")]
+    AmbiguousTarget,
+    /// A header's name or its presence in `Connection` is an attempt on identity.
+    #[error("a header meddles with identity")]
+    Meddling,
+    /// There are several session cookies.
+    #[error("there are several session cookies")]
+    AmbiguousSession,
+    /// The head is too large.
+    #[error("the head is too large")]
+    LargeHead,
+    /// The head came too slowly.
+    #[error("the head came too slowly")]
+    SlowHead,
+    /// The host is not the one the connection was made for, or not one of ours.
+    #[error("the host is not the one this connection was made for")]
+    Misdirected,
+    /// The method is never spoken here.
+    #[error("the method is not spoken here")]
+    Method,
+    /// The body is too large.
+    #[error("the body is too large")]
+    LargeBody,
+    /// The body came too slowly or broke off.
+    #[error("the body came too slowly or broke off")]
+    BadBody,
+    /// A page of another origin caused the request.
+    #[error("a page of another origin caused the request")]
+    OtherOrigin,
+    /// An entry holds something other than numbers.
+    #[error("entry `{entry}` holds something other than numbers")]
+    NotNumbers {
+        /// The entry's name in the statement.
+        entry: String,
+        /// What was wrong.
+        fault: EntryFault,
+    },
+    /// The core refused.
+    #[error("the core refused: {reason}")]
+    Denied {
+        /// With this status.
+        status: u16,
+        /// And this code.
+        reason: String,
+    },
+    /// The core cannot answer, or cannot be reached.
+    #[error("the core cannot answer")]
+    NoCore,
+    /// What happened could not be recorded, so its result is not shown.
+    #[error("the outcome could not be recorded")]
+    NotRecorded,
+    /// No instance of the application can be reached.
+    #[error("no instance can be reached")]
+    Unreachable,
+    /// The instance went away in the middle.
+    #[error("the instance went away in the middle")]
+    Broken,
+    /// The instance did not begin its answer in time.
+    #[error("the instance did not answer in time")]
+    Slow,
+}
+
+/// What the reader of a page is told.
+struct Told {
+    status: StatusCode,
+    reason: &'static str,
+    phase: Phase,
+    title: &'static str,
+    text: &'static str,
+}
+
+impl Refusal {
+    /// The status answered.
+    pub fn status(&self) -> StatusCode {
+        self.told().status
+    }
+
+    /// The code of the reason, for events.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Denied { reason, .. } => reason,
+            other => other.told().reason,
+        }
+    }
+
+    /// In which phase it fell.
+    pub fn phase(&self) -> Phase {
+        self.told().phase
+    }
+
+    /// The one place where a failure becomes a status and words.
+    fn told(&self) -> Told {
+        use StatusCode as S;
+        const UNCLEAR: &str =
+            "Your browser sent something that could not be understood. Go back and try again.";
+        const AGAIN: &str = "Nothing of yours was lost. Wait a few seconds and try again.";
+        let told = |status, reason, phase, title, text| Told {
+            status,
+            reason,
+            phase,
+            title,
+            text,
+        };
+        match self {
+            Self::Handshake => told(
+                S::BAD_REQUEST,
+                "handshake",
+                Phase::Tls,
+                "Connection not secure",
+                UNCLEAR,
+            ),
+            Self::SlowHandshake => told(
+                S::REQUEST_TIMEOUT,
+                "slow-handshake",
+                Phase::Tls,
+                "Too slow",
+                UNCLEAR,
+            ),
+            Self::Malformed => told(
+                S::BAD_REQUEST,
+                "malformed",
+                Phase::Head,
+                "Request not understood",
+                UNCLEAR,
+            ),
+            Self::AmbiguousLength => told(
+                S::BAD_REQUEST,
+                "ambiguous-length",
+                Phase::Head,
+                "Request not understood",
+                UNCLEAR,
+            ),
+            Self::AmbiguousTarget => told(
+                S::BAD_REQUEST,
+                "ambiguous-target",
+                Phase::Head,
+                "Request not understood",
+                UNCLEAR,
+            ),
+            Self::Meddling => told(
+                S::BAD_REQUEST,
+                "meddling",
+                Phase::Head,
+                "Request not understood",
+                UNCLEAR,
+            ),
+            Self::AmbiguousSession => told(
+                S::BAD_REQUEST,
+                "ambiguous-session",
+                Phase::Head,
+                "Request not understood",
+                "Your browser sent two sign-ins at once. Close it, open it again and sign in.",
+            ),
+            Self::LargeHead => told(
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "large-head",
+                Phase::Head,
+                "Request too large",
+                UNCLEAR,
+            ),
+            Self::SlowHead => told(
+                S::REQUEST_TIMEOUT,
+                "slow-head",
+                Phase::Head,
+                "Too slow",
+                UNCLEAR,
+            ),
+            Self::Misdirected => told(
+                S::MISDIRECTED_REQUEST,
+                "misdirected",
+                Phase::Head,
+                "Wrong address",
+                "This address is not served here. Check it and try again.",
+            ),
+            Self::Method => told(
+                S::METHOD_NOT_ALLOWED,
+                "method",
+                Phase::Head,
+                "Request not understood",
+                UNCLEAR,
+            ),
+            Self::LargeBody => told(
+                S::PAYLOAD_TOO_LARGE,
+                "large-body",
+                Phase::Head,
+                "Too much at once",
+                "What you sent is larger than this service takes. Send less.",
+            ),
+            Self::BadBody => told(
+                S::REQUEST_TIMEOUT,
+                "bad-body",
+                Phase::Head,
+                "Broken off",
+                "What you sent did not arrive whole. Check whether it was saved before you send it again.",
+            ),
+            Self::OtherOrigin => told(
+                S::FORBIDDEN,
+                "other-origin",
+                Phase::Head,
+                "Not from this page",
+                "The request did not come from a page of this service. Go back to the service and try again there.",
+            ),
+            Self::NotNumbers { .. } => told(
+                S::UNPROCESSABLE_ENTITY,
+                "not-numbers",
+                Phase::Head,
+                "Only numbers can be entered",
+                "",
+            ),
+            Self::Denied { status, .. } => told(
+                S::from_u16(*status).unwrap_or(S::FORBIDDEN),
+                "denied",
+                Phase::Admit,
+                "Not allowed",
+                "You may not do this here. If you think you should, ask your administrator.",
+            ),
+            Self::NoCore => told(
+                S::SERVICE_UNAVAILABLE,
+                "no-core",
+                Phase::Admit,
+                "Back in a moment",
+                AGAIN,
+            ),
+            Self::NotRecorded => told(
+                S::SERVICE_UNAVAILABLE,
+                "not-recorded",
+                Phase::Hold,
+                "Not shown",
+                "What you asked for could not be recorded, so it is not shown. If you were saving something, check whether it was saved.",
+            ),
+            Self::Unreachable => told(
+                S::BAD_GATEWAY,
+                "unreachable",
+                Phase::Hop,
+                "Back in a moment",
+                AGAIN,
+            ),
+            Self::Broken => told(
+                S::BAD_GATEWAY,
+                "broken",
+                Phase::Hop,
+                "Back in a moment",
+                "The application stopped in the middle. If you were saving something, check whether it was saved, then try again.",
+            ),
+            Self::Slow => told(
+                S::GATEWAY_TIMEOUT,
+                "slow",
+                Phase::Hop,
+                "Taking too long",
+                "The application did not answer in time. If you were saving something, check whether it was saved, then try again.",
+            ),
+        }
+    }
+
+    /// The page. It stands alone, loads nothing and is not kept by any cache.
+    pub fn page(&self) -> Response<Bytes> {
+        let told = self.told();
+        let fault = match self {
+            Self::NotNumbers { fault, .. } => fault.to_string(),
+            _ => String::new(),
+        };
+        let mut body = String::with_capacity(1024);
+        // Writing to a String cannot fail.
+        let _ = write!(
+            body,
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
+             <style>body{{font:1.1875rem/1.5 Arial,sans-serif;color:#212b32;background:#f0f4f5;margin:0}}\
+             main{{max-width:40rem;margin:3rem auto;padding:0 1rem}}h1{{font-size:2rem;line-height:1.2}}</style></head>\
+             <body><main><h1>{title}</h1><p>{text}{fault}</p><p>Code: {code}</p></main></body></html>",
+            title = told.title,
+            text = told.text,
+            fault = escape(&fault),
+            code = escape(self.reason()),
+        );
+        let mut page = Response::new(Bytes::from(body));
+        *page.status_mut() = told.status;
+        let headers = page.headers_mut();
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        response::protect(headers);
+        page
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_names_the_field_and_shows_no_markup_of_the_sender() {
+        let fault = EntryFault::NotANumber {
+            field: "<script>".into(),
+            digits: 3,
+        };
+        let page = Refusal::NotNumbers {
+            entry: "assessment".into(),
+            fault,
+        }
+        .page();
+        let text = std::str::from_utf8(page.body()).unwrap();
+        assert_eq!(page.status(), 422);
+        assert!(
+            text.contains("&lt;script&gt;")
+                && text.contains("at most 3 digits")
+                && !text.contains("<script>")
+        );
+    }
+
+    #[test]
+    fn a_status_that_is_none_becomes_a_refusal() {
+        let denied = Refusal::Denied {
+            status: 7,
+            reason: "x".into(),
+        };
+        assert_eq!(denied.status(), StatusCode::FORBIDDEN);
+    }
+}

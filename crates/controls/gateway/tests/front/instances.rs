@@ -1,0 +1,100 @@
+//! Instances that restart, stop in the middle, or never answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use avouch_gateway::link::Outcome;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use tokio::sync::Notify;
+
+use crate::harness::{Stage, Told, instance, mirror};
+
+#[tokio::test]
+async fn a_request_waits_for_an_instance_that_is_restarting() {
+    let mut stage = Stage::set().await;
+    let socket = stage.app_socket();
+    let before = mirror(&socket);
+    assert_eq!(stage.get("/", "").await.status, 200);
+    before.cancel();
+    std::fs::remove_file(&socket).unwrap();
+    while !matches!(stage.told().await, Told::End(_)) {}
+    let (answer, ()) = tokio::join!(stage.post("/", "", "x"), async {
+        // The request is under way without anybody to take it: the restart finishes only now.
+        tokio::task::yield_now().await;
+        mirror(&socket);
+    });
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.ends_with("\n\nx"));
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_there_is_one_clear_page_and_an_end() {
+    let mut stage = Stage::set_with(|configure| configure.limits.reach_ms = 50).await;
+    let answer = stage.get("/", "").await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.body.contains("Back in a moment"));
+    assert_eq!(stage.ended().await.outcome, Outcome::Unreachable);
+}
+
+/// An instance that breaks off its first request; the second time it answers.
+fn breaks_once(stage: &Stage) -> Arc<AtomicUsize> {
+    let socket = stage.app_socket();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let broken = Arc::new(Notify::new());
+    let (counter, breaking) = (seen.clone(), broken.clone());
+    let first = instance(&socket, move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        breaking.notify_one();
+        std::future::pending()
+    });
+    let counter = seen.clone();
+    tokio::spawn(async move {
+        broken.notified().await;
+        first.cancel();
+        instance(&socket, move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            async { Response::new(Full::new(Bytes::from_static(b"second"))) }
+        });
+    });
+    seen
+}
+
+#[tokio::test]
+async fn a_read_broken_off_by_a_restart_is_asked_again() {
+    let stage = Stage::set().await;
+    let seen = breaks_once(&stage);
+    assert_eq!(stage.get("/", "").await.body, "second");
+    assert_eq!(seen.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_change_broken_off_by_a_restart_is_never_sent_twice() {
+    let mut stage = Stage::set().await;
+    let seen = breaks_once(&stage);
+    let answer = stage.post("/", "", "x").await;
+    assert_eq!(answer.status, 502);
+    assert!(answer.body.contains("check whether it was saved"));
+    assert_eq!(seen.load(Ordering::SeqCst), 1);
+    assert_eq!(stage.ended().await.outcome, Outcome::Broken);
+}
+
+#[tokio::test]
+async fn an_instance_that_never_answers_is_given_up() {
+    let mut stage = Stage::set_with(|configure| configure.limits.answer_ms = 30).await;
+    instance(&stage.app_socket(), |_| std::future::pending());
+    assert_eq!(stage.get("/", "").await.status, 504);
+    assert_eq!(stage.ended().await.outcome, Outcome::Slow);
+}
+
+#[tokio::test]
+async fn a_connection_to_an_instance_is_used_again() {
+    let stage = Stage::set().await;
+    let socket = stage.app_socket();
+    mirror(&socket);
+    assert_eq!(stage.get("/", "").await.status, 200);
+    // Nobody can connect any more; only the connection kept from before still leads there.
+    std::fs::remove_file(&socket).unwrap();
+    assert_eq!(stage.get("/again", "").await.status, 200);
+}
