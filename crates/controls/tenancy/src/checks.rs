@@ -4,7 +4,7 @@ mod crawl;
 mod inside;
 mod segregation;
 
-pub use inside::{Confinement, Inside, Probed, Tried};
+pub use inside::{Confinement, Inside, Outcome, Probed, Tried};
 pub use segregation::{IsRecord, MOST_ATTACKERS, Segregation};
 
 pub use crawl::MOST_PAGES;

@@ -31,8 +31,19 @@ pub struct Tried {
     pub act: String,
     /// Is it one that the tenant's own process may do? Such an act shows that the probe works at all.
     pub allowed: bool,
-    /// Did it work?
-    pub worked: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It could be done.
+    Worked,
+    /// It was refused.
+    Refused,
+    /// It failed for another reason, such as a file that is not there, which shows nothing.
+    Unclear,
 }
 
 /// The check from inside.
@@ -81,15 +92,18 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
         Ok(probed) => probed,
         Err(why) => return Seen::unproven(&claim, format!("The probe could not run: {why}.")),
     };
-    let list = |allowed: bool, worked: bool| -> Vec<&str> {
+    let list = |allowed: bool, outcomes: &[Outcome]| -> Vec<&str> {
         probed
             .tried
             .iter()
-            .filter(|tried| tried.allowed == allowed && tried.worked == worked)
+            .filter(|tried| tried.allowed == allowed && outcomes.contains(&tried.outcome))
             .map(|tried| tried.act.as_str())
             .collect()
     };
-    let (escaped, refused, hindered) = (list(false, true), list(false, false), list(true, false));
+    let escaped = list(false, &[Outcome::Worked]);
+    let unclear = list(false, &[Outcome::Unclear]);
+    let refused = list(false, &[Outcome::Refused]);
+    let hindered = list(true, &[Outcome::Refused, Outcome::Unclear]);
     let by = &probed.confined_by;
     let (verdict, observed) = if !escaped.is_empty() {
         (
@@ -107,6 +121,14 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
                 hindered.join("; ")
             ),
         )
+    } else if !unclear.is_empty() {
+        (
+            Verdict::Unproven,
+            format!(
+                "These acts failed, but not because they were refused: {}.",
+                unclear.join("; ")
+            ),
+        )
     } else if refused.is_empty() {
         (Verdict::Unproven, "The probe tried nothing.".to_owned())
     } else {
@@ -118,10 +140,10 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
             ),
         )
     };
-    let audience = if verdict == Verdict::Broken {
-        Audience::Supplier
-    } else {
+    let audience = if verdict == Verdict::Held {
         Audience::Tenant
+    } else {
+        Audience::Supplier
     };
     Seen::new(&claim, verdict, observed).for_audience(audience)
 }
@@ -136,36 +158,47 @@ mod tests {
         const OWN: (&str, bool) = ("read its own data", true);
         const FILE: (&str, bool) = ("read another tenant's database", false);
         const SOCKET: (&str, bool) = ("connect to the core", false);
+        use Outcome::{Refused, Unclear, Worked};
         for (tried, verdict, says) in [
             (
-                vec![(OWN, true), (FILE, false), (SOCKET, false)],
+                vec![(OWN, Worked), (FILE, Refused), (SOCKET, Refused)],
                 Held,
                 "tried 2 acts",
             ),
             (
-                vec![(OWN, true), (FILE, false), (SOCKET, true)],
+                vec![(OWN, Worked), (FILE, Refused), (SOCKET, Worked)],
                 Broken,
                 "could: connect to the core.",
             ),
             (
-                vec![(OWN, false), (FILE, true)],
+                vec![(OWN, Refused), (FILE, Worked)],
                 Broken,
                 "could: read another tenant's database.",
             ),
             (
-                vec![(OWN, false), (FILE, false)],
+                vec![(OWN, Worked), (FILE, Unclear), (SOCKET, Refused)],
+                Unproven,
+                "not because they were refused",
+            ),
+            (
+                vec![(OWN, Refused), (FILE, Refused)],
                 Unproven,
                 "not even read its own data",
             ),
-            (vec![(OWN, true)], Unproven, "tried nothing"),
+            (
+                vec![(OWN, Unclear), (FILE, Refused)],
+                Unproven,
+                "not even read its own data",
+            ),
+            (vec![(OWN, Worked)], Unproven, "tried nothing"),
             (vec![], Unproven, "tried nothing"),
         ] {
             let tried = tried
                 .into_iter()
-                .map(|((act, allowed), worked)| Tried {
+                .map(|((act, allowed), outcome)| Tried {
                     act: act.to_owned(),
                     allowed,
-                    worked,
+                    outcome,
                 })
                 .collect();
             let seen = judge(&Ok(Probed {
@@ -174,7 +207,7 @@ mod tests {
             }));
             assert_eq!(seen.verdict, verdict, "{}", seen.observed);
             assert!(seen.observed.contains(says), "{}", seen.observed);
-            assert_eq!(seen.audience == Audience::Supplier, verdict == Broken);
+            assert_eq!(seen.audience == Audience::Supplier, verdict != Held);
         }
     }
 

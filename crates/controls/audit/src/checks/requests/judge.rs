@@ -48,7 +48,8 @@ pub fn judge(asked: &Result<Vec<Asked>, String>) -> Seen {
     let asked = match asked {
         Ok(asked) => asked,
         Err(why) => {
-            return Seen::unproven(&claim, format!("The requests could not be tried: {why}."));
+            return Seen::unproven(&claim, format!("The requests could not be tried: {why}."))
+                .for_audience(Audience::Supplier);
         }
     };
     let faults: Vec<String> = asked

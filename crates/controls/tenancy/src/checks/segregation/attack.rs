@@ -112,7 +112,7 @@ pub async fn with_session(
             visit,
         ));
     }
-    let mut absent = BTreeMap::new();
+    let mut absent: BTreeMap<_, Result<u16, String>> = BTreeMap::new();
     for path in &visit.records {
         if let Some(own) = other.pages.shown.get(path) {
             attempts.extend(shared(path, own, visit));

@@ -61,7 +61,10 @@ pub fn judge(tried: &Result<Tried, String>) -> Seen {
     let claim = ClaimId::new(ISOLATION);
     let tried = match tried {
         Ok(tried) => tried,
-        Err(why) => return Seen::unproven(&claim, format!("Nothing could be tried: {why}.")),
+        Err(why) => {
+            return Seen::unproven(&claim, format!("Nothing could be tried: {why}."))
+                .for_audience(Audience::Supplier);
+        }
     };
     let (mut leaks, mut unanswered) = (Vec::new(), Vec::new());
     for attempt in &tried.attempts {
