@@ -150,6 +150,18 @@ fn check(files: &Memory, told: &Told, what: &str) {
     assert_eq!(report.checkpoint.size, after.index + 1, "{what}");
 }
 
+/// A checkpoint never speaks of what is not on disk, even before the ledger is opened again.
+#[track_caller]
+fn check_as_left(files: &Memory, what: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    files.copy_to(dir.path());
+    if dir.path().join("checkpoint").exists() {
+        let vkey = key().vkey().parse().unwrap();
+        verify::directory(dir.path(), &vkey)
+            .unwrap_or_else(|fault| panic!("{what}: as it was left: {fault}"));
+    }
+}
+
 #[test]
 fn whatever_operation_fails_or_crashes_nothing_acknowledged_is_missing_and_nothing_is_there_twice()
 {
@@ -176,6 +188,7 @@ fn whatever_operation_fails_or_crashes_nothing_acknowledged_is_missing_and_nothi
             };
             for left in lefts {
                 let what = format!("operation {operation}, {fault:?}, left {left:?}");
+                check_as_left(&files.after_crash(*left), &what);
                 check(&files.after_crash(*left), &told, &what);
             }
         }

@@ -56,6 +56,8 @@ pub(crate) struct Publisher {
     pending: Vec<TileFile>,
     /// Folders that name new files and are still to be flushed.
     unsynced: BTreeSet<PathBuf>,
+    /// Tiles whose writing failed: what is there of them must go before a checkpoint covers them.
+    half_made: Vec<PathBuf>,
     /// Folders of partial tiles that a full one takes the place of, to go once the checkpoint is out.
     superseded: Vec<PathBuf>,
 }
@@ -71,6 +73,7 @@ impl Publisher {
             tree,
             pending: Vec::new(),
             unsynced: BTreeSet::new(),
+            half_made: Vec::new(),
             superseded: Vec::new(),
         }
     }
@@ -111,18 +114,21 @@ impl Publisher {
         {
             return Ok(signed);
         }
+        self.remove_half_made()?;
         self.write_pending(signed.size)?;
         for stored in self.reader.scan(self.tree.size()).up_to(size) {
             self.pending = self.tree.push(&stored?.leaf.encode())?;
             self.write_pending(signed.size)?;
         }
+        if signed.size == size {
+            // Full tiles were derived anew; the partial ones were made right on opening.
+            self.sync_dirs()?;
+            return Ok(signed);
+        }
         for partial in self.tree.partials() {
             self.write(&partial)?;
         }
         self.sync_dirs()?;
-        if signed.size == size {
-            return Ok(signed);
-        }
         let next = LogKey::sign(&self.key, size, self.tree.root()?)?;
         write_checkpoint(self.files.as_ref(), &next)?;
         *self
@@ -155,7 +161,19 @@ impl Publisher {
         let dir = tile.path.parent().unwrap_or(Path::new(""));
         self.unsynced.insert(dir.to_owned());
         self.files.make_dir(dir).map_err(failed(dir))?;
-        write_whole(self.files.as_ref(), &tile.path, &tile.bytes)
+        let written = write_whole(self.files.as_ref(), &tile.path, &tile.bytes);
+        if written.is_err() {
+            self.half_made.push(tile.path.clone());
+        }
+        written
+    }
+
+    fn remove_half_made(&mut self) -> Result<(), PublishError> {
+        while let Some(path) = self.half_made.last() {
+            self.files.remove(path).map_err(failed(path))?;
+            self.half_made.pop();
+        }
+        Ok(())
     }
 
     fn sync_dirs(&mut self) -> Result<(), PublishError> {

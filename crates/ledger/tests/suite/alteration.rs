@@ -271,6 +271,58 @@ fn entries_behind_the_checkpoint_are_counted_and_an_unfinished_write_is_measured
     );
 }
 
+/// A ledger of two published entries and six behind them that no checkpoint covers; gives the path of its segment.
+fn with_unpublished(dir: &Path, at_once: usize) -> PathBuf {
+    let ledger =
+        avouch_ledger::Ledger::open(dir, key(), &avouch_ledger::Options::default()).unwrap();
+    wait(ledger.append_all([0, 1].map(draft).to_vec())).unwrap();
+    let at_two = wait(ledger.publish()).unwrap();
+    for numbers in [2, 3, 4, 5, 6, 7].chunks(at_once) {
+        wait(ledger.append_all(numbers.iter().copied().map(draft).collect())).unwrap();
+    }
+    drop(ledger);
+    fs::write(dir.join("checkpoint"), at_two.text).unwrap();
+    assert_eq!(check(dir).unwrap().unpublished, 6);
+    dir.join("journal/00000000000000000000.seg")
+}
+
+#[test]
+fn an_entry_left_out_where_no_checkpoint_reaches_is_told_by_the_next_of_its_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_unpublished(dir.path(), 1);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.drain(HEADER + 2 * RECORD..HEADER + 3 * RECORD);
+    fs::write(&path, bytes).unwrap();
+    let fault = check(dir.path()).unwrap_err();
+    assert!(
+        matches!(
+            (fault.entry, &fault.why),
+            (
+                Some(4),
+                Why::Chain {
+                    expected: None,
+                    found: Some(2)
+                }
+            )
+        ),
+        "{fault}"
+    );
+}
+
+#[test]
+fn an_entry_left_out_of_a_group_is_told_by_the_next_of_the_group() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = with_unpublished(dir.path(), 6);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.drain(HEADER + 3 * RECORD..HEADER + 4 * RECORD);
+    fs::write(&path, bytes).unwrap();
+    let fault = check(dir.path()).unwrap_err();
+    assert!(
+        matches!((fault.entry, &fault.why), (Some(3), Why::Group)),
+        "{fault}"
+    );
+}
+
 #[test]
 fn an_empty_ledger_is_sound_and_a_missing_one_is_not() {
     let dir = tempfile::tempdir().unwrap();
