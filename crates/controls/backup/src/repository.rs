@@ -359,7 +359,7 @@ impl Repository {
         }
         let ids = proofs
             .iter()
-            .map(|proof| Ok(proof.id().0.parse().map_err(fault("read a name in"))?))
+            .map(|proof| proof.id().0.parse().map_err(fault("read a name in")))
             .collect::<Result<Vec<_>, RepositoryError>>()?;
         self.inner
             .delete_snapshots(&ids)

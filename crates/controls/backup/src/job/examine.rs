@@ -136,7 +136,8 @@ fn markers(repository: &Repository, snapshots: &[Listed]) -> Vec<String> {
     markers
 }
 
-/// A whole copy: what is damaged in it must never be the original.
+/// A whole copy: what is damaged in it must never be the original. Second names would be cheaper, but giving a file one
+/// changes its times, and the examination would see its own traces as a change.
 fn copy_for_damage(from: &Path, to: &Path) -> Result<(), RepositoryError> {
     for path in files(from)? {
         let target: PathBuf = to.join(path.strip_prefix(from).unwrap_or(&path));

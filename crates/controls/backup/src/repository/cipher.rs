@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -65,15 +65,16 @@ pub fn flip_one_bit(copy: &Path) -> Result<PathBuf, RepositoryError> {
         .into_iter()
         .max_by_key(|path| fs::metadata(path).map_or(0, |about| about.len()))
         .ok_or_else(|| RepositoryError::Absent(copy.to_owned()))?;
+    // The altered pack takes the place of the old one, so that another name for the old one keeps what it has.
     let flip = || -> io::Result<()> {
-        let mut file = File::options().read(true).write(true).open(&largest)?;
-        let middle = file.metadata()?.len() / 2;
-        let mut byte = [0];
-        file.seek(SeekFrom::Start(middle))?;
-        file.read_exact(&mut byte)?;
-        byte = byte.map(|b| b ^ 1);
-        file.seek(SeekFrom::Start(middle))?;
-        file.write_all(&byte)
+        let mut bytes = fs::read(&largest)?;
+        let middle = bytes.len() / 2;
+        if let Some(byte) = bytes.get_mut(middle) {
+            *byte ^= 1;
+        }
+        let altered = largest.with_extension("altered");
+        fs::write(&altered, bytes)?;
+        fs::rename(&altered, &largest)
     };
     flip().map_err(RepositoryError::io("alter", &largest))?;
     Ok(largest)
