@@ -153,7 +153,9 @@ impl Outgoing {
     ) -> Self {
         let mut lease = Some(lease);
         if body.is_end_stream() {
-            lease.take().map(Lease::give_back);
+            if let Some(lease) = lease.take() {
+                lease.give_back();
+            }
         }
         Self {
             from: From::Instance {
@@ -192,7 +194,9 @@ impl Body for Outgoing {
         let frame = frame.transpose().map_err(AnswerFault::Broken)?;
         let data = frame.and_then(|frame| frame.into_data().ok());
         if data.is_none() || body.is_end_stream() {
-            lease.take().map(Lease::give_back);
+            if let Some(lease) = lease.take() {
+                lease.give_back();
+            }
         }
         Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }

@@ -111,14 +111,14 @@ where
         let connection = shared.clone();
         async move { Ok::<_, Infallible>(request::answer(connection, request).await) }
     });
+    // Not `pipeline_flush`: it would leave the answer to a broken head unsent when more bytes wait behind it.
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(connection.serving.header_time())
         .max_buf_size(BUFFER.max(cap))
         .max_header_size(cap)
-        .max_headers(HEADERS)
-        .pipeline_flush(true);
+        .max_headers(HEADERS);
     let mut serving = pin!(
         builder
             .serve_connection(TokioIo::new(io), service)

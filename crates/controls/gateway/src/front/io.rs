@@ -38,7 +38,15 @@ pub(super) struct Guarded<S> {
     scan: Option<HeadScan>,
     seen: Arc<Seen>,
     writing: Patience,
+    /// What may still be read and thrown away before the socket closes.
+    linger: usize,
+    lingering: Patience,
 }
+
+/// Closing with bytes unread makes the system reset the connection, and the client loses the answer that says why. So
+/// what still comes is read and thrown away, this much and this long.
+const LINGER_BYTES: usize = 256 * 1024;
+const LINGER: Duration = Duration::from_secs(1);
 
 impl<S> Guarded<S> {
     /// Guards a connection; `scan` for HTTP/1.1 only. A write may stand still for `patience`.
@@ -53,6 +61,8 @@ impl<S> Guarded<S> {
                 scan,
                 seen: seen.clone(),
                 writing: Patience::new(patience),
+                linger: LINGER_BYTES,
+                lingering: Patience::new(LINGER),
             },
             seen,
         )
@@ -95,7 +105,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -129,6 +139,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_shutdown(cx).map_ok(|()| 0);
-        this.wrote(polled, cx).map_ok(|_| ())
+        ready!(this.wrote(polled, cx))?;
+        let mut space = [0; 8 * 1024];
+        while this.linger > 0 {
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut this.inner).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    this.linger = this.linger.saturating_sub(buffer.filled().len());
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => {
+                    ready!(this.lingering.poll(cx));
+                    break;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }

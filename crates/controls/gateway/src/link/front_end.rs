@@ -135,8 +135,9 @@ impl FrontEnd {
         loop {
             let order = match inbox.next::<ToFront>().await {
                 Ok(Some(ToFront::Begun { id, admit })) => {
+                    let forwards = matches!(admit, Admit::Forward { .. });
                     let waiting = self.line().begun.remove(&id);
-                    if let Some(Err(Admit::Forward { .. })) = waiting.map(|tell| tell.send(admit)) {
+                    if waiting.is_some_and(|tell| tell.send(admit).is_err()) && forwards {
                         self.say(&gone(id));
                     }
                     continue;

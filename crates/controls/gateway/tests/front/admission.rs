@@ -3,7 +3,7 @@
 use avouch_gateway::link::{Admit, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{SESSION, Stage, TENANT, Told, mirror, read_answer, sha256};
+use crate::harness::{Stage, TENANT, Told, mirror, read_answer, sha256};
 
 #[tokio::test]
 async fn the_core_learns_what_is_wanted_and_never_the_token() {
@@ -217,5 +217,4 @@ async fn a_changed_configuration_is_served_on_the_same_socket() {
     ) {}
     let answer = stage.post("/wards/7/assessments", "", "note=unwell").await;
     assert_eq!(answer.status, 200);
-    let _ = SESSION;
 }
