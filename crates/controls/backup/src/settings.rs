@@ -28,7 +28,7 @@ pub struct Settings {
 pub struct Destination {
     /// Its name.
     pub name: Slug,
-    /// The folder. One that is not absolute is beneath the data folder.
+    /// The folder. One that is not absolute (`file:second`) is beside `local`, in the folder of backups.
     pub folder: PathBuf,
 }
 
