@@ -7,7 +7,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::testing::{Fault, Left, Memory};
-use crate::{AppendError, Draft, Kind, Ledger, LogKey, OpenError, Options, Published, verify};
+use crate::{
+    AppendError, Draft, Kind, Ledger, LogKey, OpenError, Options, PublishError, Published, verify,
+};
 
 const ALL_FAULTS: [Fault; 4] = [
     Fault::ErrorBefore,
@@ -274,6 +276,27 @@ fn a_disk_that_is_full_at_the_start_still_opens_and_takes_system_entries() {
         .index,
         0
     );
+}
+
+#[test]
+fn a_full_disk_holds_the_checkpoint_up_but_neither_opening_nor_what_is_durable() {
+    let files = Memory::default();
+    let ledger = open(&files).unwrap();
+    wait(ledger.append(draft(1))).unwrap();
+    let live = files.after_crash(Left::Everything);
+    drop(ledger);
+    live.leave_room(Some(0));
+    let ledger = open(&live).unwrap();
+    assert_eq!(
+        (ledger.reader().size(), ledger.reader().checkpoint().size),
+        (1, 0)
+    );
+    assert!(matches!(
+        wait(ledger.publish()),
+        Err(PublishError::Write { .. })
+    ));
+    live.leave_room(None);
+    assert_eq!(wait(ledger.publish()).unwrap().size, 1);
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub enum OpenError {
     /// Ours: the tree's arithmetic failed.
     #[error("cannot work out the tree")]
     Tree(#[from] tlog_tiles::Error),
-    /// The operator's: tiles or the first checkpoint cannot be written.
+    /// The operator's: damaged tiles or the first checkpoint cannot be written, or the journal cannot be read again.
     #[error("cannot bring the tiles and the checkpoint up to date")]
     Publish(#[from] PublishError),
 }
@@ -165,7 +165,18 @@ impl Ledger {
         };
         let vkey = key.vkey();
         let mut publisher = Publisher::new(key, reader.clone(), state.tree);
-        publisher.publish()?;
+        match publisher.publish() {
+            // A full disk is no reason not to open: entries are safe, and the publisher tries again.
+            Err(error @ PublishError::Write { .. }) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the ledger's checkpoint is not up to date"
+                );
+            }
+            published => {
+                published?;
+            }
+        }
         let writer = Writer {
             offsets: state.offsets,
             node: options.node,
