@@ -4,6 +4,9 @@
 .DEFAULT_GOAL := demo
 .NOTPARALLEL:
 
+# Where `.ci/install` puts a Node.js, when the system's own is too old for the browser tests.
+export PATH := $(CURDIR)/target/tools/node_modules/node/bin:$(PATH)
+
 # Where the demo keeps everything it keeps. Remove the folder to begin afresh.
 ifeq ($(shell id -u),0)
 DATA ?= /var/lib/avouch-demo
