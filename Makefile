@@ -59,7 +59,7 @@ soak:
 	@.ci/install test
 	@$(MAKE) --no-print-directory web
 	@.ci/stage "build" cargo build --locked --quiet --workspace
-	@AVOUCH_KILLS=$(KILLS) .ci/stage "soak, $(KILLS) kills" cargo test --locked --package avouch --test suite -- --nocapture soak
+	@AVOUCH_KILLS=$(KILLS) .ci/stage "soak, $(KILLS) kills" cargo test --locked --package avouch --test suite -- --nocapture kill
 
 # Advisories, licences and sources. Not in `make test`: cargo-deny takes minutes to build and asks the network;
 # `cargo xtask tidy` holds licences and banned crates to the same lists offline.
