@@ -152,10 +152,8 @@ impl Outgoing {
         busy: Arc<()>,
     ) -> Self {
         let mut lease = Some(lease);
-        if body.is_end_stream() {
-            if let Some(lease) = lease.take() {
-                lease.give_back();
-            }
+        if let Some(lease) = lease.take_if(|_| body.is_end_stream()) {
+            lease.give_back();
         }
         Self {
             from: From::Instance {
@@ -193,10 +191,8 @@ impl Body for Outgoing {
         patience.rest();
         let frame = frame.transpose().map_err(AnswerFault::Broken)?;
         let data = frame.and_then(|frame| frame.into_data().ok());
-        if data.is_none() || body.is_end_stream() {
-            if let Some(lease) = lease.take() {
-                lease.give_back();
-            }
+        if let Some(lease) = lease.take_if(|_| data.is_none() || body.is_end_stream()) {
+            lease.give_back();
         }
         Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }
