@@ -28,6 +28,7 @@
 
 pub mod assertion;
 pub mod certs;
+pub mod checks;
 pub mod front;
 pub mod hygiene;
 pub mod link;
@@ -35,4 +36,7 @@ pub mod pattern;
 pub mod phase;
 pub mod refusal;
 pub mod secret;
+mod settings;
 pub mod tls;
+
+pub use settings::{Settings, read};

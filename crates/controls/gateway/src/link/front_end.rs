@@ -28,7 +28,7 @@ pub enum Order {
 }
 
 /// The front's end. Shared by all requests; survives a core that restarts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct FrontEnd {
     next: AtomicU64,
     line: Mutex<Line>,
@@ -39,6 +39,19 @@ struct Line {
     outbox: Option<Arc<Outbox>>,
     begun: HashMap<u64, oneshot::Sender<Admit>>,
     ended: HashMap<u64, oneshot::Sender<bool>>,
+}
+
+impl Default for FrontEnd {
+    /// Numbers start anywhere, so that a front that restarts does not repeat those of the one before.
+    fn default() -> Self {
+        let mut start = [0; 8];
+        // Without randomness TLS could not be spoken either; a start at zero is then no loss.
+        let _ = aws_lc_rs::rand::fill(&mut start);
+        Self {
+            next: AtomicU64::new(u64::from_be_bytes(start)),
+            line: Mutex::default(),
+        }
+    }
 }
 
 impl FrontEnd {
