@@ -82,6 +82,11 @@ async fn no_answer_leaves_before_its_event_is_kept() {
     ] {
         stream.write_all(request.as_bytes()).await.unwrap();
         stage.ended().await;
+        // While another request goes to the core and back, an answer that did not wait would long have left.
+        let stranger = stage
+            .raw(&format!("GET / HTTP/1.1\r\nhost: {TENANT}\r\n\r\n"))
+            .await;
+        assert_eq!(stranger.status, 303);
         let mut byte = [0];
         let early = futures_util::FutureExt::now_or_never(stream.read(&mut byte));
         assert!(early.is_none(), "something left before its event was kept");

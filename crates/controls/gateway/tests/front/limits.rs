@@ -81,9 +81,13 @@ async fn a_crowd_waits_until_a_place_is_free() {
     })
     .await;
     mirror(&stage.app_socket());
-    let first = stage.connect(TENANT).await;
+    let mut first = stage.connect(TENANT).await;
     let mut second = tokio::net::TcpStream::connect(stage.addr).await.unwrap();
     second.write_all(b"not tls").await.unwrap();
+    // While this goes all the way to the instance and back, an accepted second would long have had its alert.
+    let request = format!("GET / HTTP/1.1\r\nhost: {TENANT}\r\ncookie: __Host-avouch=good\r\n\r\n");
+    first.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(read_answer(&mut first).await.status, 200);
     let mut byte = [0];
     assert!(futures_util::FutureExt::now_or_never(second.read(&mut byte)).is_none());
     drop(first);

@@ -9,6 +9,7 @@
 )]
 
 mod admission;
+mod checks;
 mod framing;
 mod harness;
 mod identity;

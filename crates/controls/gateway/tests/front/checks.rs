@@ -1,0 +1,137 @@
+//! The checks against a real front: held when it keeps its promises, broken when it does not.
+
+use std::sync::Arc;
+
+use avouch_evidence::{BoxFuture, Ctx, Gateway, People, Seen, Verdict};
+use avouch_gateway::checks::{SuiteLog, checks};
+use avouch_gateway::link::{Ciphers, Configure, Limits, Minimum, SuiteCount};
+use avouch_gateway::{Settings, tls::TlsUsed};
+use avouch_statement::TenantId;
+
+use crate::harness::{DOMAIN, Stage, mirror};
+
+struct Member;
+
+impl People for Member {
+    fn session<'a>(&'a self, _: &'a TenantId, _: &'a str) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(async { Ok("__Host-avouch=good".to_owned()) })
+    }
+}
+
+struct Log(Vec<SuiteCount>);
+
+impl SuiteLog for Log {
+    fn counts(&self) -> Vec<SuiteCount> {
+        self.0.clone()
+    }
+}
+
+/// Runs every check of what is promised against what this stage does.
+async fn found(
+    stage: &Stage,
+    promised: &Configure,
+    log: Vec<SuiteCount>,
+) -> Vec<(String, Verdict)> {
+    let settings = Settings {
+        listen: vec![stage.addr],
+        http: Some(stage.plain),
+        domain: DOMAIN.into(),
+        minimum: promised.tls.minimum,
+        ciphers: promised.tls.ciphers,
+        limits: Limits::default(),
+        entries: promised.entries.clone(),
+    };
+    let ctx = Ctx {
+        now: jiff::Timestamp::now(),
+        clock: Arc::new(jiff::Timestamp::now),
+        statement: String::new(),
+        tenants: vec!["riverside".parse().unwrap()],
+        gateway: Gateway::new(stage.addr, DOMAIN, stage.ca.certificate_der()).unwrap(),
+        people: Arc::new(Member),
+    };
+    let mut found = Vec::new();
+    for check in checks(&settings, stage.ca.certificate_der(), Arc::new(Log(log))) {
+        for Seen { claim, verdict, .. } in check.run(&ctx).await {
+            found.push((claim.to_string(), verdict));
+        }
+    }
+    found
+}
+
+fn verdicts(versions: Verdict, ciphers: Verdict, entry: Verdict) -> Vec<(String, Verdict)> {
+    vec![
+        ("gateway.tls.minimum".to_owned(), versions),
+        ("gateway.tls.ciphers".to_owned(), ciphers),
+        ("gateway.entry.assessment.accept".to_owned(), entry),
+    ]
+}
+
+/// A stage whose public port is the one bound, as the checks expect.
+async fn stage(change: impl FnOnce(&mut Configure)) -> (Stage, Arc<Configure>) {
+    let mut promised = None;
+    let stage = Stage::set_with(|configure| {
+        configure.port = 0;
+        promised = Some(Arc::new(configure.clone()));
+        change(configure);
+    })
+    .await;
+    mirror(&stage.app_socket());
+    (stage, promised.unwrap())
+}
+
+#[tokio::test]
+async fn a_gateway_that_keeps_its_promises_is_found_to() {
+    let (stage, promised) = stage(|_| {}).await;
+    assert_eq!(
+        found(&stage, &promised, Vec::new()).await,
+        verdicts(Verdict::Held, Verdict::Held, Verdict::Held)
+    );
+}
+
+#[tokio::test]
+async fn a_gateway_that_takes_short_keys_or_words_is_found_out() {
+    let (stage, promised) = stage(|configure| {
+        configure.tls.ciphers = Ciphers::Bits128AndAbove;
+        configure.entries.clear();
+    })
+    .await;
+    assert_eq!(
+        found(&stage, &promised, Vec::new()).await,
+        verdicts(Verdict::Held, Verdict::Broken, Verdict::Broken)
+    );
+}
+
+#[tokio::test]
+async fn a_gateway_that_speaks_an_older_version_than_promised_is_found_out() {
+    let (stage, promised) = stage(|_| {}).await;
+    let mut more = Configure::clone(&promised);
+    more.tls.minimum = Minimum::Tls13;
+    assert_eq!(found(&stage, &more, Vec::new()).await[0].1, Verdict::Broken);
+}
+
+#[tokio::test]
+async fn one_short_key_in_the_log_is_found_out() {
+    let (stage, promised) = stage(|_| {}).await;
+    let weak = SuiteCount {
+        tls: TlsUsed {
+            version: 0x0303,
+            suite: 0xc02b,
+        },
+        count: 1,
+    };
+    assert_eq!(
+        found(&stage, &promised, vec![weak]).await[1].1,
+        Verdict::Broken
+    );
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_gone_is_unproven() {
+    let (mut stage, promised) = stage(|_| {}).await;
+    stage.stop_front.cancel();
+    stage.front.take().unwrap().await.unwrap();
+    assert_eq!(
+        found(&stage, &promised, Vec::new()).await,
+        verdicts(Verdict::Unproven, Verdict::Unproven, Verdict::Unproven)
+    );
+}
