@@ -92,11 +92,11 @@ impl Index {
         let mut batch = Vec::with_capacity(BATCH);
         // Acknowledgements may have come out of order before a crash: look again at the newest ones.
         let mut next = self.next().await?.saturating_sub(BATCH as u64);
-        for stored in reader.scan(next)? {
-            let (index, stored) = stored?;
-            next = index + 1;
+        for stored in reader.scan(next) {
+            let stored = stored?;
+            next = stored.index + 1;
             if stored.leaf.kind != Kind::Round && let Ok(event) = opener.event(&stored) {
-                batch.push((index, event));
+                batch.push((stored.index, event));
             }
             if batch.len() >= BATCH {
                 self.write(&std::mem::take(&mut batch), next).await?;

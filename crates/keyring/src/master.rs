@@ -17,6 +17,15 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        let Self::File { path } = self;
+        path
+    }
+}
+
 /// The key that opens the root key. 256 random bits.
 #[derive(Debug, Clone)]
 pub struct Master(Secret<[u8; 32]>);

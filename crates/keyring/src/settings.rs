@@ -1,13 +1,24 @@
 //! The `[keys]` section: where the master key comes from, and what that is worth.
 
 use avouch_statement::{Draft, Figure, Table};
-use std::path::PathBuf;
+use crate::Source;
+use std::path::{Path, PathBuf};
 
 /// What the statement promises.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The master key's file; a relative path starts at `keys` in the data folder.
     pub master: PathBuf,
+}
+
+impl Settings {
+    /// Where the master key is, given the folder that relative paths start at.
+    #[must_use]
+    pub fn source(&self, folder: &Path) -> Source {
+        Source::File {
+            path: folder.join(&self.master),
+        }
+    }
 }
 
 /// Reads the section, and states its claim.

@@ -26,6 +26,9 @@ pub enum KeyError {
         "`{0}` cannot name a log: use a host and path such as `ledger.example.test/node-1`, without spaces or `+`"
     )]
     Name(String),
+    /// The text cannot be signed as a note.
+    #[error("a note's text ends in a newline, holds no control characters, and is no checkpoint")]
+    Text,
 }
 
 /// A checkpoint that was signed.
@@ -76,6 +79,20 @@ impl LogKey {
     #[must_use]
     pub fn vkey(&self) -> String {
         new_ed25519_verifier_key(&self.name, &self.public())
+    }
+
+    /// Signs another text than a checkpoint, such as a pack's digest, as a note. Returns the whole note.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Text`] when it cannot be a note's text, or could be taken for a checkpoint.
+    pub fn sign_text(&self, text: &str) -> Result<String, KeyError> {
+        if text.starts_with(&format!("{}\n", self.name)) {
+            return Err(KeyError::Text);
+        }
+        let mut note = Note::new(text.as_bytes(), &[]).map_err(|_| KeyError::Text)?;
+        note.add_sigs(&[self]).map_err(|_| KeyError::Text)?;
+        String::from_utf8(note.to_bytes()).map_err(|_| KeyError::Text)
     }
 
     /// Signs the log's state.

@@ -169,7 +169,7 @@ impl<'d> Table<'d> {
         });
     }
 
-    /// Records that the setting `key` promises something.
+    /// Records that the setting `key` promises something; an empty key stands for the whole of this table.
     pub fn claim(&self, key: &str, draft: Draft) {
         let offset = self
             .find(key)
@@ -545,7 +545,9 @@ impl<'d> Table<'d> {
     }
 
     fn join(&self, key: &str) -> String {
-        if self.path.is_empty() {
+        if key.is_empty() {
+            self.path.clone()
+        } else if self.path.is_empty() {
             key.to_owned()
         } else {
             format!("{}.{key}", self.path)

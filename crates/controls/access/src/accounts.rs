@@ -74,6 +74,15 @@ impl Access {
         })
     }
 
+    /// The operator at the machine, who could read and write every file anyway: reaches everybody, and is named `setup`.
+    #[must_use]
+    pub fn operator(&self) -> Administrator {
+        Administrator {
+            id: PersonId::new(SETUP),
+            reach: Reach::Everyone,
+        }
+    }
+
     /// Makes one of the first accounts, before there is anybody who could. Only the operator at the machine reaches this.
     ///
     /// # Errors

@@ -128,7 +128,6 @@ pub fn read(root: &mut Table<'_>) -> Option<Settings> {
     for (name, entry) in root.entries("inherited") {
         match inherited(name, entry) {
             Some(found) => {
-                root.claim(found.claim().as_str(), inherited_claim(&found));
                 settings.inherited.push(found);
             }
             None => whole = false,
@@ -137,7 +136,6 @@ pub fn read(root: &mut Table<'_>) -> Option<Settings> {
     for (name, entry) in root.entries("attested") {
         match attested(name, entry) {
             Some(found) => {
-                root.claim(found.claim().as_str(), attested_claim(&found));
                 settings.attested.push(found);
             }
             None => whole = false,
@@ -189,14 +187,20 @@ fn inherited(name: Slug, mut entry: Table<'_>) -> Option<Inherited> {
     let region = entry.text("region");
     let example = entry.truth("example").is_some_and(|truth| truth.value);
     let certificate = table.and_then(certificate);
+    let found = (|| {
+        Some(Inherited {
+            name,
+            scheme: scheme?.value,
+            certificate: certificate?,
+            region: region.map(|text| text.value),
+            example,
+        })
+    })();
+    if let Some(found) = &found {
+        entry.claim("", inherited_claim(found));
+    }
     entry.finish();
-    Some(Inherited {
-        name,
-        scheme: scheme?.value,
-        certificate: certificate?,
-        region: region.map(|text| text.value),
-        example,
-    })
+    found
 }
 
 fn certificate(mut table: Table<'_>) -> Option<Certificate> {
@@ -261,20 +265,25 @@ fn attested(name: Slug, mut entry: Table<'_>) -> Option<Attested> {
             "write the day by which it is looked at again",
         );
     }
-    entry.finish();
-    if had_successor && successor.is_none() {
-        return None;
+    let broken = had_successor && successor.is_none();
+    let found = (|| {
+        Some(Attested {
+            name,
+            role: role?.value,
+            person: person?.value,
+            signed: signed?.value,
+            review_by: review_by?.value,
+            until: until?,
+            successor,
+            example,
+        })
+    })()
+    .filter(|_| !broken);
+    if let Some(found) = &found {
+        entry.claim("", attested_claim(found));
     }
-    Some(Attested {
-        name,
-        role: role?.value,
-        person: person?.value,
-        signed: signed?.value,
-        review_by: review_by?.value,
-        until: until?,
-        successor,
-        example,
-    })
+    entry.finish();
+    found
 }
 
 fn successor_of(mut table: Table<'_>) -> Option<Successor> {

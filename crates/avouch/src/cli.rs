@@ -1,0 +1,230 @@
+//! The command line: what may be typed. Each command's doing is in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run a multi-tenant application by a written statement, and keep trying to prove it false.
+#[derive(Debug, Parser)]
+#[command(name = "avouch", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The statement.
+    #[arg(short = 'c', long = "config", global = true, value_name = "FILE", default_value = "avouch.toml")]
+    pub statement: PathBuf,
+    /// The folder where everything that Avouch keeps lives.
+    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/avouch")]
+    pub data: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run it all.
+    Up {
+        /// Make two example tenants with people and figures in them.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Run the checks now: exit 0 all held, 1 something broken or unproven, 2 could not run.
+    Check {
+        /// Only checks that judge these claims; `*` stands for one part of a claim's path.
+        claims: Vec<String>,
+    },
+    /// Say requirement by requirement what the statement answers.
+    Coverage {
+        /// Which requirement set.
+        #[arg(long, default_value = "demo")]
+        set: String,
+    },
+    /// Print the statement as a document.
+    Statement {
+        /// In which form.
+        #[arg(long, value_enum, default_value_t = Format::Md)]
+        format: Format,
+    },
+    /// Write what a customer gets to verify.
+    Pack {
+        /// The tenant.
+        tenant: String,
+        /// Where to write it.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Verify a pack, without the service and without the network.
+    Verify {
+        /// The pack.
+        file: PathBuf,
+        /// A policy with the log's key, got earlier (`log <key>` on a line).
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+    },
+    /// Take, list or verify backups.
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Rehearse a restore, or look at rehearsals.
+    #[command(subcommand)]
+    Drill(Drill),
+    /// Search or verify the audit trail.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// List or add tenants.
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// List, add, disable people, or make them a new password.
+    #[command(subcommand)]
+    User(User),
+    /// Say what would stop this machine from keeping the statement.
+    Doctor,
+    /// Run one of the platform's processes; `up` starts these.
+    #[command(hide = true, subcommand)]
+    Role(Role),
+    /// Run a command with no more rights than its specification gives.
+    Confine {
+        /// The specification, as JSON.
+        #[arg(long, value_name = "JSON")]
+        spec: String,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Run one job, whose specification comes on standard input.
+    #[command(hide = true)]
+    Job,
+    /// Try the acts on standard input and say which succeeded: what a taken-over application could do.
+    #[command(hide = true)]
+    Probe,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    Html,
+    Md,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Backup {
+    /// Take a backup now.
+    Run {
+        /// Of this tenant only.
+        tenant: Option<String>,
+    },
+    /// List the snapshots.
+    List,
+    /// Read every stored byte of every repository back and compare.
+    Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Drill {
+    /// Restore a tenant's newest snapshot into a fenced place, try it, and time it.
+    Run {
+        /// The tenant.
+        tenant: String,
+    },
+    /// List the drills.
+    List,
+    /// Show one drill, step by step.
+    Show {
+        /// Its id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Search the trail, newest first.
+    Search {
+        /// Part of who did it.
+        #[arg(long)]
+        who: Option<String>,
+        /// The record it is about.
+        #[arg(long)]
+        subject: Option<String>,
+        /// What was done, for example `record-opened`.
+        #[arg(long)]
+        action: Option<String>,
+        /// Whose data it is about.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// What came of it: `intended`, `done`, `refused` or `failed`.
+        #[arg(long)]
+        outcome: Option<String>,
+        /// At most so many rows.
+        #[arg(long, default_value_t = 50)]
+        limit: u16,
+    },
+    /// Verify the ledger's files with nothing but its public key.
+    Verify {
+        /// The log's key (vkey text); read from the data folder when left out.
+        #[arg(long)]
+        key: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// List the tenants.
+    List,
+    /// Add a tenant and start its application.
+    Add {
+        /// Its short name: a host label.
+        id: String,
+        /// The organisation's name.
+        #[arg(long)]
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// List the people.
+    List,
+    /// Add somebody and print the password made for them.
+    Add {
+        /// Their email address.
+        email: String,
+        /// Their name.
+        #[arg(long)]
+        name: String,
+        /// Their tenant; leave it out for the supplier's people.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Make them an administrator.
+        #[arg(long)]
+        administrator: bool,
+    },
+    /// Stop somebody from signing in.
+    Disable {
+        /// Their email address.
+        email: String,
+    },
+    /// Make somebody a new password and print it.
+    Reset {
+        /// Their email address.
+        email: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Role {
+    /// Keys, ledger, store, accounts, schedules, checks and pages.
+    Core {
+        /// Fill an empty service with examples.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// The public listeners.
+    Front,
+}

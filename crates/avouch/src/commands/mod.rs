@@ -1,0 +1,58 @@
+//! Each command: asks the running core or works on files, prints data, returns an exit code.
+
+mod offline;
+mod online;
+mod roles;
+
+use crate::cli::{Cli, Command};
+use crate::control::Request;
+use crate::fail::Fail;
+use crate::{cli, up};
+
+/// Runs a command and returns its exit code.
+///
+/// # Errors
+/// If it could not run.
+pub fn run(cli: Cli) -> Result<u8, Fail> {
+    let global = cli.global;
+    match cli.command {
+        Command::Up { demo } => up::run(&global, demo),
+        Command::Role(role) => roles::run(&global, role),
+        Command::Confine { spec, command } => Err(roles::confine(&spec, &command)),
+        Command::Job => roles::job(),
+        Command::Probe => roles::probe(),
+        Command::Verify { file, policy } => offline::verify(&global, &file, policy.as_deref()),
+        Command::Doctor => offline::doctor(&global),
+        Command::Audit(cli::Audit::Verify { key }) => offline::audit_verify(&global, key),
+        Command::Statement { format } => online::statement(&global, format),
+        Command::Coverage { set } => online::coverage(&global, &set),
+        Command::Check { claims } => online::check(&global, claims),
+        Command::Pack { tenant, output } => online::pack(&global, tenant, &output),
+        Command::Backup(cli::Backup::Run { tenant }) => online::simple(&global, &Request::BackupRun { tenant }),
+        Command::Backup(cli::Backup::List) => online::simple(&global, &Request::BackupList),
+        Command::Backup(cli::Backup::Verify) => online::verified(&global, &Request::BackupVerify),
+        Command::Drill(cli::Drill::Run { tenant }) => online::verified(&global, &Request::DrillRun { tenant }),
+        Command::Drill(cli::Drill::List) => online::simple(&global, &Request::DrillList),
+        Command::Drill(cli::Drill::Show { id }) => online::simple(&global, &Request::DrillShow { id }),
+        Command::Audit(cli::Audit::Search { who, subject, action, tenant, outcome, limit }) => {
+            online::simple(&global, &Request::AuditSearch { who, subject, action, tenant, outcome, limit })
+        }
+        Command::Tenant(cli::Tenant::List) => online::simple(&global, &Request::TenantList),
+        Command::Tenant(cli::Tenant::Add { id, name }) => online::simple(&global, &Request::TenantAdd { id, name }),
+        Command::User(cli::User::List) => online::simple(&global, &Request::UserList),
+        Command::User(cli::User::Add { email, name, tenant, administrator }) => {
+            online::simple(&global, &Request::UserAdd { email, name, tenant, administrator })
+        }
+        Command::User(cli::User::Disable { email }) => online::simple(&global, &Request::UserDisable { email }),
+        Command::User(cli::User::Reset { email }) => online::simple(&global, &Request::UserReset { email }),
+    }
+}
+
+/// A small runtime for a command.
+fn block_on<T>(future: impl Future<Output = Result<T, Fail>>) -> Result<T, Fail> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fail::new("cannot start").from(error))?
+        .block_on(future)
+}

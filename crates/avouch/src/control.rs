@@ -1,0 +1,141 @@
+//! The control socket: how `avouch` commands ask the running core, one JSON message a line.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::UnixStream;
+
+use crate::fail::Fail;
+
+/// A request is short; anything longer is not one of ours.
+pub const LONGEST_REQUEST: u64 = 1 << 20;
+
+/// What a command asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    Check { claims: Vec<String> },
+    Coverage { set: String },
+    Statement,
+    Pack { tenant: String },
+    BackupRun { tenant: Option<String> },
+    BackupList,
+    BackupVerify,
+    DrillRun { tenant: String },
+    DrillList,
+    DrillShow { id: String },
+    AuditSearch {
+        who: Option<String>,
+        subject: Option<String>,
+        action: Option<String>,
+        tenant: Option<String>,
+        outcome: Option<String>,
+        limit: u16,
+    },
+    TenantList,
+    TenantAdd { id: String, name: String },
+    UserList,
+    UserAdd { email: String, name: String, tenant: Option<String>, administrator: bool },
+    UserDisable { email: String },
+    UserReset { email: String },
+}
+
+/// What the core answers: any number of `Progress`, then one of the others.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum Reply {
+    Progress { text: String },
+    Done { value: Value },
+    Failed { message: String, help: Option<String> },
+}
+
+impl Request {
+    /// The name that the audit trail gives it.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Check { .. } => "check",
+            Self::Coverage { .. } => "coverage",
+            Self::Statement => "statement",
+            Self::Pack { .. } => "pack",
+            Self::BackupRun { .. } => "backup run",
+            Self::BackupList => "backup list",
+            Self::BackupVerify => "backup verify",
+            Self::DrillRun { .. } => "drill run",
+            Self::DrillList => "drill list",
+            Self::DrillShow { .. } => "drill show",
+            Self::AuditSearch { .. } => "audit search",
+            Self::TenantList => "tenant list",
+            Self::TenantAdd { .. } => "tenant add",
+            Self::UserList => "user list",
+            Self::UserAdd { .. } => "user add",
+            Self::UserDisable { .. } => "user disable",
+            Self::UserReset { .. } => "user reset",
+        }
+    }
+
+    /// Its parameters as texts, for the audit trail. None of them is a secret.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
+        fields
+            .into_iter()
+            .filter(|(name, value)| name != "ask" && !value.is_null())
+            .map(|(name, value)| match value {
+                Value::String(text) => (name, text),
+                other => (name, other.to_string()),
+            })
+            .collect()
+    }
+}
+
+/// Asks the running core; progress goes to standard error.
+///
+/// # Errors
+/// If no core runs on this data folder, or it says no.
+pub async fn ask(data: &Path, request: &Request) -> Result<Value, Fail> {
+    let path = data.join("run/control.sock");
+    let stream = UnixStream::connect(&path).await.map_err(|error| {
+        Fail::new(format!("no service runs on `{}`", data.display()))
+            .from(error)
+            .help("start it with `avouch up`, or name another folder with `--data DIR`")
+    })?;
+    let (reader, mut writer) = stream.into_split();
+    let mut line = serde_json::to_string(request).map_err(|error| Fail::new("the request cannot be written").from(error))?;
+    line.push('\n');
+    let lost = |error: std::io::Error| Fail::new("the service went away before it answered").from(error).help("look at its log, then try again");
+    writer.write_all(line.as_bytes()).await.map_err(lost)?;
+    let mut lines = BufReader::new(reader).lines();
+    while let Some(line) = lines.next_line().await.map_err(lost)? {
+        match serde_json::from_str(&line) {
+            Ok(Reply::Progress { text }) => crate::talk(&text),
+            Ok(Reply::Done { value }) => return Ok(value),
+            Ok(Reply::Failed { message, help }) => {
+                let fail = Fail::new(message);
+                return Err(match help {
+                    Some(help) => fail.help(help),
+                    None => fail,
+                });
+            }
+            Err(error) => return Err(Fail::new("the service answered something that this version does not know").from(error)),
+        }
+    }
+    Err(Fail::new("the service went away before it answered").help("look at its log, then try again"))
+}
+
+/// Reads one request from a connection; `None` when it is not one.
+pub async fn read(stream: &mut UnixStream) -> Option<Request> {
+    let mut line = Vec::new();
+    BufReader::new(stream.take(LONGEST_REQUEST)).read_until(b'\n', &mut line).await.ok()?;
+    serde_json::from_slice(&line).ok()
+}
+
+/// Writes one reply.
+///
+/// # Errors
+/// If the asker has gone.
+pub async fn write(stream: &mut UnixStream, reply: &Reply) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    stream.write_all(&line).await
+}

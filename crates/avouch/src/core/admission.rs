@@ -1,0 +1,282 @@
+//! What the core says to the front about each request, and what it writes down of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use avouch_access::{Person, Role, Session, TokenDigest};
+use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
+use avouch_gateway::checks::SuiteLog;
+use avouch_gateway::link::{self, Admit, Admission, Begin, Closed, End, NotRecorded, Refused, Report, SuiteCount};
+use avouch_gateway::tls::TlsUsed;
+use avouch_statement::TenantId;
+use avouch_tenancy::permit;
+use sha2::{Digest as _, Sha256};
+
+use super::state::Core;
+use crate::fail::chain;
+
+/// The core's answers to the front.
+pub struct Gate {
+    core: Arc<Core>,
+    /// Requests that were let through and have not ended, by their id on the link.
+    open: Mutex<HashMap<u64, Open>>,
+    heard: tokio::sync::watch::Sender<Heard>,
+}
+
+/// What the front last said of its listeners.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    pub listening: Vec<std::net::SocketAddr>,
+    pub failed: Option<String>,
+}
+
+/// What connections have negotiated since the core started.
+#[derive(Debug, Default)]
+pub struct Suites(Mutex<HashMap<TlsUsed, u64>>);
+
+impl Suites {
+    fn add(&self, counts: &[SuiteCount]) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for count in counts {
+            *seen.entry(count.tls).or_default() += count.count;
+        }
+    }
+}
+
+impl SuiteLog for Suites {
+    fn counts(&self) -> Vec<SuiteCount> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().map(|(tls, count)| SuiteCount { tls: *tls, count: *count }).collect()
+    }
+}
+
+/// A request under way: what its outcome's event needs.
+struct Open {
+    event: Event,
+    record: bool,
+    unsafe_method: bool,
+}
+
+impl Gate {
+    /// Answers for this core; `heard` tells what the front says of itself.
+    pub fn new(core: Arc<Core>, heard: tokio::sync::watch::Sender<Heard>) -> Self {
+        Self { core, open: Mutex::default(), heard }
+    }
+
+    async fn admit(&self, begin: &Begin) -> Result<Admit, Admit> {
+        let core = &self.core;
+        let suffix = format!(".{}", core.statement.gateway.domain);
+        let tenant: Option<TenantId> = begin.host.strip_suffix(&suffix).and_then(|label| label.parse().ok());
+        let session = match begin.token_digest {
+            None => None,
+            Some(digest) => core.access.resolve(&TokenDigest(digest), &begin.host, core.now()).await.map_err(|error| {
+                tracing::error!(error = chain(&error), "a session could not be looked up");
+                Admit::Unavailable
+            })?,
+        };
+        let Some(session) = session else {
+            let who = core.unseated(begin.token_digest).await;
+            self.write_refusal(begin, who, tenant.as_ref(), "no session here").await?;
+            return Err(sign_in(core, begin, tenant.as_ref()));
+        };
+        let actor = actor(&session.person);
+        let known = tenant.and_then(|tenant| core.tenants.get(&tenant));
+        let permitted = match known.as_ref().map(|known| permit(session.person.tenant.as_ref(), &known.id)) {
+            Some(Ok(permitted)) => permitted,
+            denied => {
+                let why = denied.and_then(Result::err).map_or_else(|| "no such tenant".to_owned(), |denied| denied.to_string());
+                self.write_refusal(begin, actor, session.person.tenant.as_ref(), &why).await?;
+                return Err(sign_in(core, begin, known.map(|known| known.id).as_ref()));
+            }
+        };
+        let tenant = permitted.tenant().clone();
+        let event = describe(begin, actor, &tenant, &session, core.now());
+        if begin.unsafe_method {
+            core.record(event.clone()).await.map_err(|_| Admit::Unavailable)?;
+        }
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(begin.id, Open { event, record: begin.record.is_some(), unsafe_method: begin.unsafe_method });
+        Ok(Admit::Forward {
+            upstream: core.layout.tenant_socket(tenant.as_str()),
+            tenant: tenant.to_string(),
+            person: forwarded(&session.person),
+            session: tag(&session),
+        })
+    }
+
+    async fn write_refusal(&self, begin: &Begin, who: Actor, tenant: Option<&TenantId>, why: &str) -> Result<(), Admit> {
+        let tenant = tenant.filter(|tenant| self.core.tenants.get(tenant).is_some());
+        let action = if begin.record.is_some() { Action::RecordOpened } else { Action::Request };
+        let mut event = Event::new(self.core.now(), who, action, format!("{} {}{}", begin.method, begin.host, begin.path), Outcome::Refused)
+            .of(tenant)
+            .because(why)
+            .from(begin.client.to_string());
+        event.subjects.clone_from(&begin.subjects);
+        event.status = Some(303);
+        self.core.record(event).await.map(|_| ()).map_err(|_| Admit::Unavailable)
+    }
+}
+
+impl Admission for Gate {
+    async fn begin(&self, begin: Begin) -> Admit {
+        match self.admit(&begin).await {
+            Ok(admit) | Err(admit) => admit,
+        }
+    }
+
+    async fn end(&self, end: End) -> Result<(), NotRecorded> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&end.id);
+        // An end without its beginning was begun under an earlier core: its intent is in the ledger, its outcome is not known.
+        let Some(Open { mut event, record, unsafe_method }) = open else { return Err(NotRecorded) };
+        event.at = self.core.now();
+        event.action = match (record, unsafe_method) {
+            (true, true) => Action::RecordChanged,
+            (true, false) => Action::RecordOpened,
+            (false, _) => Action::Request,
+        };
+        event.outcome = match end.outcome {
+            link::Outcome::Answered if end.status < 400 => Outcome::Done,
+            link::Outcome::Answered if end.status < 500 => Outcome::Refused,
+            _ => Outcome::Failed,
+        };
+        event.reason = end.outcome.name().to_owned();
+        event.status = Some(end.status);
+        event.micros = Some(end.micros);
+        event.subjects = end.subjects;
+        self.core.record(event).await.map(|_| ()).map_err(|_| NotRecorded)
+    }
+
+    async fn closed(&self, closed: Closed) {
+        let carried = closed.bytes.map_or_else(|| "an unknown number of bytes".to_owned(), |(up, down)| format!("{up} bytes up, {down} bytes down"));
+        let reason = format!("{carried}, {}", if closed.cut { "cut by a sign-out or a stop" } else { "closed" });
+        let event = Event::new(self.core.now(), Actor::nobody(), Action::Request, format!("tunnel {}", closed.id), Outcome::Done).because(reason);
+        let _ = self.core.record(event).await;
+    }
+
+    async fn refused(&self, refused: Refused) {
+        let who = self.core.unseated(refused.token_digest).await;
+        let object = format!(
+            "{} {}{}",
+            refused.method.as_deref().unwrap_or("-"),
+            refused.host.as_deref().unwrap_or("-"),
+            refused.path.as_deref().unwrap_or("")
+        );
+        let tenant = refused.host.as_deref().and_then(|host| self.core.tenant_at(host));
+        let mut event = Event::new(self.core.now(), who, Action::Request, object, Outcome::Refused)
+            .of(tenant.as_ref())
+            .because(format!("{} ({})", refused.reason, refused.phase.name()))
+            .from(refused.client.to_string());
+        event.status = Some(refused.status);
+        if refused.count > 1 {
+            event = event.with("times", refused.count.to_string());
+        }
+        if let Some(entry) = refused.entry {
+            event = event.with("entry", entry);
+        }
+        let _ = self.core.record(event).await;
+    }
+
+    async fn report(&self, report: Report) {
+        match report {
+            Report::Connected => tracing::info!("the front is connected"),
+            Report::Lost => {
+                // What was under way at the front's death has an intent in the ledger and no outcome.
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                let _ = self.core.say("front", Outcome::Failed, "the front has gone").await;
+            }
+            Report::Listening(address) => self.heard.send_modify(|heard| heard.listening.push(address)),
+            Report::ListenFailed(address, reason) => self.heard.send_modify(|heard| heard.failed = Some(format!("cannot listen on {address}: {reason}"))),
+            Report::Suites(counts) => self.core.suites.add(&counts),
+        }
+    }
+}
+
+impl Core {
+    /// Who holds a session somewhere else: for the record of a refusal, never for letting anybody in.
+    async fn unseated(&self, digest: Option<[u8; 32]>) -> Actor {
+        let Some(digest) = digest else { return Actor::nobody() };
+        for host in self.hosts() {
+            if let Ok(Some(session)) = self.access.resolve(&TokenDigest(digest), &host, self.now()).await {
+                return actor(&session.person);
+            }
+        }
+        Actor::nobody()
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        let domain = &self.statement.gateway.domain;
+        let tenants = self.tenants.ids().into_iter().map(|tenant| format!("{tenant}.{domain}"));
+        std::iter::once(format!("console.{domain}")).chain(tenants).collect()
+    }
+
+    /// The tenant whose host this is.
+    pub fn tenant_at(&self, host: &str) -> Option<TenantId> {
+        let label = host.strip_suffix(&self.statement.gateway.domain)?.strip_suffix('.')?;
+        let tenant: TenantId = label.parse().ok()?;
+        self.tenants.get(&tenant).map(|tenant| tenant.id)
+    }
+}
+
+/// Unknown tenants and strangers' sessions look alike: everybody is sent to sign in.
+fn sign_in(core: &Core, begin: &Begin, tenant: Option<&TenantId>) -> Admit {
+    let label = tenant.map_or_else(|| begin.host.split('.').next().unwrap_or("").to_owned(), ToString::to_string);
+    let path = if begin.unsafe_method { "/" } else { &begin.path };
+    let encoded: String = path.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    });
+    Admit::SignIn { location: format!("{}/?to={label}&path={encoded}", core.origin("signin")) }
+}
+
+fn describe(begin: &Begin, who: Actor, tenant: &TenantId, session: &Session, now: jiff::Timestamp) -> Event {
+    let action = match (&begin.record, begin.unsafe_method) {
+        (Some(_), true) => Action::RecordChanged,
+        (Some(_), false) => Action::RecordOpened,
+        (None, _) => Action::Request,
+    };
+    let mut event = Event::new(now, who, action, format!("{} {}", begin.method, begin.path), Outcome::Intended)
+        .of(Some(tenant))
+        .from(begin.client.to_string());
+    event.subjects.clone_from(&begin.subjects);
+    event.session = hex::encode(tag(session));
+    event.correlation = format!("{}-{}", now.as_microsecond(), begin.id);
+    event
+}
+
+/// A mark for one session: it groups events, and is no credential.
+fn tag(session: &Session) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    hash.update(b"avouch-session-tag/v1\n");
+    hash.update(session.person.id.as_str());
+    hash.update(session.host.as_bytes());
+    hash.update(session.created.as_microsecond().to_be_bytes());
+    let mut tag = [0; 16];
+    for (to, from) in tag.iter_mut().zip(hash.finalize()) {
+        *to = from;
+    }
+    tag
+}
+
+fn forwarded(person: &Person) -> link::Person {
+    link::Person {
+        id: person.id.as_str().to_owned(),
+        email: person.email.clone(),
+        name: person.name.clone(),
+        role: if person.role == Role::Administrator { link::Role::Administrator } else { link::Role::Member },
+        synthetic: person.synthetic,
+    }
+}
+
+/// A person as the audit trail names them.
+pub fn actor(person: &Person) -> Actor {
+    let role = match person.role {
+        _ if person.synthetic => EventRole::Synthetic,
+        Role::Supplier => EventRole::Supplier,
+        Role::Administrator => EventRole::Administrator,
+        Role::Member => EventRole::Member,
+    };
+    Actor { id: person.id.as_str().to_owned(), name: person.email.clone(), role }
+}

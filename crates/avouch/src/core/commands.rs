@@ -1,0 +1,270 @@
+//! The control socket's server: `avouch` commands, each recorded before it is done and after.
+
+use std::sync::Arc;
+
+use avouch_access::{NewPerson, Person, Role};
+use avouch_backup::keeper::Owner;
+use avouch_events::{Action, Actor, Event, Outcome, Query};
+use serde_json::{Value, json};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::state::Core;
+use crate::control::{self, Reply, Request};
+use crate::fail::{Fail, chain};
+use crate::requirements;
+
+/// Where a command comes from, in the audit trail: the machine itself.
+const SOURCE: &str = "local";
+
+/// Serves commands until the core stops.
+pub async fn serve(core: Arc<Core>, listener: UnixListener) {
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "the control socket could not accept");
+                    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            () = core.shutdown.cancelled() => return,
+        };
+        let core = core.clone();
+        tokio::spawn(async move {
+            if let Err(error) = answer(&core, stream).await {
+                tracing::debug!(%error, "a command went away");
+            }
+        });
+    }
+}
+
+async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()> {
+    let caller = stream.peer_cred()?.uid();
+    let Some(request) = control::read(&mut stream).await else {
+        return control::write(&mut stream, &refusal("that is not a request of this version")).await;
+    };
+    let mine = nix::unistd::geteuid().as_raw();
+    if caller != 0 && caller != mine {
+        let event = event(core, &request, Outcome::Refused).because(format!("user {caller} of this machine may not"));
+        let _ = core.record(event).await;
+        return control::write(&mut stream, &refusal("only root, or the user who runs the service, may do that")).await;
+    }
+    // The intent first: a command that is not in the ledger is not done.
+    let begun = event(core, &request, Outcome::Intended);
+    if let Err(error) = core.record(begun.clone()).await {
+        return control::write(&mut stream, &refusal(&format!("the command cannot be recorded, so it is not done: {}", chain(&error)))).await;
+    }
+    let done = perform(core, request, &mut stream).await;
+    let mut ended = begun;
+    ended.at = core.now();
+    (ended.outcome, ended.reason) = match &done {
+        Ok(_) => (Outcome::Done, "done".to_owned()),
+        Err(fail) => (Outcome::Failed, fail.to_string()),
+    };
+    let recorded = core.record(ended).await;
+    let reply = match (done, recorded) {
+        (Ok(value), Ok(_)) => Reply::Done { value },
+        (Ok(_), Err(error)) => refusal(&format!("it was done, and its outcome cannot be recorded: {}", chain(&error))),
+        (Err(fail), _) => refusal(&fail.to_string()),
+    };
+    control::write(&mut stream, &reply).await
+}
+
+fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
+    let action = match request {
+        Request::AuditSearch { .. } => Action::Search,
+        Request::Check { .. } => Action::Checks,
+        _ => Action::Administration,
+    };
+    let mut event = Event::new(core.now(), Actor::local_root(), action, request.operation(), outcome).from(SOURCE);
+    for (name, value) in request.parameters() {
+        event = event.with(&name, value);
+    }
+    event.correlation = format!("command-{}", event.at.as_microsecond());
+    event
+}
+
+fn refusal(message: &str) -> Reply {
+    Reply::Failed { message: message.to_owned(), help: None }
+}
+
+async fn perform(core: &Arc<Core>, request: Request, stream: &mut UnixStream) -> Result<Value, Fail> {
+    match request {
+        Request::Check { claims } => {
+            let _ = control::write(stream, &Reply::Progress { text: "trying to break the promises…".to_owned() }).await;
+            json(&core.round(&claims).await?)
+        }
+        Request::Coverage { set } => json(&core.coverage(&requirements::named(&set)?)),
+        Request::Statement => json(&core.report()),
+        Request::Pack { tenant } => {
+            let id = tenant.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let text = core.pack(&id, Actor::local_root(), SOURCE).await?;
+            Ok(json!({ "summary": { "tenant": tenant, "bytes": text.len(), "key": core.ledger.vkey() }, "pack": text }))
+        }
+        Request::BackupRun { tenant } => back_up(core, tenant, stream).await,
+        Request::BackupList => backups(core).await,
+        Request::BackupVerify => verify_backups(core, stream).await,
+        Request::DrillRun { tenant } => {
+            let id = tenant.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let (drill, verdict) = core.drill(&Owner::Tenant(id), Actor::local_root(), SOURCE).await?;
+            let mut value = json(&drill)?;
+            if let Value::Object(fields) = &mut value {
+                fields.insert("verdict".to_owned(), json!(format!("{verdict:?}")));
+                fields.insert("held".to_owned(), json!(verdict == avouch_backup::drill::Verdict::Passed));
+            }
+            Ok(value)
+        }
+        Request::DrillList => drills(core).await,
+        Request::DrillShow { id } => {
+            let all = drills(core).await?;
+            all.as_array()
+                .and_then(|rows| rows.iter().find(|row| row.get("id").and_then(Value::as_str) == Some(id.as_str())))
+                .cloned()
+                .ok_or_else(|| Fail::new(format!("there is no drill `{id}`")).help("`avouch drill list` shows them"))
+        }
+        Request::AuditSearch { who, subject, action, tenant, outcome, limit } => {
+            let query = Query { who, subject, action, outcome, limit, tenant: tenant.map(Some), ..Query::default() };
+            let page = core.index.search(&query).await.map_err(|error| Fail::new("the audit trail cannot be searched").from(error))?;
+            Ok(json!({ "total": page.total, "rows": page.rows.iter().map(|row| json!({
+                "index": row.index, "at": row.event.at, "who": row.event.who.name, "role": row.event.who.role,
+                "tenant": row.event.tenant, "action": row.event.action, "object": row.event.object,
+                "subjects": row.event.subjects, "outcome": row.event.outcome, "status": row.event.status,
+                "reason": row.event.reason, "source": row.event.source, "parameters": row.event.parameters,
+                "correlation": row.event.correlation,
+            })).collect::<Vec<_>>() }))
+        }
+        Request::TenantList => Ok(core.tenants.all().iter().map(|tenant| json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) })).collect()),
+        Request::TenantAdd { id, name } => {
+            let id = id.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let tenant = core.tenants.add(&core.store, id, &name, core.now()).await?;
+            core.tenant_begin(&tenant).await?;
+            core.tenant_wait(&tenant).await?;
+            Ok(json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) }))
+        }
+        Request::UserList => {
+            let people = core.access.list(&core.access.operator()).await.map_err(|error| Fail::new("the people cannot be listed").from(error))?;
+            Ok(people.iter().map(person).collect())
+        }
+        Request::UserAdd { email, name, tenant, administrator } => {
+            let tenant = tenant.map(|tenant| tenant.parse()).transpose().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let role = match (&tenant, administrator) {
+                (None, _) => Role::Supplier,
+                (Some(_), true) => Role::Administrator,
+                (Some(_), false) => Role::Member,
+            };
+            let new = NewPerson { email, name, role, tenant };
+            let (added, password) = core.access.set_up(new, core.now()).await.map_err(|error| Fail::new("the account was not made").from(error))?;
+            Ok(with_password(person(&added), password.expose()))
+        }
+        Request::UserDisable { email } => {
+            let found = named(core, &email).await?;
+            core.access.disable(&core.access.operator(), &found.id, core.now()).await.map_err(|error| Fail::new("the account was not closed").from(error))?;
+            Ok(json!({ "email": email, "disabled": true }))
+        }
+        Request::UserReset { email } => {
+            let found = named(core, &email).await?;
+            let password = core.access.reset(&core.access.operator(), &found.id).await.map_err(|error| Fail::new("the password was not made").from(error))?;
+            Ok(with_password(json!({ "email": email }), password.expose()))
+        }
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Value, Fail> {
+    serde_json::to_value(value).map_err(|error| Fail::new("the answer cannot be written").from(error))
+}
+
+fn person(person: &Person) -> Value {
+    json!({
+        "email": person.email, "name": person.name, "role": person.role.as_str(), "tenant": person.tenant,
+        "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
+    })
+}
+
+/// The one place where a password leaves: to the operator who asked for it, once.
+fn with_password(mut value: Value, password: &str) -> Value {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("password".to_owned(), json!(password));
+    }
+    value
+}
+
+async fn named(core: &Core, email: &str) -> Result<Person, Fail> {
+    let people = core.access.list(&core.access.operator()).await.map_err(|error| Fail::new("the people cannot be listed").from(error))?;
+    people
+        .into_iter()
+        .find(|person| person.email.eq_ignore_ascii_case(email))
+        .ok_or_else(|| Fail::new(format!("nobody has the address `{email}`")).help("`avouch user list` shows everybody"))
+}
+
+async fn back_up(core: &Arc<Core>, tenant: Option<String>, stream: &mut UnixStream) -> Result<Value, Fail> {
+    let owners: Vec<Owner> = core.backups.owners().into_iter().filter(|owner| tenant.as_ref().is_none_or(|wanted| *wanted == owner.to_string())).collect();
+    if owners.is_empty() {
+        return Err(Fail::new(format!("there is no tenant `{}`", tenant.unwrap_or_default())).help("`avouch tenant list` shows them"));
+    }
+    for owner in &owners {
+        let _ = control::write(stream, &Reply::Progress { text: format!("backing up {owner}…") }).await;
+        core.back_up(owner, Actor::local_root(), SOURCE).await?;
+    }
+    backups(core).await
+}
+
+async fn backups(core: &Core) -> Result<Value, Fail> {
+    let mut rows = Vec::new();
+    for owner in core.backups.owners() {
+        let taken = core.backups.records().snapshots(&owner.to_string()).await.map_err(|error| Fail::new("the snapshots cannot be listed").from(error))?;
+        for taken in taken.into_iter().filter(|taken| taken.removed.is_none()) {
+            let grades: Vec<String> = taken.snapshot.grades.iter().map(|grade| grade.word().to_owned()).collect();
+            rows.push(json!({
+                "owner": taken.owner, "source": taken.source, "destination": taken.destination,
+                "snapshot": taken.snapshot.id.to_string(), "taken": taken.snapshot.taken, "kept-as": grades,
+                "rows": taken.rows, "bytes": taken.bytes, "read-back": taken.verified,
+            }));
+        }
+    }
+    Ok(rows.into())
+}
+
+async fn verify_backups(core: &Core, stream: &mut UnixStream) -> Result<Value, Fail> {
+    let mut rows = Vec::new();
+    let mut sound = true;
+    for owner in core.backups.owners() {
+        let mut places: Vec<_> = core.backups.sources(&owner).flat_map(|source| source.to.clone()).collect();
+        places.sort();
+        places.dedup();
+        for destination in places {
+            let _ = control::write(stream, &Reply::Progress { text: format!("reading every byte of {owner} at {destination}…") }).await;
+            let row = match core.backups.examine(&owner, &destination).await {
+                Ok((at, examined)) => {
+                    let well = examined.findings.is_empty();
+                    sound &= well;
+                    let findings: Vec<String> = examined.findings.iter().map(ToString::to_string).collect();
+                    json!({ "owner": owner.to_string(), "destination": destination, "at": at, "snapshots": examined.snapshots.len(), "objects": examined.objects, "sound": well, "findings": findings })
+                }
+                Err(error) => {
+                    sound = false;
+                    json!({ "owner": owner.to_string(), "destination": destination, "at": core.now(), "snapshots": 0, "objects": 0, "sound": false, "findings": [chain(&error)] })
+                }
+            };
+            rows.push(row);
+        }
+    }
+    Ok(json!({ "held": sound, "rows": rows }))
+}
+
+async fn drills(core: &Core) -> Result<Value, Fail> {
+    let mut rows = Vec::new();
+    for owner in core.backups.owners() {
+        for (drill, verdict) in core.backups.records().drills(&owner.to_string()).await.map_err(|error| Fail::new("the drills cannot be listed").from(error))? {
+            rows.push(json!({
+                "id": drill.id, "owner": drill.owner, "started": drill.started, "verdict": format!("{verdict:?}"),
+                "took-ms": u64::try_from(drill.took().as_millis()).unwrap_or(u64::MAX), "snapshot": drill.snapshot.as_ref().map(ToString::to_string),
+                "steps": drill.steps.iter().map(|step| match &step.outcome {
+                    Ok(seen) => format!("{} ok: {seen}", step.name),
+                    Err(why) => format!("{} FAILED: {why}", step.name),
+                }).collect::<Vec<_>>(),
+            }));
+        }
+    }
+    Ok(rows.into())
+}

@@ -1,0 +1,178 @@
+//! People, tenants and the audit trail, for administrators.
+
+use avouch_access::{AccessError, Administrator, NewPerson as NewAccount, PersonId};
+use avouch_console::views::{self, PersonRow, TenantRow, TrailRow};
+use avouch_console::{Actor, DeskError, Role, Scope, Secret};
+use avouch_events::{Action, Event, Outcome, Query};
+use jiff::tz::TimeZone;
+
+use super::{Reception, failed, shown};
+use crate::core::state::Core;
+
+/// Rows on one page of the trail.
+const PAGE: u16 = 50;
+
+impl Core {
+    /// Remembers a live session as the proof of who asks.
+    pub fn remember_session(&self, session: avouch_access::Session) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        sessions.insert(session.person.id.as_str().to_owned(), session);
+    }
+}
+
+impl Reception {
+    /// The proof that the person who asks was nominated.
+    fn administrator(&self, actor: &Actor) -> Result<Administrator, DeskError> {
+        let sessions = self.core.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let session = sessions.get(&actor.person.id).ok_or(DeskError::Absent)?;
+        self.core.access.administrator(session).map_err(failed)
+    }
+
+    /// Does one act on accounts, with an event before and one after.
+    async fn manage<T>(
+        &self,
+        actor: &Actor,
+        operation: &str,
+        parameters: &[(&str, &str)],
+        tenant: Option<&str>,
+        act: impl Future<Output = Result<T, AccessError>>,
+    ) -> Result<T, DeskError> {
+        let tenant = tenant.and_then(|tenant| tenant.parse().ok());
+        let mut event = Event::new(self.core.now(), shown::event_actor(&actor.person), Action::Administration, operation, Outcome::Intended)
+            .of(tenant.as_ref())
+            .from(&actor.client);
+        for (name, value) in parameters {
+            event = event.with(name, *value);
+        }
+        event.correlation = format!("{operation}-{}", self.core.now().as_microsecond());
+        self.note(event.clone()).await?;
+        let done = act.await;
+        event.at = self.core.now();
+        (event.outcome, event.reason) = match &done {
+            Ok(_) => (Outcome::Done, "done".to_owned()),
+            Err(AccessError::Forbidden(why)) => (Outcome::Refused, why.to_string()),
+            Err(error) => (Outcome::Failed, error.to_string()),
+        };
+        self.note(event).await?;
+        done.map_err(|error| match error {
+            AccessError::Absent => DeskError::Absent,
+            AccessError::Taken => DeskError::EmailTaken,
+            other => failed(other),
+        })
+    }
+
+    pub(super) async fn people_for(&self, actor: &Actor) -> Result<Vec<PersonRow>, DeskError> {
+        let by = self.administrator(actor)?;
+        let people = self.core.access.list(&by).await.map_err(failed)?;
+        Ok(people
+            .into_iter()
+            .map(|person| PersonRow {
+                id: person.id.as_str().to_owned(),
+                name: person.name,
+                email: person.email,
+                role: shown::role(person.role),
+                tenant: person.tenant.as_ref().map(ToString::to_string),
+                disabled: person.disabled.is_some(),
+                last_signed_in: person.signed_in,
+            })
+            .collect())
+    }
+
+    pub(super) async fn add(&self, actor: &Actor, new: views::NewPerson) -> Result<Secret, DeskError> {
+        let by = self.administrator(actor)?;
+        let role = match new.role {
+            Role::Supplier => avouch_access::Role::Supplier,
+            Role::Administrator => avouch_access::Role::Administrator,
+            Role::Member => avouch_access::Role::Member,
+        };
+        let tenant = new.tenant.as_deref().map(str::parse).transpose().map_err(|_| DeskError::Absent)?;
+        let account = NewAccount { email: new.email.clone(), name: new.name.clone(), role, tenant };
+        let act = self.core.access.create(&by, account, self.core.now());
+        let parameters = [("email", new.email.as_str()), ("role", role.as_str())];
+        let (_, password) = self.manage(actor, "person add", &parameters, new.tenant.as_deref(), act).await?;
+        Ok(Secret::new(password.expose().to_owned()))
+    }
+
+    pub(super) async fn close_account(&self, actor: &Actor, id: &str) -> Result<(), DeskError> {
+        let by = self.administrator(actor)?;
+        let person = PersonId::new(id);
+        let act = self.core.access.disable(&by, &person, self.core.now());
+        self.manage(actor, "person disable", &[("id", id)], actor.person.tenant.as_deref(), act).await
+    }
+
+    pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
+        let by = self.administrator(actor)?;
+        let person = PersonId::new(id);
+        let act = self.core.access.reset(&by, &person);
+        let password = self.manage(actor, "person reset password", &[("id", id)], actor.person.tenant.as_deref(), act).await?;
+        Ok(Secret::new(password.expose().to_owned()))
+    }
+
+    pub(super) async fn tenants_for(&self, actor: &Actor) -> Result<Vec<TenantRow>, DeskError> {
+        let people = self.people_for(actor).await?;
+        let mut rows = Vec::new();
+        for tenant in self.core.tenants.all() {
+            let slug = tenant.id.to_string();
+            rows.push(TenantRow {
+                people: u64::try_from(people.iter().filter(|person| person.tenant.as_ref() == Some(&slug) && !person.disabled).count()).unwrap_or(u64::MAX),
+                running: self.core.answers(&tenant.id).await,
+                name: tenant.name,
+                slug,
+            });
+        }
+        Ok(rows)
+    }
+
+    pub(super) async fn trail_for(&self, actor: &Actor, asked: &views::TrailQuery) -> Result<views::Page<TrailRow>, DeskError> {
+        let tenant = match actor.scope() {
+            Scope::Everything => None,
+            Scope::Tenant(tenant) => Some(Some(tenant)),
+            Scope::Nothing => return Ok(views::Page { rows: Vec::new(), total: 0, pages: 1 }),
+        };
+        let day = |date: jiff::civil::Date| date.in_tz("Europe/London").or_else(|_| date.to_zoned(TimeZone::UTC)).map(|start| start.timestamp()).ok();
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let query = Query {
+            tenant: tenant.clone(),
+            who: given(&asked.who),
+            words: given(&asked.what),
+            subject: given(&asked.subject),
+            outcome: given(&asked.outcome).map(|word| if word == "allowed" { "done".to_owned() } else { word }),
+            from: asked.from.and_then(day),
+            until: asked.to.and_then(|date| date.tomorrow().ok()).and_then(day),
+            skip: asked.page.saturating_sub(1) * u64::from(PAGE),
+            limit: PAGE,
+            ..Query::default()
+        };
+        let owner = tenant.flatten().and_then(|tenant| tenant.parse().ok());
+        let mut event = Event::new(self.core.now(), shown::event_actor(&actor.person), Action::Search, "audit trail", Outcome::Done)
+            .of(owner.as_ref())
+            .from(&actor.client);
+        for (name, value) in [("who", &asked.who), ("what", &asked.what), ("subject", &asked.subject), ("outcome", &asked.outcome)] {
+            if !value.is_empty() {
+                event = event.with(name, value);
+            }
+        }
+        self.note(event).await?;
+        let found = self.core.index.search(&query).await.map_err(failed)?;
+        Ok(views::Page {
+            total: found.total,
+            pages: found.total.div_ceil(u64::from(PAGE)).max(1),
+            rows: found
+                .rows
+                .into_iter()
+                .map(|row| TrailRow {
+                    at: row.event.at,
+                    who: row.event.who.name,
+                    what: format!("{}: {}", row.event.action, row.event.object),
+                    subjects: row.event.subjects,
+                    outcome: match row.event.status {
+                        Some(status) => format!("{} ({status})", row.event.outcome),
+                        None => row.event.outcome.to_string(),
+                    },
+                    tenant: row.event.tenant.map(|tenant| tenant.to_string()),
+                    index: row.index,
+                })
+                .collect(),
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! Jobs in processes of their own: confined by the supervisor to just the paths and the key of one task.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use avouch_backup::drill::Rehearsal;
+use avouch_backup::job::{Answer, Input, JobError, Outcome};
+use avouch_backup::repository::Password;
+use avouch_backup::keeper::{Access, Jobs, Owner, Who};
+use avouch_evidence::BoxFuture;
+use avouch_keyring::{Keyring, Purpose};
+use avouch_runtime::client::{ClientError, SupervisorClient};
+use avouch_runtime::confine::Confinement;
+use avouch_runtime::grant::{Grant, Kind};
+use avouch_runtime::ids::Ids;
+use avouch_runtime::layout::Layout;
+use avouch_runtime::protocol::{Job, JobResult, Secret};
+use avouch_statement::{Slug, TenantId};
+
+use crate::fail::chain;
+
+/// A backup of a large tenant takes long; one that takes longer than this is stuck.
+const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
+
+/// Runs jobs through the supervisor.
+pub struct Runner {
+    pub supervisor: SupervisorClient,
+    pub layout: Layout,
+    pub ids: Ids,
+    pub keyring: Arc<Keyring>,
+    pub destinations: Vec<PathBuf>,
+    pub tenants: Arc<dyn Fn() -> Vec<(TenantId, u32)> + Send + Sync>,
+}
+
+impl Runner {
+    /// Runs this program confined, with `stdin` as its only input.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub async fn confined(&self, mut confinement: Confinement, command: &str, stdin: Vec<u8>, grants: Vec<Grant>, timeout: Duration) -> Result<JobResult, ClientError> {
+        let avouch = self.layout.bin().join("avouch").display().to_string();
+        confinement.execute.push(self.layout.bin());
+        let job = Job { id: 0, command: vec![avouch, command.to_owned()], confinement, stdin: Secret::new(stdin), timeout, grants };
+        self.supervisor.run(job).await
+    }
+
+    fn uid(&self, who: &Who) -> Option<u32> {
+        match who {
+            Who::Jobs => Some(self.ids.jobs),
+            Who::Owner(Owner::Platform) => Some(self.ids.core),
+            Who::Owner(Owner::Tenant(tenant)) => {
+                let (_, number) = (self.tenants)().into_iter().find(|(id, _)| id == tenant)?;
+                self.ids.tenant(number)
+            }
+        }
+    }
+
+    /// What is made ready before a job: its scratch folder becomes its own, its repositories' folders are there.
+    fn grants(&self, access: &Access, uid: u32) -> Vec<Grant> {
+        let mut grants = Vec::new();
+        for path in &access.write {
+            if path.starts_with(self.layout.scratch()) {
+                grants.push(self.folder(path, uid, 0o700, true));
+            } else if let Some(root) = self.destinations.iter().find(|root| path.starts_with(root)) {
+                for above in path.ancestors().skip(1).take_while(|above| above.starts_with(root) && above != root).collect::<Vec<_>>().into_iter().rev() {
+                    grants.push(self.folder(above, if self.ids.are_separate() { 0 } else { uid }, 0o711, false));
+                }
+                grants.push(self.folder(path, self.ids.jobs, 0o700, false));
+            }
+        }
+        grants
+    }
+
+    fn folder(&self, path: &Path, uid: u32, mode: u32, recursive: bool) -> Grant {
+        Grant { path: path.to_owned(), uid, gid: self.ids.group(uid), mode, recursive, kind: Kind::Dir }
+    }
+}
+
+impl Jobs for Runner {
+    fn run<'a>(&'a self, who: Who, access: Access, input: Input) -> BoxFuture<'a, Result<Outcome, JobError>> {
+        Box::pin(async move {
+            let failed = |message: String| JobError::Process { message, retry: false };
+            let uid = self.uid(&who).ok_or_else(|| failed("there is no such tenant".to_owned()))?;
+            let folder = access.write.first().or(access.read.first()).cloned().unwrap_or_else(|| self.layout.scratch());
+            let mut confinement = Confinement::new(uid, self.ids.group(uid), folder);
+            confinement.read.extend(access.read.iter().cloned());
+            confinement.write.extend(access.write.iter().cloned());
+            let stdin = serde_json::to_vec(&input).map_err(|error| failed(error.to_string()))?;
+            let grants = self.grants(&access, uid);
+            let result = self.confined(confinement, "job", stdin, grants, TIMEOUT).await.map_err(|error| failed(chain(&error)))?;
+            if !result.status.is_success() {
+                return Err(failed(format!("the job ended with {}: {}", result.status, result.stderr.trim())));
+            }
+            let answer: Answer = serde_json::from_slice(&result.stdout.0).map_err(|error| failed(format!("the job's answer cannot be read: {error}")))?;
+            answer.into()
+        })
+    }
+
+    fn scratch<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<PathBuf, JobError>> {
+        Box::pin(async move {
+            let path = self.layout.scratch().join(name);
+            let failed = |error: ClientError| JobError::Process { message: chain(&error), retry: true };
+            self.supervisor.remove(path.clone()).await.map_err(failed)?;
+            self.supervisor.grant(self.folder(&path, self.ids.jobs, 0o700, false)).await.map_err(failed)?;
+            Ok(path)
+        })
+    }
+
+    fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Err(error) = self.supervisor.remove(scratch).await {
+                tracing::warn!(error = chain(&error), "a scratch folder was left behind");
+            }
+        })
+    }
+
+    fn password(&self, owner: &Owner, destination: &Slug) -> Result<Password, JobError> {
+        let purpose = match owner {
+            Owner::Tenant(tenant) => Purpose::Repository { tenant: tenant.clone(), destination: destination.clone() },
+            Owner::Platform => Purpose::PlatformRepository { destination: destination.clone() },
+        };
+        let key = self.keyring.named(&purpose).map_err(|error| JobError::Process { message: chain(&error), retry: true })?;
+        Ok(Password::new(hex::encode(key.expose())))
+    }
+
+    fn tenants(&self) -> Vec<TenantId> {
+        (self.tenants)().into_iter().map(|(tenant, _)| tenant).collect()
+    }
+
+    fn data(&self, owner: &Owner) -> PathBuf {
+        match owner {
+            Owner::Tenant(tenant) => self.layout.tenant_data(tenant.as_str()),
+            Owner::Platform => self.layout.core(),
+        }
+    }
+
+    fn backups(&self) -> PathBuf {
+        self.layout.backups()
+    }
+}
+
+/// The real application on restored data: started by the supervisor like any instance, in a scratch folder, with no network.
+pub struct Stage {
+    pub core: std::sync::Weak<super::state::Core>,
+}
+
+impl Rehearsal for Stage {
+    fn rehearse<'a>(&'a self, tenant: &'a TenantId, data: &'a Path) -> BoxFuture<'a, Result<String, String>> {
+        Box::pin(async move {
+            let core = self.core.upgrade().ok_or("the core is stopping")?;
+            core.rehearse(tenant, data).await
+        })
+    }
+}

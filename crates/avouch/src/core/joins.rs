@@ -1,0 +1,9 @@
+//! Joins the controls: each needing side owns a small trait, and the binary answers it here.
+
+mod inside;
+mod management;
+mod trail;
+
+pub use inside::Prober;
+pub use management::Operator;
+pub use trail::{Refusals, Trail};

@@ -1,0 +1,68 @@
+//! The `core` role: keys, ledger, store, accounts, schedules, checks and pages. Unprivileged; listens on no network.
+
+mod admission;
+mod authority;
+mod backups;
+mod checks;
+mod commands;
+mod demo;
+mod desk;
+mod doors;
+mod jobs;
+mod joins;
+mod packs;
+mod people;
+mod rounds;
+mod state;
+mod steady;
+mod tenants;
+
+use std::path::Path;
+
+use avouch_runtime::client::SupervisorClient;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::fail::Fail;
+pub use backups::destinations;
+use state::Core;
+
+/// Runs the core until told to stop.
+///
+/// # Errors
+/// If something it holds cannot be opened; the sentence says what, and what to do.
+pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
+    let supervisor = SupervisorClient::from_stdin().map_err(|error| Fail::new("the core runs only under `avouch up`").from(error))?;
+    let shutdown = CancellationToken::new();
+    let core = Core::open(data, supervisor, shutdown.clone()).await?;
+    let serving = doors::open(&core).await?;
+    if demo {
+        demo::accounts(&core).await?;
+    }
+    core.tenants_start().await?;
+    let line = core.ready_line(&serving).await?;
+    if demo {
+        demo::figures(&core).await?;
+    }
+    core.supervisor.ready(line).await.map_err(|error| Fail::new("the supervisor is gone").from(error))?;
+    rounds::keep_running(&core);
+    backups::keep_running(&core);
+    tokio::select! {
+        () = stopped() => {}
+        () = core.supervisor_gone() => {}
+    }
+    shutdown.cancel();
+    core.close().await;
+    Ok(())
+}
+
+/// Returns when this process is told to stop.
+pub async fn stopped() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,250 @@
+//! What the core holds, and how it is opened.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use avouch_access::{Access, Session};
+use avouch_events::{Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams};
+use avouch_evidence::Clock;
+use avouch_keyring::{Keyring, Purpose};
+use avouch_ledger::{Ledger, LogKey, Options, Reader};
+use avouch_backup::keeper::Backups;
+use avouch_backup::records::Records;
+use avouch_runtime::client::SupervisorClient;
+use avouch_runtime::ids::Ids;
+use avouch_runtime::layout::Layout;
+use avouch_statement::Source;
+use avouch_store::Store;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::admission::Suites;
+use super::authority::Authority;
+use super::jobs::Runner;
+use super::rounds::Rounds;
+use super::steady::Steady;
+use super::tenants::Tenants;
+use crate::fail::{Fail, chain};
+use crate::statement_file::{self, Statement};
+
+/// Everything that the core holds.
+pub struct Core {
+    pub statement: Statement,
+    pub digest: String,
+    pub clock: Clock,
+    pub started: Timestamp,
+    pub steady: Steady,
+    pub layout: Layout,
+    pub ids: Ids,
+    pub keyring: Arc<Keyring>,
+    pub store: Store,
+    pub ledger: Ledger,
+    pub reader: Reader,
+    pub recorder: Recorder,
+    pub opener: Opener,
+    pub streams: Arc<Streams>,
+    pub index: Index,
+    pub access: Arc<Access>,
+    pub authority: Authority,
+    pub supervisor: SupervisorClient,
+    pub tenants: Arc<Tenants>,
+    pub rounds: Rounds,
+    pub backups: Arc<Backups>,
+    pub runner: Arc<Runner>,
+    /// Signs packs; the ledger signs its checkpoints with a copy of it.
+    pub signer: LogKey,
+    /// Connections by negotiated suite since the core started.
+    pub suites: Arc<Suites>,
+    /// The latest session of each person who uses the console: proof of who asks.
+    pub sessions: Mutex<BTreeMap<String, Session>>,
+    pub shutdown: CancellationToken,
+}
+
+impl Core {
+    /// Opens everything in the data folder, and catches up with what the ledger has.
+    ///
+    /// # Errors
+    /// If a part cannot be opened.
+    pub async fn open(data: &Path, supervisor: SupervisorClient, shutdown: CancellationToken) -> Result<Arc<Self>, Fail> {
+        let layout = Layout::new(data);
+        let clock = crate::clock();
+        let started = clock();
+        let statement = kept_statement(&layout)?;
+        let ids = ids_of(&layout, statement.runtime.user_ids)?;
+        let keys = statement.keys.source(&layout.keys());
+        let keyring = Arc::new(Keyring::unlock(&layout.core().join("keys"), &keys).map_err(|error| Fail::new("the keys cannot be unlocked").from(error))?);
+        let store = Store::open(&layout.core().join("store.db")).await.map_err(|error| Fail::new("the store cannot be opened").from(error))?;
+        let signer = log_key(&statement, &keyring)?;
+        let ledger = open_ledger(&layout, signer.clone())?;
+        publish_key(&layout, &ledger)?;
+        let reader = ledger.reader();
+        let streams = Arc::new(Streams::open(&layout.core().join("streams")).map_err(|error| Fail::new("the list of streams cannot be read").from(error))?);
+        let opener = Opener::new(keyring.clone(), streams.clone());
+        let index = open_index(&layout, &reader, &opener).await?;
+        let (followers, followed) = mpsc::unbounded_channel();
+        let following = index.clone();
+        tokio::spawn(async move {
+            if let Err(error) = following.follow(followed).await {
+                tracing::error!(error = chain(&error), "the event index has stopped; the ledger has not");
+            }
+        });
+        let recorder = Recorder::new(ledger.clone(), keyring.clone(), streams.clone(), Some(followers));
+        let seal = keyring.named(&Purpose::Accounts).map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
+        let access = Access::open(store.clone(), statement.access.clone(), &seal).await.map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
+        let newest = reader.size().checked_sub(1).and_then(|index| reader.read(index).ok()).map(|stored| stored.leaf.time);
+        let authority = Authority::open(&layout, &keyring, &statement.gateway.domain, started)?;
+        let tenants = Arc::new(Tenants::open(&store).await?);
+        let rounds = Rounds::open(&store, &reader, &opener, &statement).await?;
+        let known = tenants.clone();
+        let runner = Arc::new(Runner {
+            supervisor: supervisor.clone(),
+            destinations: super::backups::destinations(&statement, &layout.backups()),
+            layout: layout.clone(),
+            ids,
+            keyring: keyring.clone(),
+            tenants: Arc::new(move || known.all().into_iter().map(|tenant| (tenant.id, tenant.number)).collect()),
+        });
+        let records = Records::open(store.clone()).await.map_err(|error| Fail::new("the records of backups cannot be opened").from(error))?;
+        let digest = statement.source.digest();
+        let clock_of = clock.clone();
+        let core = Arc::new_cyclic(|core| Self {
+            digest,
+            clock,
+            started,
+            layout,
+            ids,
+            keyring,
+            store,
+            reader,
+            ledger,
+            recorder,
+            opener,
+            streams,
+            index,
+            access: Arc::new(access),
+            steady: Steady::new(started, newest),
+            authority,
+            supervisor,
+            tenants,
+            rounds,
+            backups: Arc::new(super::backups::keeper(core, &statement, runner.clone(), records, clock_of)),
+            runner,
+            signer,
+            suites: Arc::default(),
+            sessions: Mutex::default(),
+            shutdown,
+            statement,
+        });
+        core.say("start", Outcome::Done, format!("statement {}", core.digest)).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
+        Ok(core)
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    /// Records an event; returns when it is on disk.
+    ///
+    /// # Errors
+    /// If it is not certainly on disk.
+    pub async fn record(&self, event: Event) -> Result<Recorded, RecordError> {
+        let recorded = self.recorder.record(event).await;
+        if let Err(error) = &recorded {
+            tracing::error!(error = chain(error), "an event was not recorded");
+        }
+        recorded
+    }
+
+    /// Records something that the platform says about itself.
+    ///
+    /// # Errors
+    /// As [`Core::record`].
+    pub async fn say(&self, object: &str, outcome: Outcome, reason: impl Into<String> + Send) -> Result<Recorded, RecordError> {
+        self.record(Event::new(self.now(), Actor::platform(), Action::System, object, outcome).because(reason)).await
+    }
+
+    /// `https://host[:port]` of a label under the domain; the domain itself for an empty label.
+    pub fn origin(&self, label: &str) -> String {
+        let domain = &self.statement.gateway.domain;
+        let host = if label.is_empty() { domain.clone() } else { format!("{label}.{domain}") };
+        match self.statement.gateway.port() {
+            443 => format!("https://{host}"),
+            port => format!("https://{host}:{port}"),
+        }
+    }
+
+    /// Returns when the supervisor has gone: everything ends with it.
+    pub async fn supervisor_gone(&self) {
+        let Ok(mut events) = self.supervisor.subscribe() else { return };
+        loop {
+            match events.recv().await {
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+                Ok(avouch_runtime::protocol::FromSupervisor::Stopping) => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// Leaves everything in order.
+    pub async fn close(&self) {
+        let _ = self.say("stop", Outcome::Done, "told to stop").await;
+        if let Err(error) = self.ledger.publish().await {
+            tracing::warn!(error = chain(&error), "the last checkpoint was not published; the next start does it");
+        }
+        self.store.close().await;
+    }
+}
+
+fn kept_statement(layout: &Layout) -> Result<Statement, Fail> {
+    let path = layout.core().join("statement/statement.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| Fail::new("the kept statement cannot be read").from(error))?;
+    statement_file::read(Source::new("statement.toml", text)).map_err(|faults| Fail::new(faults.to_string()))
+}
+
+fn log_key(statement: &Statement, keyring: &Keyring) -> Result<LogKey, Fail> {
+    let seed = keyring.named(&Purpose::LedgerSigning).map_err(|error| Fail::new("the ledger's key cannot be had").from(error))?;
+    let origin = format!("{}/ledger", statement.gateway.domain);
+    LogKey::from_seed(&origin, seed.expose()).map_err(|error| Fail::new("the ledger's key cannot be used").from(error))
+}
+
+fn open_ledger(layout: &Layout, key: LogKey) -> Result<Ledger, Fail> {
+    Ledger::open(&layout.core().join("ledger"), key, &Options::default()).map_err(|error| Fail::new("the ledger cannot be opened").from(error))
+}
+
+/// The public key, where commands and people can read it.
+fn publish_key(layout: &Layout, ledger: &Ledger) -> Result<(), Fail> {
+    std::fs::write(layout.run().join("log.vkey"), format!("{}\n", ledger.vkey())).map_err(|error| Fail::new("the ledger's public key cannot be written").from(error))
+}
+
+/// Opens the index; one that cannot be used is made anew from the ledger.
+async fn open_index(layout: &Layout, reader: &Reader, opener: &Opener) -> Result<Index, Fail> {
+    let path = layout.core().join("events.db");
+    let attempt = async {
+        let index = Index::open(&path).await?;
+        index.catch_up(reader, opener).await?;
+        Ok::<_, avouch_events::IndexError>(index)
+    };
+    match attempt.await {
+        Ok(index) => Ok(index),
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "the event index is made anew from the ledger");
+            for ending in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+            }
+            let broken = |error| Fail::new("the event index cannot be made").from(error);
+            let index = Index::open(&path).await.map_err(broken)?;
+            index.catch_up(reader, opener).await.map_err(broken)?;
+            Ok(index)
+        }
+    }
+}
+
+/// The user ids of this service. Only root gives each role its own, and what root made is root's.
+fn ids_of(layout: &Layout, user_ids: u32) -> Result<Ids, Fail> {
+    let found = std::fs::metadata(layout.data()).map_err(|error| Fail::new("the data folder cannot be looked at").from(error))?;
+    Ok(if found.uid() == 0 { Ids::separate(user_ids) } else { Ids::here(user_ids) })
+}
