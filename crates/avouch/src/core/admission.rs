@@ -135,7 +135,7 @@ impl Admission for Gate {
         };
         event.outcome = match end.outcome {
             link::Outcome::Answered if end.status < 400 => Outcome::Done,
-            link::Outcome::Answered if end.status < 500 => Outcome::Refused,
+            link::Outcome::Answered if matches!(end.status, 401 | 403) => Outcome::Refused,
             _ => Outcome::Failed,
         };
         event.reason = end.outcome.name().to_owned();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use avouch_access::{NewPerson, Person, Role};
+use avouch_backup::drill::{Drill, Verdict};
 use avouch_backup::keeper::Owner;
 use avouch_events::{Action, Actor, Event, Outcome, Query};
 use serde_json::{Value, json};
@@ -108,10 +109,9 @@ async fn perform(core: &Arc<Core>, request: Request, stream: &mut UnixStream) ->
         Request::DrillRun { tenant } => {
             let id = tenant.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
             let (drill, verdict) = core.drill(&Owner::Tenant(id), Actor::local_root(), SOURCE).await?;
-            let mut value = json(&drill)?;
+            let mut value = drill_row(&drill, &verdict);
             if let Value::Object(fields) = &mut value {
-                fields.insert("verdict".to_owned(), json!(format!("{verdict:?}")));
-                fields.insert("held".to_owned(), json!(verdict == avouch_backup::drill::Verdict::Passed));
+                fields.insert("held".to_owned(), json!(verdict == Verdict::Passed));
             }
             Ok(value)
         }
@@ -256,15 +256,22 @@ async fn drills(core: &Core) -> Result<Value, Fail> {
     let mut rows = Vec::new();
     for owner in core.backups.owners() {
         for (drill, verdict) in core.backups.records().drills(&owner.to_string()).await.map_err(|error| Fail::new("the drills cannot be listed").from(error))? {
-            rows.push(json!({
-                "id": drill.id, "owner": drill.owner, "started": drill.started, "verdict": format!("{verdict:?}"),
-                "took-ms": u64::try_from(drill.took().as_millis()).unwrap_or(u64::MAX), "snapshot": drill.snapshot.as_ref().map(ToString::to_string),
-                "steps": drill.steps.iter().map(|step| match &step.outcome {
-                    Ok(seen) => format!("{} ok: {seen}", step.name),
-                    Err(why) => format!("{} FAILED: {why}", step.name),
-                }).collect::<Vec<_>>(),
-            }));
+            rows.push(drill_row(&drill, &verdict));
         }
     }
     Ok(rows.into())
+}
+
+fn drill_row(drill: &Drill, verdict: &Verdict) -> Value {
+    let millis = |took: std::time::Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    json!({
+        "id": drill.id, "owner": drill.owner, "source": drill.source, "destination": drill.destination,
+        "snapshot": drill.snapshot.as_ref().map(ToString::to_string), "taken": drill.taken, "started": drill.started,
+        "took-ms": millis(drill.took()), "verdict": verdict.to_string(),
+        "steps": drill.steps.iter().map(|step| json!({
+            "step": step.name.to_string(), "took-ms": millis(step.took),
+            "outcome": if step.outcome.is_ok() { "done" } else { "failed" },
+            "seen": match &step.outcome { Ok(seen) | Err(seen) => seen },
+        })).collect::<Vec<_>>(),
+    })
 }

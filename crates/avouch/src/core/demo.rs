@@ -6,6 +6,7 @@ use avouch_access::{NewPerson, Role};
 use avouch_backup::keeper::Owner;
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_evidence::Ask;
+use avouch_keyring::KeyId;
 use avouch_statement::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -19,7 +20,10 @@ const TENANTS: [(&str, &str); 2] = [("riverside", "Riverside Maternity (example)
 /// Days of figures that each tenant starts with.
 const DAYS: i64 = 7;
 
-/// Somebody to sign in as. Kept in the core's own folder, so that a restart shows the same people.
+/// What the list of people is sealed as.
+const SEALED_AS: &[u8] = b"demo-users";
+
+/// Somebody to sign in as. Kept sealed in the core's own folder, so that a restart shows the same people.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DemoUser {
     email: String,
@@ -49,7 +53,8 @@ pub async fn accounts(core: &Arc<Core>) -> Result<(), Fail> {
     }
     made.push(person(core, "engineer@supplier.example", "Sam Supplier", Role::Supplier, None).await?);
     let text = serde_json::to_vec(&made).map_err(|error| Fail::new("the demo's people cannot be written").from(error))?;
-    std::fs::write(path(core), text).map_err(|error| Fail::new("the demo's people cannot be kept").from(error))
+    let sealed = core.keyring.seal(&KeyId::Platform, SEALED_AS, &text).map_err(|error| Fail::new("the demo's people cannot be sealed").from(error))?;
+    std::fs::write(path(core), sealed).map_err(|error| Fail::new("the demo's people cannot be kept").from(error))
 }
 
 async fn person(core: &Core, email: &str, name: &str, role: Role, tenant: Option<&TenantId>) -> Result<DemoUser, Fail> {
@@ -117,11 +122,12 @@ fn entry(core: &Core, days_ago: i64, period: i64, ward: i64, salt: usize) -> Str
 }
 
 fn path(core: &Core) -> std::path::PathBuf {
-    core.layout.core().join("demo-users.json")
+    core.layout.core().join("demo-users")
 }
 
 fn users(core: &Core) -> Vec<DemoUser> {
-    std::fs::read(path(core)).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    let opened = std::fs::read(path(core)).ok().and_then(|sealed| core.keyring.open_sealed(&KeyId::Platform, SEALED_AS, &sealed).ok());
+    opened.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
 }
 
 impl Core {

@@ -165,6 +165,8 @@ impl Desk for Reception {
             let event = Event::new(self.core.now(), who, Action::Request, format!("{} {}{}", refusal.method, refusal.host, refusal.path), Outcome::Refused)
                 .of(tenant.as_ref())
                 .because(refusal.reason)
+                .with("host", refusal.host)
+                .with("path", refusal.path)
                 .from(refusal.client);
             self.note(event).await
         })

@@ -36,10 +36,7 @@ pub async fn form(_: Visitor, ask: Ask) -> Answer {
 /// Tries what was typed.
 pub async fn attempt(_: Visitor, ask: Ask) -> Answer {
     let (email, password) = (ask.field("email"), ask.raw_field("password"));
-    let missing = missing_fields(email, password);
-    if !missing.is_empty() {
-        return render(&empty_form(&ask, missing), StatusCode::BAD_REQUEST);
-    }
+    // A missing part is refused like a wrong one, in the same words and the same time.
     let path = LocalPath::or_root(ask.field("path"));
     let attempt = SignInAttempt {
         email: email.to_owned(),
@@ -101,26 +98,10 @@ fn empty_form(ask: &Ask, errors: Vec<FieldError>) -> Form {
     };
     Form {
         frame: ask.frame(title, &Caller::Unknown),
-        email: ask.field("email").to_owned(),
+        // Not what was typed: every refusal is the same page, to the byte.
+        email: String::new(),
         to: Target::read(ask.field("to")).map_or_else(String::new, |to| to.label().to_owned()),
         path: LocalPath::or_root(ask.field("path")).as_str().to_owned(),
         errors,
     }
-}
-
-fn missing_fields(email: &str, password: &str) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    if email.is_empty() {
-        errors.push(FieldError {
-            field: "email",
-            text: "Enter your email address".to_owned(),
-        });
-    }
-    if password.is_empty() {
-        errors.push(FieldError {
-            field: "password",
-            text: "Enter your password".to_owned(),
-        });
-    }
-    errors
 }
