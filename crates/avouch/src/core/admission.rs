@@ -202,6 +202,13 @@ impl Core {
         Actor::nobody()
     }
 
+    /// Closes the tunnels of every session of a sign-in that has ended.
+    pub fn close_tunnels(&self, session: &Session) {
+        for host in self.hosts() {
+            self.link.revoke(tag_at(session, &host));
+        }
+    }
+
     fn hosts(&self) -> Vec<String> {
         let domain = &self.statement.gateway.domain;
         let tenants = self.tenants.ids().into_iter().map(|tenant| format!("{tenant}.{domain}"));
@@ -248,10 +255,15 @@ fn describe(begin: &Begin, who: Actor, tenant: &TenantId, session: &Session, now
 
 /// A mark for one session: it groups events, and is no credential.
 fn tag(session: &Session) -> [u8; 16] {
+    tag_at(session, &session.host)
+}
+
+/// The mark of this sign-in's session at a host.
+fn tag_at(session: &Session, host: &str) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(b"avouch-session-tag/v1\n");
     hash.update(session.person.id.as_str());
-    hash.update(session.host.as_bytes());
+    hash.update(host.as_bytes());
     hash.update(session.created.as_microsecond().to_be_bytes());
     let mut tag = [0; 16];
     for (to, from) in tag.iter_mut().zip(hash.finalize()) {

@@ -76,7 +76,7 @@ impl Core {
         let drilled: Result<(Drill, Verdict), KeeperError> = self.backups.drill(owner).await;
         let outcome = match &drilled {
             Ok((drill, Verdict::Passed)) => Ok(format!("{} passed in {:.1} s", drill.id, drill.took().as_secs_f64())),
-            Ok((drill, verdict)) => Err(format!("{}: {verdict:?}", drill.id)),
+            Ok((drill, verdict)) => Err(format!("{} {verdict}", drill.id)),
             Err(error) => Err(chain(error)),
         };
         self.outcome(begin, &outcome).await;

@@ -145,7 +145,9 @@ impl Desk for Reception {
             let Some(session) = self.session_of(digest, host).await? else { return Ok(()) };
             let event = Event::new(self.core.now(), actor(&session.person), Action::SignOut, format!("sign out of {host}"), Outcome::Done).of(session.person.tenant.as_ref());
             self.note(event).await?;
-            self.core.access.sign_out(&session).await.map_err(failed)
+            self.core.access.sign_out(&session).await.map_err(failed)?;
+            self.core.close_tunnels(&session);
+            Ok(())
         })
     }
 

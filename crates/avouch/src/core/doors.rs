@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use avouch_gateway::link::{Configure, CoreEnd, TlsRules};
+use avouch_gateway::link::{Configure, TlsRules};
 use avouch_gateway::secret::SecretBytes;
 use avouch_keyring::Purpose;
 use tokio::net::UnixListener;
@@ -40,8 +40,8 @@ pub async fn open(core: &Arc<Core>) -> Result<Serving, Fail> {
     let (configure, configured) = watch::channel(Arc::new(configuration(core)?));
     tokio::spawn(renew(core.clone(), configure));
     let gate = Arc::new(Gate::new(core.clone(), heard));
-    let shutdown = core.shutdown.clone();
-    tokio::spawn(async move { CoreEnd::default().serve(link, configured, gate, shutdown).await });
+    let (shutdown, end) = (core.shutdown.clone(), core.link.clone());
+    tokio::spawn(async move { end.serve(link, configured, gate, shutdown).await });
 
     let router = avouch_console::router(desk::service(core), Arc::new(desk::Reception::new(core.clone())));
     tokio::spawn(async move {

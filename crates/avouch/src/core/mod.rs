@@ -16,6 +16,7 @@ mod rounds;
 mod state;
 mod steady;
 mod tenants;
+mod watching;
 
 use std::path::Path;
 
@@ -47,6 +48,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     core.supervisor.ready(line).await.map_err(|error| Fail::new("the supervisor is gone").from(error))?;
     rounds::keep_running(&core);
     backups::keep_running(&core);
+    watching::keep_running(&core);
     tokio::select! {
         () = stopped() => {}
         () = core.supervisor_gone() => {}

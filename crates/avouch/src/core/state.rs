@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use avouch_access::{Access, Session};
 use avouch_events::{Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams};
 use avouch_evidence::Clock;
 use avouch_keyring::{Keyring, Purpose};
-use avouch_ledger::{Ledger, LogKey, Options, Reader};
+use avouch_gateway::link::CoreEnd;
+use avouch_ledger::{AppendError, Ledger, LogKey, Options, Reader, Recovered};
 use avouch_backup::keeper::Backups;
 use avouch_backup::records::Records;
 use avouch_runtime::client::SupervisorClient;
@@ -61,6 +63,10 @@ pub struct Core {
     /// The latest session of each person who uses the console: proof of who asks.
     pub sessions: Mutex<BTreeMap<String, Session>>,
     pub shutdown: CancellationToken,
+    /// The link to the front, for closing the tunnels of a session that ends.
+    pub link: CoreEnd,
+    /// Whether the disk was full at the last event.
+    full: AtomicBool,
 }
 
 impl Core {
@@ -136,8 +142,17 @@ impl Core {
             suites: Arc::default(),
             sessions: Mutex::default(),
             shutdown,
+            link: CoreEnd::default(),
+            full: AtomicBool::new(false),
             statement,
         });
+        let recovered = core.ledger.recovered();
+        if *recovered != Recovered::default() {
+            core.say("ledger", Outcome::Done, format!("what a crash left was put in order: {} bytes that were never acknowledged were taken off the journal, {} files were derived anew", recovered.cut_off, recovered.rewritten.len())).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
+        }
+        if let Some(doubt) = core.steady.doubt(core.now()) {
+            core.say("clock", Outcome::Failed, format!("{doubt}; nothing is removed until it is right")).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
+        }
         core.say("start", Outcome::Done, format!("statement {}", core.digest)).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         Ok(core)
     }
@@ -153,8 +168,16 @@ impl Core {
     /// If it is not certainly on disk.
     pub async fn record(&self, event: Event) -> Result<Recorded, RecordError> {
         let recorded = self.recorder.record(event).await;
-        if let Err(error) = &recorded {
-            tracing::error!(error = chain(error), "an event was not recorded");
+        match &recorded {
+            Ok(_) => self.full.store(false, Ordering::Relaxed),
+            Err(RecordError::Append(AppendError::Full)) if !self.full.swap(true, Ordering::Relaxed) => {
+                // The ledger keeps room for saying so.
+                let said = Event::new(self.now(), Actor::platform(), Action::System, "disk", Outcome::Failed).because("the disk is full: nothing else is recorded, so nothing else is done");
+                if let Err(error) = self.recorder.record(said).await {
+                    tracing::error!(error = chain(&error), "even the full disk was not recorded");
+                }
+            }
+            Err(error) => tracing::error!(error = chain(error), "an event was not recorded"),
         }
         recorded
     }
