@@ -18,10 +18,21 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The statement.
-    #[arg(short = 'c', long = "config", global = true, value_name = "FILE", default_value = "avouch.toml")]
+    #[arg(
+        short = 'c',
+        long = "config",
+        global = true,
+        value_name = "FILE",
+        default_value = "avouch.toml"
+    )]
     pub statement: PathBuf,
     /// The folder where everything that Avouch keeps lives.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/avouch")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/var/lib/avouch"
+    )]
     pub data: PathBuf,
     /// Print JSON instead of text.
     #[arg(long, global = true)]

@@ -16,16 +16,28 @@ pub const LONGEST_REQUEST: u64 = 1 << 20;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
-    Check { claims: Vec<String> },
-    Coverage { set: String },
+    Check {
+        claims: Vec<String>,
+    },
+    Coverage {
+        set: String,
+    },
     Statement,
-    Pack { tenant: String },
-    BackupRun { tenant: Option<String> },
+    Pack {
+        tenant: String,
+    },
+    BackupRun {
+        tenant: Option<String>,
+    },
     BackupList,
     BackupVerify,
-    DrillRun { tenant: String },
+    DrillRun {
+        tenant: String,
+    },
     DrillList,
-    DrillShow { id: String },
+    DrillShow {
+        id: String,
+    },
     AuditSearch {
         who: Option<String>,
         subject: Option<String>,
@@ -35,20 +47,39 @@ pub enum Request {
         limit: u16,
     },
     TenantList,
-    TenantAdd { id: String, name: String },
+    TenantAdd {
+        id: String,
+        name: String,
+    },
     UserList,
-    UserAdd { email: String, name: String, tenant: Option<String>, administrator: bool },
-    UserDisable { email: String },
-    UserReset { email: String },
+    UserAdd {
+        email: String,
+        name: String,
+        tenant: Option<String>,
+        administrator: bool,
+    },
+    UserDisable {
+        email: String,
+    },
+    UserReset {
+        email: String,
+    },
 }
 
 /// What the core answers: any number of `Progress`, then one of the others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Reply {
-    Progress { text: String },
-    Done { value: Value },
-    Failed { message: String, help: Option<String> },
+    Progress {
+        text: String,
+    },
+    Done {
+        value: Value,
+    },
+    Failed {
+        message: String,
+        help: Option<String>,
+    },
 }
 
 impl Request {
@@ -77,7 +108,9 @@ impl Request {
 
     /// Its parameters as texts, for the audit trail. None of them is a secret.
     pub fn parameters(&self) -> Vec<(String, String)> {
-        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else {
+            return Vec::new();
+        };
         fields
             .into_iter()
             .filter(|(name, value)| name != "ask" && !value.is_null())
@@ -101,9 +134,14 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Value, Fail> {
             .help("start it with `avouch up`, or name another folder with `--data DIR`")
     })?;
     let (reader, mut writer) = stream.into_split();
-    let mut line = serde_json::to_string(request).map_err(|error| Fail::new("the request cannot be written").from(error))?;
+    let mut line = serde_json::to_string(request)
+        .map_err(|error| Fail::new("the request cannot be written").from(error))?;
     line.push('\n');
-    let lost = |error: std::io::Error| Fail::new("the service went away before it answered").from(error).help("look at its log, then try again");
+    let lost = |error: std::io::Error| {
+        Fail::new("the service went away before it answered")
+            .from(error)
+            .help("look at its log, then try again")
+    };
     writer.write_all(line.as_bytes()).await.map_err(lost)?;
     let mut lines = BufReader::new(reader).lines();
     while let Some(line) = lines.next_line().await.map_err(lost)? {
@@ -117,16 +155,25 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Value, Fail> {
                     None => fail,
                 });
             }
-            Err(error) => return Err(Fail::new("the service answered something that this version does not know").from(error)),
+            Err(error) => {
+                return Err(Fail::new(
+                    "the service answered something that this version does not know",
+                )
+                .from(error));
+            }
         }
     }
-    Err(Fail::new("the service went away before it answered").help("look at its log, then try again"))
+    Err(Fail::new("the service went away before it answered")
+        .help("look at its log, then try again"))
 }
 
 /// Reads one request from a connection; `None` when it is not one.
 pub async fn read(stream: &mut UnixStream) -> Option<Request> {
     let mut line = Vec::new();
-    BufReader::new(stream.take(LONGEST_REQUEST)).read_until(b'\n', &mut line).await.ok()?;
+    BufReader::new(stream.take(LONGEST_REQUEST))
+        .read_until(b'\n', &mut line)
+        .await
+        .ok()?;
     serde_json::from_slice(&line).ok()
 }
 

@@ -72,14 +72,29 @@ impl Report {
                     id: claim.id.to_string(),
                     text: claim.text.clone(),
                     assurance: word(&claim.assurance),
-                    status: standing.map_or(Verdict::Unproven, |standing| standing.verdict).to_string(),
-                    why: standing.map_or_else(|| "the service does not run".to_owned(), |standing| standing.why.clone()),
+                    status: standing
+                        .map_or(Verdict::Unproven, |standing| standing.verdict)
+                        .to_string(),
+                    why: standing.map_or_else(
+                        || "the service does not run".to_owned(),
+                        |standing| standing.why.clone(),
+                    ),
                     limits: claim.limits.clone(),
-                    checks: standing.map_or(&[][..], |standing| &standing.findings).iter().map(|finding| check_report(finding, &entry)).collect(),
+                    checks: standing
+                        .map_or(&[][..], |standing| &standing.findings)
+                        .iter()
+                        .map(|finding| check_report(finding, &entry))
+                        .collect(),
                 }
             })
             .collect();
-        Self { statement: statement.to_owned(), at, service: service.name.clone(), supplier: service.supplier.clone(), claims }
+        Self {
+            statement: statement.to_owned(),
+            at,
+            service: service.name.clone(),
+            supplier: service.supplier.clone(),
+            claims,
+        }
     }
 
     /// As Markdown.
@@ -89,13 +104,19 @@ impl Report {
             self.service, self.supplier, self.at, self.statement
         );
         for claim in &self.claims {
-            text.push_str(&format!("## {}\n\n**{}** · {} · `{}`\n\n", claim.text, claim.status, claim.assurance, claim.id));
+            text.push_str(&format!(
+                "## {}\n\n**{}** · {} · `{}`\n\n",
+                claim.text, claim.status, claim.assurance, claim.id
+            ));
             if !claim.why.is_empty() {
                 text.push_str(&format!("Why: {}\n\n", claim.why));
             }
             text.push_str(&format!("{}\n\n", claim.limits));
             for check in &claim.checks {
-                text.push_str(&format!("- {} {}: {}\n", check.at, check.verdict, check.observed));
+                text.push_str(&format!(
+                    "- {} {}: {}\n",
+                    check.at, check.verdict, check.observed
+                ));
             }
             text.push('\n');
         }
@@ -121,7 +142,12 @@ impl Report {
                 escape(&claim.limits)
             ));
             for check in &claim.checks {
-                text.push_str(&format!("<li>{} {}: {}</li>\n", check.at, check.verdict, escape(&check.observed)));
+                text.push_str(&format!(
+                    "<li>{} {}: {}</li>\n",
+                    check.at,
+                    check.verdict,
+                    escape(&check.observed)
+                ));
             }
             text.push_str("</ul></section>\n");
         }
@@ -133,13 +159,26 @@ impl Report {
     pub fn lines(&self) -> String {
         let mut text = String::new();
         for claim in &self.claims {
-            text.push_str(&format!("{:<9} {}\n          {}\n", claim.status, claim.id, claim.text));
+            text.push_str(&format!(
+                "{:<9} {}\n          {}\n",
+                claim.status, claim.id, claim.text
+            ));
             if !claim.why.is_empty() {
                 text.push_str(&format!("          why: {}\n", claim.why));
             }
         }
-        let count = |status: &str| self.claims.iter().filter(|claim| claim.status == status).count();
-        text.push_str(&format!("{} held, {} broken, {} unproven\n", count("held"), count("broken"), count("unproven")));
+        let count = |status: &str| {
+            self.claims
+                .iter()
+                .filter(|claim| claim.status == status)
+                .count()
+        };
+        text.push_str(&format!(
+            "{} held, {} broken, {} unproven\n",
+            count("held"),
+            count("broken"),
+            count("unproven")
+        ));
         text
     }
 
@@ -155,7 +194,10 @@ impl Report {
     }
 }
 
-fn check_report(finding: &avouch_evidence::Finding, entry: &impl Fn(&avouch_evidence::Finding) -> Option<LedgerRef>) -> CheckReport {
+fn check_report(
+    finding: &avouch_evidence::Finding,
+    entry: &impl Fn(&avouch_evidence::Finding) -> Option<LedgerRef>,
+) -> CheckReport {
     CheckReport {
         name: finding.check.clone(),
         tenant: finding.tenant.as_ref().map(ToString::to_string),
@@ -170,12 +212,21 @@ fn check_report(finding: &avouch_evidence::Finding, entry: &impl Fn(&avouch_evid
 pub fn coverage_lines(coverage: &Coverage) -> String {
     let mut text = format!("{}\n\n", coverage.title);
     for requirement in &coverage.requirements {
-        text.push_str(&format!("{:<9} {}\n          {}\n", word(&requirement.status), requirement.id, requirement.text));
+        text.push_str(&format!(
+            "{:<9} {}\n          {}\n",
+            word(&requirement.status),
+            requirement.id,
+            requirement.text
+        ));
         if !requirement.why.is_empty() {
             text.push_str(&format!("          why: {}\n", requirement.why));
         }
     }
-    let met = coverage.requirements.iter().filter(|requirement| requirement.why.is_empty()).count();
+    let met = coverage
+        .requirements
+        .iter()
+        .filter(|requirement| requirement.why.is_empty())
+        .count();
     text.push_str(&format!("\n{met} of {} met\n", coverage.requirements.len()));
     text
 }
@@ -189,5 +240,8 @@ pub fn word(value: &impl Serialize) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

@@ -15,7 +15,12 @@ pub struct Fail {
 impl Fail {
     /// Stops with exit code 2: it could not run.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, source: None, code: 2 }
+        Self {
+            message: message.into(),
+            help: None,
+            source: None,
+            code: 2,
+        }
     }
 
     /// The same with its cause.

@@ -17,9 +17,11 @@ pub fn names() -> Vec<&'static str> {
 /// If there is none of that name.
 pub fn named(name: &str) -> Result<RequirementSet, Fail> {
     let Some((_, text)) = SETS.iter().find(|(known, _)| *known == name) else {
-        return Err(Fail::new(format!("there is no requirement set `{name}`")).help(format!("known: {}", names().join(", "))));
+        return Err(Fail::new(format!("there is no requirement set `{name}`"))
+            .help(format!("known: {}", names().join(", "))));
     };
-    RequirementSet::read(&Source::new(format!("{name}.toml"), *text)).map_err(|faults| Fail::new(faults.to_string()))
+    RequirementSet::read(&Source::new(format!("{name}.toml"), *text))
+        .map_err(|faults| Fail::new(faults.to_string()))
 }
 
 #[cfg(test)]

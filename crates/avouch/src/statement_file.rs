@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use avouch_statement::{Audience, Claim, Document, Draft, Faults, Figure, Length, Reading, Source, Table};
+use avouch_statement::{
+    Audience, Claim, Document, Draft, Faults, Figure, Length, Reading, Source, Table,
+};
 
 use crate::fail::Fail;
 
@@ -76,8 +78,12 @@ pub fn load(path: &Path) -> Result<Statement, Fail> {
             .from(error)
             .help("name it with `-c FILE`; `statements/demo.toml` is an example")
     })?;
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    read(Source::new(name, text)).map_err(|faults| Fail::new(faults.to_string()).help("mend the lines above and try again"))
+    let name = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    read(Source::new(name, text))
+        .map_err(|faults| Fail::new(faults.to_string()).help("mend the lines above and try again"))
 }
 
 /// Reads a statement.
@@ -96,32 +102,71 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
     let access = section(&mut root, "access", avouch_access::read);
     let tenancy = section(&mut root, "tenancy", avouch_tenancy::read);
     let records = avouch_audit::read_records(&mut root);
-    let audit = section(&mut root, "audit", |table| avouch_audit::read(table, records));
+    let audit = section(&mut root, "audit", |table| {
+        avouch_audit::read(table, records)
+    });
     let runtime = section(&mut root, "runtime", avouch_runtime::read);
     let evidence = section(&mut root, "evidence", evidence);
     let backup = section(&mut root, "backup", avouch_backup::settings::read);
     let governance = avouch_governance::read(&mut root);
     root.finish();
     let claims = reading.finish()?;
-    let parts = (service, keys, app, gateway, access, tenancy, audit, runtime, evidence, backup, governance);
-    let (Some(service), Some(keys), Some(app), Some(gateway), Some(access), Some(tenancy), Some(audit), Some(runtime), Some(evidence), Some(backup), Some(governance)) = parts
+    let parts = (
+        service, keys, app, gateway, access, tenancy, audit, runtime, evidence, backup, governance,
+    );
+    let (
+        Some(service),
+        Some(keys),
+        Some(app),
+        Some(gateway),
+        Some(access),
+        Some(tenancy),
+        Some(audit),
+        Some(runtime),
+        Some(evidence),
+        Some(backup),
+        Some(governance),
+    ) = parts
     else {
         return Err(silent(&source));
     };
-    Ok(Statement { source: source.clone(), service, app, keys, gateway, access, tenancy, audit, runtime, backup, governance, evidence, claims })
+    Ok(Statement {
+        source: source.clone(),
+        service,
+        app,
+        keys,
+        gateway,
+        access,
+        tenancy,
+        audit,
+        runtime,
+        backup,
+        governance,
+        evidence,
+        claims,
+    })
 }
 
 /// A section that gave nothing and no fault would be a mistake of ours; it must not pass for a statement.
 fn silent(source: &Source) -> Faults {
     let reading = Reading::new(source);
-    reading.fault(0..0, "a section could not be read", "", "this is a mistake in Avouch; please report it with the statement");
+    reading.fault(
+        0..0,
+        "a section could not be read",
+        "",
+        "this is a mistake in Avouch; please report it with the statement",
+    );
     match reading.finish() {
         Err(faults) => faults,
         Ok(_) => Faults::new(source.clone(), Vec::new()),
     }
 }
 
-fn section<'d, T>(root: &mut Table<'d>, name: &'static str, read: impl FnOnce(&mut Table<'d>) -> Option<T>) -> Option<T> {
+fn section<'d, T>(
+    root: &mut Table<'d>,
+    name: &'static str,
+    read: impl FnOnce(&mut Table<'d>) -> Option<T>,
+) -> Option<T> {
     let mut table = root.need_table(name, "{ … }")?;
     let settings = read(&mut table);
     table.finish();
@@ -132,25 +177,53 @@ fn edition(root: &mut Table<'_>) {
     if let Some(edition) = root.need_whole("edition", 1..=i64::MAX, 1)
         && edition.value != 1
     {
-        root.fault(edition.at, format!("this build reads edition 1, not {}", edition.value), "not known", "write `edition = 1`, or use a newer Avouch");
+        root.fault(
+            edition.at,
+            format!("this build reads edition 1, not {}", edition.value),
+            "not known",
+            "write `edition = 1`, or use a newer Avouch",
+        );
     }
 }
 
 fn service(table: &mut Table<'_>) -> Option<Service> {
     let name = table.need_text("name", "Acuity");
     let supplier = table.need_text("supplier", "Example Digital Ltd");
-    let support = table.need_parsed("support", "an email address", "support@example.test", |text| {
-        if text.split('@').count() == 2 && !text.starts_with('@') && !text.ends_with('@') { Ok(text.to_owned()) } else { Err("not an email address".to_owned()) }
-    });
-    Some(Service { name: name?.value, supplier: supplier?.value, support: support?.value })
+    let support = table.need_parsed(
+        "support",
+        "an email address",
+        "support@example.test",
+        |text| {
+            if text.split('@').count() == 2 && !text.starts_with('@') && !text.ends_with('@') {
+                Ok(text.to_owned())
+            } else {
+                Err("not an email address".to_owned())
+            }
+        },
+    );
+    Some(Service {
+        name: name?.value,
+        supplier: supplier?.value,
+        support: support?.value,
+    })
 }
 
 fn app(table: &mut Table<'_>) -> Option<App> {
     let command = table.need_texts("command", "[\"acuity\", \"--socket\", \"$SOCKET\"]");
-    let path = |text: &str| if text.starts_with('/') { Ok(text.to_owned()) } else { Err("it does not start with `/`".to_owned()) };
+    let path = |text: &str| {
+        if text.starts_with('/') {
+            Ok(text.to_owned())
+        } else {
+            Err("it does not start with `/`".to_owned())
+        }
+    };
     let health = table.need_parsed("health", "a path", "/health", path);
     let question = table.need_parsed("question", "a path", "/totals", path);
-    Some(App { command: command?.value.into_iter().map(|word| word.value).collect(), health: health?.value, question: question?.value })
+    Some(App {
+        command: command?.value.into_iter().map(|word| word.value).collect(),
+        health: health?.value,
+        question: question?.value,
+    })
 }
 
 fn evidence(table: &mut Table<'_>) -> Option<Evidence> {
@@ -167,5 +240,7 @@ fn evidence(table: &mut Table<'_>) -> Option<Evidence> {
         );
     }
     let check_every = table.need_length("check-every", "1 h");
-    overview.and(check_every).map(|check_every| Evidence { check_every: check_every.value })
+    overview.and(check_every).map(|check_every| Evidence {
+        check_every: check_every.value,
+    })
 }

@@ -11,8 +11,8 @@ use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::supervisor::{self, Plan, Role};
 
 use crate::cli::Global;
-use crate::fail::Fail;
 use crate::core::destinations;
+use crate::fail::Fail;
 use crate::statement_file::{self, Statement};
 use crate::{print, talk};
 
@@ -24,13 +24,24 @@ pub fn run(global: &Global, demo: bool) -> Result<u8, Fail> {
     let statement = statement_file::load(&global.statement)?;
     crate::log_to_stderr();
     let ids = Ids::here(statement.runtime.user_ids);
-    let avouch = std::env::current_exe().map_err(|error| Fail::new("cannot find this program's own file").from(error))?;
-    let application = find_program(statement.app.command.first().map_or("", String::as_str), &avouch)?;
+    let avouch = std::env::current_exe()
+        .map_err(|error| Fail::new("cannot find this program's own file").from(error))?;
+    let application = find_program(
+        statement.app.command.first().map_or("", String::as_str),
+        &avouch,
+    )?;
     let programs = [
-        Program { name: "avouch".to_owned(), source: avouch },
-        Program { name: program_name(&application), source: application.clone() },
+        Program {
+            name: "avouch".to_owned(),
+            source: avouch,
+        },
+        Program {
+            name: program_name(&application),
+            source: application.clone(),
+        },
     ];
-    let prepared = prepare(&global.data, &ids, &programs).map_err(|error| Fail::new("the data folder cannot be used").from(error))?;
+    let prepared = prepare(&global.data, &ids, &programs)
+        .map_err(|error| Fail::new("the data folder cannot be used").from(error))?;
     keep_statement(&prepared.layout, &ids, &statement, &global.statement)?;
     for destination in destinations(&statement, &prepared.layout.backups()) {
         make_destination(&destination, &ids)?;
@@ -44,10 +55,23 @@ pub fn run(global: &Global, demo: bool) -> Result<u8, Fail> {
         grace: supervisor::GRACE,
     };
     let json = global.json;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Fail::new("cannot start").from(error))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fail::new("cannot start").from(error))?;
     runtime
-        .block_on(supervisor::run(plan, |line: &str| if json { print(line) } else { print(&welcome(line)) }))
-        .map_err(|error| Fail::new("the service did not start").from(error).help("the lines above say why"))?;
+        .block_on(supervisor::run(plan, |line: &str| {
+            if json {
+                print(line)
+            } else {
+                print(&welcome(line))
+            }
+        }))
+        .map_err(|error| {
+            Fail::new("the service did not start")
+                .from(error)
+                .help("the lines above say why")
+        })?;
     Ok(0)
 }
 
@@ -55,17 +79,33 @@ pub fn run(global: &Global, demo: bool) -> Result<u8, Fail> {
 fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<Role> {
     let avouch = layout.bin().join("avouch");
     let data = layout.data().display().to_string();
-    let command = |role: &str| vec![avouch.display().to_string(), "role".to_owned(), role.to_owned(), "--data".to_owned(), data.clone()];
+    let command = |role: &str| {
+        vec![
+            avouch.display().to_string(),
+            "role".to_owned(),
+            role.to_owned(),
+            "--data".to_owned(),
+            data.clone(),
+        ]
+    };
     let ports = statement.gateway.ports();
     let mut core = Confinement::new(ids.core, ids.group(ids.core), layout.core());
     core.groups = vec![ids.group(ids.front)];
     core.execute.push(layout.bin());
-    core.write.extend([layout.core(), layout.keys(), layout.run(), layout.scratch()]);
-    core.network = Network::Host { bind: Ports::Only(Vec::new()), connect: Ports::Only(ports.clone()) };
-    core.env.extend(std::env::var("AVOUCH_LOG").map(|filter| ("AVOUCH_LOG".to_owned(), filter)));
+    core.write
+        .extend([layout.core(), layout.keys(), layout.run(), layout.scratch()]);
+    core.network = Network::Host {
+        bind: Ports::Only(Vec::new()),
+        connect: Ports::Only(ports.clone()),
+    };
+    core.env
+        .extend(std::env::var("AVOUCH_LOG").map(|filter| ("AVOUCH_LOG".to_owned(), filter)));
     let mut front = Confinement::new(ids.front, ids.group(ids.front), layout.run());
     front.execute.push(layout.bin());
-    front.network = Network::Host { bind: Ports::Only(ports), connect: Ports::Only(Vec::new()) };
+    front.network = Network::Host {
+        bind: Ports::Only(ports),
+        connect: Ports::Only(Vec::new()),
+    };
     front.limits.open_files = 16_384;
     front.env.clone_from(&core.env);
     let mut core_command = command("core");
@@ -73,27 +113,62 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
         core_command.push("--demo".to_owned());
     }
     vec![
-        Role { name: "core".to_owned(), command: core_command, confinement: core, linked: true },
-        Role { name: "front".to_owned(), command: command("front"), confinement: front, linked: false },
+        Role {
+            name: "core".to_owned(),
+            command: core_command,
+            confinement: core,
+            linked: true,
+        },
+        Role {
+            name: "front".to_owned(),
+            command: command("front"),
+            confinement: front,
+            linked: false,
+        },
     ]
 }
 
 /// Keeps the statement, and the files it names, where the core can read them.
-fn keep_statement(layout: &Layout, ids: &Ids, statement: &Statement, path: &Path) -> Result<(), Fail> {
+fn keep_statement(
+    layout: &Layout,
+    ids: &Ids,
+    statement: &Statement,
+    path: &Path,
+) -> Result<(), Fail> {
     let folder = layout.core().join("statement");
     let beside = path.parent().unwrap_or(Path::new("."));
-    let mut files = vec![(PathBuf::from("statement.toml"), statement.source.text().as_bytes().to_vec())];
-    for name in statement.governance.inherited.iter().map(|record| &record.certificate.file) {
+    let mut files = vec![(
+        PathBuf::from("statement.toml"),
+        statement.source.text().as_bytes().to_vec(),
+    )];
+    for name in statement
+        .governance
+        .inherited
+        .iter()
+        .map(|record| &record.certificate.file)
+    {
         let relative = Path::new(name);
-        if relative.components().any(|part| !matches!(part, Component::Normal(_))) {
-            return Err(Fail::new(format!("`{name}` is not a path beneath the statement's folder")).help("put the file beside the statement and name it without `..`"));
+        if relative
+            .components()
+            .any(|part| !matches!(part, Component::Normal(_)))
+        {
+            return Err(Fail::new(format!(
+                "`{name}` is not a path beneath the statement's folder"
+            ))
+            .help("put the file beside the statement and name it without `..`"));
         }
         // A certificate that is absent is for its check to say; it does not stop the service.
         if let Ok(bytes) = fs::read(beside.join(relative)) {
             files.push((relative.to_owned(), bytes));
         }
     }
-    let unwritten = |error: std::io::Error| Fail::new(format!("cannot keep the statement in `{}`", folder.display())).from(error);
+    let unwritten = |error: std::io::Error| {
+        Fail::new(format!(
+            "cannot keep the statement in `{}`",
+            folder.display()
+        ))
+        .from(error)
+    };
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(unwritten)?;
     }
@@ -109,9 +184,21 @@ fn keep_statement(layout: &Layout, ids: &Ids, statement: &Statement, path: &Path
 }
 
 fn make_destination(folder: &Path, ids: &Ids) -> Result<(), Fail> {
-    let unmade = |error: std::io::Error| Fail::new(format!("cannot make the backup destination `{}`", folder.display())).from(error);
+    let unmade = |error: std::io::Error| {
+        Fail::new(format!(
+            "cannot make the backup destination `{}`",
+            folder.display()
+        ))
+        .from(error)
+    };
     fs::create_dir_all(folder).map_err(unmade)?;
-    give(folder, if ids.are_separate() { 0 } else { ids.core }, ids.group(if ids.are_separate() { 0 } else { ids.core }), 0o711).map_err(unmade)
+    give(
+        folder,
+        if ids.are_separate() { 0 } else { ids.core },
+        ids.group(if ids.are_separate() { 0 } else { ids.core }),
+        0o711,
+    )
+    .map_err(unmade)
 }
 
 fn give(path: &Path, uid: u32, gid: u32, mode: u32) -> std::io::Result<()> {
@@ -122,37 +209,80 @@ fn give(path: &Path, uid: u32, gid: u32, mode: u32) -> std::io::Result<()> {
 /// The application's file: as named, beside this program, or on the search path.
 fn find_program(name: &str, avouch: &Path) -> Result<PathBuf, Fail> {
     let beside = avouch.parent().map(|folder| folder.join(name));
-    let on_path = std::env::var_os("PATH").map(|paths| std::env::split_paths(&paths).map(|folder| folder.join(name)).collect::<Vec<_>>()).unwrap_or_default();
+    let on_path = std::env::var_os("PATH")
+        .map(|paths| {
+            std::env::split_paths(&paths)
+                .map(|folder| folder.join(name))
+                .collect::<Vec<_>>()
+        })
+        .unwrap_or_default();
     beside
         .into_iter()
         .chain(on_path)
         .find(|path| path.is_file())
-        .ok_or_else(|| Fail::new(format!("the application `{name}` is nowhere to be found")).help("name its whole path in `[app] command`, or put it beside `avouch`"))
+        .ok_or_else(|| {
+            Fail::new(format!("the application `{name}` is nowhere to be found"))
+                .help("name its whole path in `[app] command`, or put it beside `avouch`")
+        })
 }
 
 fn program_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "app".to_owned(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || "app".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// What a person is told when everything serves.
 fn welcome(line: &str) -> String {
-    let Ok(ready) = serde_json::from_str::<serde_json::Value>(line) else { return line.to_owned() };
-    let text = |name: &str| ready.get(name).and_then(serde_json::Value::as_str).unwrap_or("-").to_owned();
+    let Ok(ready) = serde_json::from_str::<serde_json::Value>(line) else {
+        return line.to_owned();
+    };
+    let text = |name: &str| {
+        ready
+            .get(name)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or("-")
+            .to_owned()
+    };
     let mut out = format!(
         "Everything serves.\n\n  statement  {}\n  console    {}\n",
         text("statement"),
         text("console")
     );
-    for (tenant, url) in ready.get("apps").and_then(serde_json::Value::as_object).into_iter().flatten() {
+    for (tenant, url) in ready
+        .get("apps")
+        .and_then(serde_json::Value::as_object)
+        .into_iter()
+        .flatten()
+    {
         out.push_str(&format!("  {tenant:<9}  {}\n", url.as_str().unwrap_or("-")));
     }
-    out.push_str(&format!("\nThe certificates are by an authority made for this data folder: {}\n", text("ca")));
-    let users = ready.get("users").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    out.push_str(&format!(
+        "\nThe certificates are by an authority made for this data folder: {}\n",
+        text("ca")
+    ));
+    let users = ready
+        .get("users")
+        .and_then(serde_json::Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     if !users.is_empty() {
         out.push_str("\nSign in as one of these; the passwords are shown here and nowhere else:\n");
         for user in users {
-            let field = |name: &str| user.get(name).and_then(serde_json::Value::as_str).unwrap_or("-").to_owned();
-            out.push_str(&format!("  {:<34} {}   {} {}\n", field("email"), field("password"), field("tenant"), field("role")));
+            let field = |name: &str| {
+                user.get(name)
+                    .and_then(serde_json::Value::as_str)
+                    .unwrap_or("-")
+                    .to_owned()
+            };
+            out.push_str(&format!(
+                "  {:<34} {}   {} {}\n",
+                field("email"),
+                field("password"),
+                field("tenant"),
+                field("role")
+            ));
         }
     }
     out.push_str("\nStop with Ctrl-C.\n");

@@ -130,7 +130,13 @@ pub enum Outcome {
 impl Event {
     /// An event with what every event has.
     #[must_use]
-    pub fn new(at: Timestamp, who: Actor, action: Action, object: impl Into<String>, outcome: Outcome) -> Self {
+    pub fn new(
+        at: Timestamp,
+        who: Actor,
+        action: Action,
+        object: impl Into<String>,
+        outcome: Outcome,
+    ) -> Self {
         Self {
             version: 1,
             at,
@@ -183,19 +189,31 @@ impl Actor {
     /// The platform itself.
     #[must_use]
     pub fn platform() -> Self {
-        Self { id: String::new(), name: "avouch".to_owned(), role: Role::Platform }
+        Self {
+            id: String::new(),
+            name: "avouch".to_owned(),
+            role: Role::Platform,
+        }
     }
 
     /// Root at a shell of this machine.
     #[must_use]
     pub fn local_root() -> Self {
-        Self { id: String::new(), name: "local-root".to_owned(), role: Role::LocalRoot }
+        Self {
+            id: String::new(),
+            name: "local-root".to_owned(),
+            role: Role::LocalRoot,
+        }
     }
 
     /// Nobody who signed in.
     #[must_use]
     pub fn nobody() -> Self {
-        Self { id: String::new(), name: "nobody".to_owned(), role: Role::Nobody }
+        Self {
+            id: String::new(),
+            name: "nobody".to_owned(),
+            role: Role::Nobody,
+        }
     }
 }
 

@@ -46,7 +46,9 @@ pub struct Index {
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// A statement failed.
-    #[error("the event index cannot be read or written; delete it and it is rebuilt from the ledger")]
+    #[error(
+        "the event index cannot be read or written; delete it and it is rebuilt from the ledger"
+    )]
     Sql(#[from] sqlx::Error),
     /// An event in it is not one.
     #[error("an event in the index cannot be read; delete it and it is rebuilt from the ledger")]
@@ -68,7 +70,10 @@ impl Index {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal);
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options)
+            .await?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await?;
         Ok(Self { pool })
     }
@@ -78,7 +83,9 @@ impl Index {
     /// # Errors
     /// If the index cannot be read.
     pub async fn next(&self) -> Result<u64, IndexError> {
-        let next: i64 = sqlx::query_scalar("select next from progress").fetch_one(&self.pool).await?;
+        let next: i64 = sqlx::query_scalar("select next from progress")
+            .fetch_one(&self.pool)
+            .await?;
         Ok(u64::try_from(next).unwrap_or(0))
     }
 
@@ -95,7 +102,9 @@ impl Index {
         for stored in reader.scan(next) {
             let stored = stored?;
             next = stored.index + 1;
-            if stored.leaf.kind != Kind::Round && let Ok(event) = opener.event(&stored) {
+            if stored.leaf.kind != Kind::Round
+                && let Ok(event) = opener.event(&stored)
+            {
                 batch.push((stored.index, event));
             }
             if batch.len() >= BATCH {
@@ -110,7 +119,10 @@ impl Index {
     ///
     /// # Errors
     /// If the index cannot be written; the ledger is not affected.
-    pub async fn follow(&self, mut recorded: mpsc::UnboundedReceiver<(u64, Event)>) -> Result<(), IndexError> {
+    pub async fn follow(
+        &self,
+        mut recorded: mpsc::UnboundedReceiver<(u64, Event)>,
+    ) -> Result<(), IndexError> {
         let mut batch = Vec::new();
         while recorded.recv_many(&mut batch, BATCH).await > 0 {
             let next = batch.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
@@ -124,24 +136,33 @@ impl Index {
         let mut transaction = self.pool.begin_with("begin immediate").await?;
         for (number, event) in events {
             let number = i64::try_from(*number).unwrap_or(i64::MAX);
-            sqlx::query("insert or ignore into event values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
-                .bind(number)
-                .bind(event.at.as_microsecond())
-                .bind(event.tenant.as_ref().map(ToString::to_string))
-                .bind(&event.who.name)
-                .bind(event.action.to_string())
-                .bind(event.outcome.to_string())
-                .bind(event.who.role == crate::Role::Synthetic)
-                .bind(&event.object)
-                .bind(&event.reason)
-                .bind(serde_json::to_string(event)?)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "insert or ignore into event values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            )
+            .bind(number)
+            .bind(event.at.as_microsecond())
+            .bind(event.tenant.as_ref().map(ToString::to_string))
+            .bind(&event.who.name)
+            .bind(event.action.to_string())
+            .bind(event.outcome.to_string())
+            .bind(event.who.role == crate::Role::Synthetic)
+            .bind(&event.object)
+            .bind(&event.reason)
+            .bind(serde_json::to_string(event)?)
+            .execute(&mut *transaction)
+            .await?;
             for subject in &event.subjects {
-                sqlx::query("insert or ignore into subject values ($1, $2)").bind(subject).bind(number).execute(&mut *transaction).await?;
+                sqlx::query("insert or ignore into subject values ($1, $2)")
+                    .bind(subject)
+                    .bind(number)
+                    .execute(&mut *transaction)
+                    .await?;
             }
         }
-        sqlx::query("update progress set next = max(next, $1)").bind(i64::try_from(next).unwrap_or(i64::MAX)).execute(&mut *transaction).await?;
+        sqlx::query("update progress set next = max(next, $1)")
+            .bind(i64::try_from(next).unwrap_or(i64::MAX))
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -152,17 +173,29 @@ impl Index {
     /// If the index cannot be read.
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
         let limit = query.limit.clamp(1, 1_000);
-        let total: i64 = matching("select count(*)", query).build_query_scalar().fetch_one(&self.pool).await?;
+        let total: i64 = matching("select count(*)", query)
+            .build_query_scalar()
+            .fetch_one(&self.pool)
+            .await?;
         let mut page = matching("select number, body", query);
-        page.push(" order by number desc limit ").push_bind(i64::from(limit));
-        page.push(" offset ").push_bind(i64::try_from(query.skip).unwrap_or(i64::MAX));
+        page.push(" order by number desc limit ")
+            .push_bind(i64::from(limit));
+        page.push(" offset ")
+            .push_bind(i64::try_from(query.skip).unwrap_or(i64::MAX));
         let mut rows = Vec::with_capacity(usize::from(limit));
         for row in page.build().fetch_all(&self.pool).await? {
             let number: i64 = row.try_get(0)?;
             let body: String = row.try_get(1)?;
-            rows.push(Row { index: u64::try_from(number).unwrap_or(0), event: serde_json::from_str(&body)? });
+            rows.push(Row {
+                index: u64::try_from(number).unwrap_or(0),
+                event: serde_json::from_str(&body)?,
+            });
         }
-        Ok(Page { rows, total: u64::try_from(total).unwrap_or(0), indexed: self.next().await? })
+        Ok(Page {
+            rows,
+            total: u64::try_from(total).unwrap_or(0),
+            indexed: self.next().await?,
+        })
     }
 }
 
@@ -178,20 +211,29 @@ fn matching(columns: &'static str, query: &Query) -> QueryBuilder<Sqlite> {
         }
         None => {}
     }
-    for (text, clause) in [(&query.action, " and action = "), (&query.outcome, " and outcome = ")] {
+    for (text, clause) in [
+        (&query.action, " and action = "),
+        (&query.outcome, " and outcome = "),
+    ] {
         if let Some(text) = text {
             sql.push(clause).push_bind(text.clone());
         }
     }
     if let Some(who) = &query.who {
-        sql.push(" and instr(lower(who), lower(").push_bind(who.clone()).push(")) > 0");
+        sql.push(" and instr(lower(who), lower(")
+            .push_bind(who.clone())
+            .push(")) > 0");
     }
     if let Some(words) = &query.words {
-        sql.push(" and (instr(lower(object), lower(").push_bind(words.clone()).push(")) > 0 or instr(lower(reason), lower(");
+        sql.push(" and (instr(lower(object), lower(")
+            .push_bind(words.clone())
+            .push(")) > 0 or instr(lower(reason), lower(");
         sql.push_bind(words.clone()).push(")) > 0)");
     }
     if let Some(subject) = &query.subject {
-        sql.push(" and number in (select number from subject where subject = ").push_bind(subject.clone()).push(")");
+        sql.push(" and number in (select number from subject where subject = ")
+            .push_bind(subject.clone())
+            .push(")");
     }
     if let Some(from) = query.from {
         sql.push(" and at >= ").push_bind(from.as_microsecond());

@@ -55,11 +55,22 @@ impl Opener {
     /// # Errors
     /// If its key was destroyed, or it was altered.
     pub fn open(&self, stored: &Stored) -> Result<Opened, UnreadableEvent> {
-        let tenant = self.streams.owner(&stored.leaf.stream).ok_or(UnreadableEvent::Stream)?;
+        let tenant = self
+            .streams
+            .owner(&stored.leaf.stream)
+            .ok_or(UnreadableEvent::Stream)?;
         let owner = tenant.clone().map_or(KeyId::Platform, KeyId::Tenant);
-        let plain = self.keyring.open_sealed(&owner, &stored.leaf.commitment, &stored.sealed)?;
-        let (salt, payload) = plain.split_first_chunk::<32>().ok_or(UnreadableEvent::Salt)?;
-        Ok(Opened { tenant, salt: *salt, payload: payload.to_vec() })
+        let plain = self
+            .keyring
+            .open_sealed(&owner, &stored.leaf.commitment, &stored.sealed)?;
+        let (salt, payload) = plain
+            .split_first_chunk::<32>()
+            .ok_or(UnreadableEvent::Salt)?;
+        Ok(Opened {
+            tenant,
+            salt: *salt,
+            payload: payload.to_vec(),
+        })
     }
 
     /// Opens an entry that holds an event.

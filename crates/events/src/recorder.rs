@@ -46,8 +46,18 @@ pub enum RecordError {
 impl Recorder {
     /// Records to this ledger, sealing under these keys. `followers` hears of each event once it is on disk.
     #[must_use]
-    pub fn new(ledger: Ledger, keyring: Arc<Keyring>, streams: Arc<Streams>, followers: Option<mpsc::UnboundedSender<(u64, Event)>>) -> Self {
-        Self { ledger, keyring, streams, followers }
+    pub fn new(
+        ledger: Ledger,
+        keyring: Arc<Keyring>,
+        streams: Arc<Streams>,
+        followers: Option<mpsc::UnboundedSender<(u64, Event)>>,
+    ) -> Self {
+        Self {
+            ledger,
+            keyring,
+            streams,
+            followers,
+        }
     }
 
     /// Records an event in its tenant's stream, or the platform's.
@@ -56,8 +66,14 @@ impl Recorder {
     /// If it is not certainly on disk.
     pub async fn record(&self, event: Event) -> Result<Recorded, RecordError> {
         let payload = serde_json::to_vec(&event)?;
-        let kind = if event.action == crate::Action::System { Kind::System } else { Kind::Event };
-        let recorded = self.record_payload(kind, event.tenant.as_ref(), event.at, &payload, &payload).await?;
+        let kind = if event.action == crate::Action::System {
+            Kind::System
+        } else {
+            Kind::Event
+        };
+        let recorded = self
+            .record_payload(kind, event.tenant.as_ref(), event.at, &payload, &payload)
+            .await?;
         if let Some(followers) = &self.followers {
             // A follower that has gone only means that the index lags; it catches up from the ledger.
             let _ = followers.send((recorded.index, event));
@@ -86,7 +102,18 @@ impl Recorder {
         plain.extend_from_slice(&salt);
         plain.extend_from_slice(kept);
         let sealed = self.keyring.seal(&owner, &commitment, &plain)?;
-        let appended = self.ledger.append(Draft { kind, stream, time: at, commitment, sealed }).await?;
-        Ok(Recorded { index: appended.index })
+        let appended = self
+            .ledger
+            .append(Draft {
+                kind,
+                stream,
+                time: at,
+                commitment,
+                sealed,
+            })
+            .await?;
+        Ok(Recorded {
+            index: appended.index,
+        })
     }
 }

@@ -33,13 +33,25 @@ impl Streams {
         for line in text.lines() {
             let parsed = line.split_once(' ').and_then(|(name, id)| {
                 let id = StreamId::try_from(hex::decode(id).ok()?).ok()?;
-                let tenant = if name == "-" { None } else { Some(name.parse().ok()?) };
+                let tenant = if name == "-" {
+                    None
+                } else {
+                    Some(name.parse().ok()?)
+                };
                 Some((tenant, id))
             });
-            let (tenant, id) = parsed.ok_or_else(|| std::io::Error::other(format!("`{}`: `{line}` is not a name and a stream id", path.display())))?;
+            let (tenant, id) = parsed.ok_or_else(|| {
+                std::io::Error::other(format!(
+                    "`{}`: `{line}` is not a name and a stream id",
+                    path.display()
+                ))
+            })?;
             known.insert(tenant, id);
         }
-        Ok(Self { path: path.to_owned(), known: RwLock::new(known) })
+        Ok(Self {
+            path: path.to_owned(),
+            known: RwLock::new(known),
+        })
     }
 
     /// The stream of a tenant, or the platform's; made on first use.
@@ -48,7 +60,12 @@ impl Streams {
     /// If a new stream cannot be written down.
     pub fn of(&self, tenant: Option<&TenantId>) -> std::io::Result<StreamId> {
         let key = tenant.cloned();
-        if let Some(id) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(id) = self
+            .known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&key)
+        {
             return Ok(*id);
         }
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +75,10 @@ impl Streams {
         let mut id = StreamId::default();
         getrandom::fill(&mut id).map_err(std::io::Error::other)?;
         let name = tenant.map_or("-", TenantId::as_str);
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(&self.path)?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.path)?;
         file.write_all(format!("{name} {}\n", hex::encode(id)).as_bytes())?;
         file.sync_data()?;
         known.insert(key, id);
@@ -69,6 +89,9 @@ impl Streams {
     #[must_use]
     pub fn owner(&self, stream: &StreamId) -> Option<Option<TenantId>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(_, id)| *id == stream).map(|(tenant, _)| tenant.clone())
+        known
+            .iter()
+            .find(|(_, id)| *id == stream)
+            .map(|(tenant, _)| tenant.clone())
     }
 }

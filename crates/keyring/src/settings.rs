@@ -1,7 +1,7 @@
 //! The `[keys]` section: where the master key comes from, and what that is worth.
 
-use avouch_statement::{Draft, Figure, Table};
 use crate::Source;
+use avouch_statement::{Draft, Figure, Table};
 use std::path::{Path, PathBuf};
 
 /// What the statement promises.

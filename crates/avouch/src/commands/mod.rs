@@ -28,23 +28,61 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Coverage { set } => online::coverage(&global, &set),
         Command::Check { claims } => online::check(&global, claims),
         Command::Pack { tenant, output } => online::pack(&global, tenant, &output),
-        Command::Backup(cli::Backup::Run { tenant }) => online::simple(&global, &Request::BackupRun { tenant }),
+        Command::Backup(cli::Backup::Run { tenant }) => {
+            online::simple(&global, &Request::BackupRun { tenant })
+        }
         Command::Backup(cli::Backup::List) => online::simple(&global, &Request::BackupList),
         Command::Backup(cli::Backup::Verify) => online::verified(&global, &Request::BackupVerify),
-        Command::Drill(cli::Drill::Run { tenant }) => online::verified(&global, &Request::DrillRun { tenant }),
+        Command::Drill(cli::Drill::Run { tenant }) => {
+            online::verified(&global, &Request::DrillRun { tenant })
+        }
         Command::Drill(cli::Drill::List) => online::simple(&global, &Request::DrillList),
-        Command::Drill(cli::Drill::Show { id }) => online::simple(&global, &Request::DrillShow { id }),
-        Command::Audit(cli::Audit::Search { who, subject, action, tenant, outcome, limit }) => {
-            online::simple(&global, &Request::AuditSearch { who, subject, action, tenant, outcome, limit })
+        Command::Drill(cli::Drill::Show { id }) => {
+            online::simple(&global, &Request::DrillShow { id })
         }
+        Command::Audit(cli::Audit::Search {
+            who,
+            subject,
+            action,
+            tenant,
+            outcome,
+            limit,
+        }) => online::simple(
+            &global,
+            &Request::AuditSearch {
+                who,
+                subject,
+                action,
+                tenant,
+                outcome,
+                limit,
+            },
+        ),
         Command::Tenant(cli::Tenant::List) => online::simple(&global, &Request::TenantList),
-        Command::Tenant(cli::Tenant::Add { id, name }) => online::simple(&global, &Request::TenantAdd { id, name }),
-        Command::User(cli::User::List) => online::simple(&global, &Request::UserList),
-        Command::User(cli::User::Add { email, name, tenant, administrator }) => {
-            online::simple(&global, &Request::UserAdd { email, name, tenant, administrator })
+        Command::Tenant(cli::Tenant::Add { id, name }) => {
+            online::simple(&global, &Request::TenantAdd { id, name })
         }
-        Command::User(cli::User::Disable { email }) => online::simple(&global, &Request::UserDisable { email }),
-        Command::User(cli::User::Reset { email }) => online::simple(&global, &Request::UserReset { email }),
+        Command::User(cli::User::List) => online::simple(&global, &Request::UserList),
+        Command::User(cli::User::Add {
+            email,
+            name,
+            tenant,
+            administrator,
+        }) => online::simple(
+            &global,
+            &Request::UserAdd {
+                email,
+                name,
+                tenant,
+                administrator,
+            },
+        ),
+        Command::User(cli::User::Disable { email }) => {
+            online::simple(&global, &Request::UserDisable { email })
+        }
+        Command::User(cli::User::Reset { email }) => {
+            online::simple(&global, &Request::UserReset { email })
+        }
     }
 }
 

@@ -11,12 +11,17 @@ use crate::{print, statement_file, talk};
 
 /// Verifies a pack: 0 verified with a pinned key, 1 refused or signer unknown.
 pub fn verify(global: &Global, file: &Path, policy: Option<&Path>) -> Result<u8, Fail> {
-    let text = std::fs::read_to_string(file).map_err(|error| Fail::new(format!("cannot read the pack `{}`", file.display())).from(error))?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Fail::new(format!("cannot read the pack `{}`", file.display())).from(error)
+    })?;
     let pinned = policy.map(pinned_key).transpose()?;
     match verify::pack(&text, pinned.as_deref()) {
         Ok(report) => {
             if global.json {
-                print(&serde_json::to_string(&report).map_err(|error| Fail::new("cannot be written as JSON").from(error))?);
+                print(
+                    &serde_json::to_string(&report)
+                        .map_err(|error| Fail::new("cannot be written as JSON").from(error))?,
+                );
             } else {
                 print(&sentences(&report));
             }
@@ -32,7 +37,10 @@ pub fn verify(global: &Global, file: &Path, policy: Option<&Path>) -> Result<u8,
 }
 
 fn sentences(report: &verify::Report) -> String {
-    let mut text = format!("{} by {}, for {}, made {}\n\nConfirmed:\n", report.service, report.supplier, report.tenant, report.made);
+    let mut text = format!(
+        "{} by {}, for {}, made {}\n\nConfirmed:\n",
+        report.service, report.supplier, report.tenant, report.made
+    );
     for sentence in &report.confirmed {
         text.push_str(&format!("  {sentence}\n"));
     }
@@ -42,22 +50,32 @@ fn sentences(report: &verify::Report) -> String {
     }
     text.push_str("\nThe claims, as the newest round of checks found them:\n");
     for claim in &report.claims {
-        text.push_str(&format!("  {:<9} {}\n            {}\n", claim.verdict, claim.id, claim.text));
+        text.push_str(&format!(
+            "  {:<9} {}\n            {}\n",
+            claim.verdict, claim.id, claim.text
+        ));
     }
     text
 }
 
 /// The first `log <key>` line of a policy.
 fn pinned_key(path: &Path) -> Result<String, Fail> {
-    let text = std::fs::read_to_string(path).map_err(|error| Fail::new(format!("cannot read the policy `{}`", path.display())).from(error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Fail::new(format!("cannot read the policy `{}`", path.display())).from(error)
+    })?;
     text.lines()
         .map(|line| line.split('#').next().unwrap_or(""))
         .find_map(|line| {
             let mut words = line.split([' ', '\t']).filter(|word| !word.is_empty());
-            (words.next() == Some("log")).then(|| words.next()).flatten()
+            (words.next() == Some("log"))
+                .then(|| words.next())
+                .flatten()
         })
         .map(ToOwned::to_owned)
-        .ok_or_else(|| Fail::new(format!("`{}` names no log", path.display())).help("write `log <key>` on a line, with the key that the supplier gave you"))
+        .ok_or_else(|| {
+            Fail::new(format!("`{}` names no log", path.display()))
+                .help("write `log <key>` on a line, with the key that the supplier gave you")
+        })
 }
 
 /// Verifies the ledger's files with its public key.
@@ -67,23 +85,35 @@ pub fn audit_verify(global: &Global, key: Option<String>) -> Result<u8, Fail> {
         Some(key) => key,
         None => {
             let path = global.data.join("run/log.vkey");
-            talk("The key is read from the data folder itself: somebody who changed the ledger could have changed it too. Name yours with --key.");
-            std::fs::read_to_string(&path).map_err(|error| Fail::new(format!("cannot read the log's key `{}`", path.display())).from(error))?
+            talk(
+                "The key is read from the data folder itself: somebody who changed the ledger could have changed it too. Name yours with --key.",
+            );
+            std::fs::read_to_string(&path).map_err(|error| {
+                Fail::new(format!("cannot read the log's key `{}`", path.display())).from(error)
+            })?
         }
     };
-    let key: ledger::Vkey = key.trim().parse().map_err(|fault: ledger::VkeyFault| Fail::new("the log's key cannot be read").from(fault))?;
+    let key: ledger::Vkey = key.trim().parse().map_err(|fault: ledger::VkeyFault| {
+        Fail::new("the log's key cannot be read").from(fault)
+    })?;
     match ledger::directory(&folder, &key) {
         Ok(report) => {
             if global.json {
                 print(&serde_json::json!({ "verified": true, "size": report.checkpoint.size, "root": hex::encode(report.checkpoint.root) }).to_string());
             } else {
-                print(&format!("{} entries verified: every leaf, every chain, every tile and the checkpoint fit.", report.checkpoint.size));
+                print(&format!(
+                    "{} entries verified: every leaf, every chain, every tile and the checkpoint fit.",
+                    report.checkpoint.size
+                ));
             }
             Ok(0)
         }
         Err(fault) => {
             if global.json {
-                print(&serde_json::json!({ "verified": false, "fault": fault.to_string() }).to_string());
+                print(
+                    &serde_json::json!({ "verified": false, "fault": fault.to_string() })
+                        .to_string(),
+                );
             }
             Err(Fail::new(fault.to_string()).code(1))
         }
@@ -95,22 +125,45 @@ pub fn doctor(global: &Global) -> Result<u8, Fail> {
     let statement = statement_file::load(&global.statement)?;
     let abi = avouch_runtime::confine::landlock_abi();
     let root = nix::unistd::geteuid().is_root();
-    let mut lines = vec![(true, format!("the statement is sound: {} claims", statement.claims.len()))];
-    lines.push((abi > 0, format!("the kernel's Landlock has ABI {abi} (0 means none: processes cannot be confined)")));
-    lines.push((root, if root { "started as root: each tenant gets a user id and a network namespace".to_owned() } else { "not root: tenants are kept apart by Landlock alone, and the statement says so".to_owned() }));
+    let mut lines = vec![(
+        true,
+        format!("the statement is sound: {} claims", statement.claims.len()),
+    )];
+    lines.push((
+        abi > 0,
+        format!("the kernel's Landlock has ABI {abi} (0 means none: processes cannot be confined)"),
+    ));
+    lines.push((
+        root,
+        if root {
+            "started as root: each tenant gets a user id and a network namespace".to_owned()
+        } else {
+            "not root: tenants are kept apart by Landlock alone, and the statement says so"
+                .to_owned()
+        },
+    ));
     for address in statement.gateway.addresses() {
         let free = std::net::TcpListener::bind(address);
-        lines.push((free.is_ok(), match free {
-            Ok(_) => format!("{address} is free to listen on"),
-            Err(error) => format!("{address} cannot be listened on: {error}"),
-        }));
+        lines.push((
+            free.is_ok(),
+            match free {
+                Ok(_) => format!("{address} is free to listen on"),
+                Err(error) => format!("{address} cannot be listened on: {error}"),
+            },
+        ));
     }
     let mut text = String::new();
     for (sound, line) in &lines {
-        text.push_str(&format!("{} {line}\n", if *sound { "ok  " } else { "look" }));
+        text.push_str(&format!(
+            "{} {line}\n",
+            if *sound { "ok  " } else { "look" }
+        ));
     }
     if global.json {
-        let list: Vec<_> = lines.iter().map(|(sound, line)| serde_json::json!({ "ok": sound, "text": line })).collect();
+        let list: Vec<_> = lines
+            .iter()
+            .map(|(sound, line)| serde_json::json!({ "ok": sound, "text": line }))
+            .collect();
         print(&serde_json::Value::from(list).to_string());
     } else {
         print(&text);

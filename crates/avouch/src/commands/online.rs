@@ -17,7 +17,9 @@ pub fn check(global: &Global, claims: Vec<String>) -> Result<u8, Fail> {
     let value = ask(global, &Request::Check { claims })?;
     let report: Report = read(value.clone())?;
     show(global, &value, || report.lines());
-    Ok(u8::from(report.claims.iter().any(|claim| claim.status != "held")))
+    Ok(u8::from(
+        report.claims.iter().any(|claim| claim.status != "held"),
+    ))
 }
 
 /// The statement as a document: with how each claim stands, if the service runs.
@@ -27,7 +29,14 @@ pub fn statement(global: &Global, format: Format) -> Result<u8, Fail> {
         Err(_) => {
             let statement = statement_file::load(&global.statement)?;
             talk("The service does not run here, so no claim is shown as held.");
-            Report::new(&statement.service, &statement.source.digest(), crate::clock()(), &statement.claims, &[], |_| None)
+            Report::new(
+                &statement.service,
+                &statement.source.digest(),
+                crate::clock()(),
+                &statement.claims,
+                &[],
+                |_| None,
+            )
         }
     };
     match format {
@@ -42,11 +51,18 @@ pub fn statement(global: &Global, format: Format) -> Result<u8, Fail> {
 /// Requirement by requirement: 0 all met, 1 something not.
 pub fn coverage(global: &Global, set: &str) -> Result<u8, Fail> {
     let wanted = requirements::named(set)?;
-    let coverage: Coverage = match ask(global, &Request::Coverage { set: set.to_owned() }) {
+    let coverage: Coverage = match ask(
+        global,
+        &Request::Coverage {
+            set: set.to_owned(),
+        },
+    ) {
         Ok(value) => read(value)?,
         Err(_) => {
             let statement = statement_file::load(&global.statement)?;
-            talk("The service does not run here: this is coverage on paper, and nothing is met until it is proven.");
+            talk(
+                "The service does not run here: this is coverage on paper, and nothing is met until it is proven.",
+            );
             cover(&wanted, &statement.claims, |_| Verdict::Unproven)
         }
     };
@@ -55,7 +71,12 @@ pub fn coverage(global: &Global, set: &str) -> Result<u8, Fail> {
     } else {
         print(&coverage_lines(&coverage));
     }
-    Ok(u8::from(coverage.requirements.iter().any(|requirement| !requirement.why.is_empty())))
+    Ok(u8::from(
+        coverage
+            .requirements
+            .iter()
+            .any(|requirement| !requirement.why.is_empty()),
+    ))
 }
 
 /// Writes a pack to a file, whole or not at all.
@@ -64,14 +85,22 @@ pub fn pack(global: &Global, tenant: String, output: &Path) -> Result<u8, Fail> 
     let Some(text) = value.get("pack").and_then(Value::as_str) else {
         return Err(Fail::new("the service sent no pack"));
     };
-    let unwritten = |error: std::io::Error| Fail::new(format!("cannot write `{}`", output.display())).from(error);
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let unwritten = |error: std::io::Error| {
+        Fail::new(format!("cannot write `{}`", output.display())).from(error)
+    };
+    let folder = output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
     std::io::Write::write_all(&mut file, text.as_bytes()).map_err(unwritten)?;
     file.as_file().sync_all().map_err(unwritten)?;
-    file.persist(output).map_err(|error| unwritten(error.error))?;
+    file.persist(output)
+        .map_err(|error| unwritten(error.error))?;
     let summary = value.get("summary").cloned().unwrap_or_default();
-    show(global, &summary, || format!("wrote {} ({} bytes)", output.display(), text.len()));
+    show(global, &summary, || {
+        format!("wrote {} ({} bytes)", output.display(), text.len())
+    });
     Ok(0)
 }
 
@@ -86,7 +115,9 @@ pub fn simple(global: &Global, request: &Request) -> Result<u8, Fail> {
 pub fn verified(global: &Global, request: &Request) -> Result<u8, Fail> {
     let value = ask(global, request)?;
     show(global, &value, || table(&value));
-    Ok(u8::from(value.get("held").and_then(Value::as_bool) != Some(true)))
+    Ok(u8::from(
+        value.get("held").and_then(Value::as_bool) != Some(true),
+    ))
 }
 
 fn ask(global: &Global, request: &Request) -> Result<Value, Fail> {
@@ -94,11 +125,17 @@ fn ask(global: &Global, request: &Request) -> Result<Value, Fail> {
 }
 
 fn show(global: &Global, value: &Value, text: impl FnOnce() -> String) {
-    if global.json { print(&value.to_string()) } else { print(&text()) }
+    if global.json {
+        print(&value.to_string())
+    } else {
+        print(&text())
+    }
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fail> {
-    serde_json::from_value(value).map_err(|error| Fail::new("the service answered something that this version does not know").from(error))
+    serde_json::from_value(value).map_err(|error| {
+        Fail::new("the service answered something that this version does not know").from(error)
+    })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Fail> {
@@ -107,20 +144,42 @@ fn json(value: &impl serde::Serialize) -> Result<String, Fail> {
 
 /// A list of objects as aligned columns; an object as `name: value` lines.
 fn table(value: &Value) -> String {
-    let Some(rows) = value.as_array().or_else(|| value.get("rows").and_then(Value::as_array)) else {
+    let Some(rows) = value
+        .as_array()
+        .or_else(|| value.get("rows").and_then(Value::as_array))
+    else {
         return lines(value, "");
     };
-    let Some(Value::Object(first)) = rows.first() else { return "nothing".to_owned() };
+    let Some(Value::Object(first)) = rows.first() else {
+        return "nothing".to_owned();
+    };
     let names: Vec<&String> = first.keys().collect();
-    let cells: Vec<Vec<String>> = std::iter::once(names.iter().map(|name| (*name).clone()).collect())
-        .chain(rows.iter().map(|row| names.iter().map(|name| cell(row.get(name.as_str()).unwrap_or(&Value::Null))).collect()))
-        .collect();
+    let cells: Vec<Vec<String>> =
+        std::iter::once(names.iter().map(|name| (*name).clone()).collect())
+            .chain(rows.iter().map(|row| {
+                names
+                    .iter()
+                    .map(|name| cell(row.get(name.as_str()).unwrap_or(&Value::Null)))
+                    .collect()
+            }))
+            .collect();
     let widths: Vec<usize> = (0..names.len())
-        .map(|column| cells.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            cells
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let mut text = String::new();
     for row in cells {
-        let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let padded: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
         text.push_str(padded.join("  ").trim_end());
         text.push('\n');
     }
@@ -128,7 +187,9 @@ fn table(value: &Value) -> String {
 }
 
 fn lines(value: &Value, indent: &str) -> String {
-    let Value::Object(fields) = value else { return format!("{indent}{}\n", cell(value)) };
+    let Value::Object(fields) = value else {
+        return format!("{indent}{}\n", cell(value));
+    };
     let mut text = String::new();
     for (name, value) in fields {
         match value {
@@ -138,7 +199,10 @@ fn lines(value: &Value, indent: &str) -> String {
                     text.push_str(&format!("{indent}  {row}\n"));
                 }
             }
-            Value::Object(_) => text.push_str(&format!("{indent}{name}:\n{}", lines(value, &format!("{indent}  ")))),
+            Value::Object(_) => text.push_str(&format!(
+                "{indent}{name}:\n{}",
+                lines(value, &format!("{indent}  "))
+            )),
             other => text.push_str(&format!("{indent}{name}: {}\n", cell(other))),
         }
     }

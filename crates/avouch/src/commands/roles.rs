@@ -44,22 +44,39 @@ pub fn confine(spec: &str, command: &[String]) -> Fail {
 
 /// Runs one job: its specification is on standard input, its answer goes to standard output.
 pub fn job() -> Result<u8, Fail> {
-    let input: Input = serde_json::from_slice(&specification()?).map_err(|_| Fail::new("the specification is not a job's"))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| Fail::new("cannot start").from(error))?;
-    let answer = Answer::from(runtime.block_on(avouch_backup::job::run(input.spec, input.password.as_ref())));
-    print(&serde_json::to_string(&answer).map_err(|error| Fail::new("the answer cannot be written").from(error))?);
+    let input: Input = serde_json::from_slice(&specification()?)
+        .map_err(|_| Fail::new("the specification is not a job's"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Fail::new("cannot start").from(error))?;
+    let answer = Answer::from(
+        runtime.block_on(avouch_backup::job::run(input.spec, input.password.as_ref())),
+    );
+    print(
+        &serde_json::to_string(&answer)
+            .map_err(|error| Fail::new("the answer cannot be written").from(error))?,
+    );
     Ok(0)
 }
 
 /// Tries acts: a JSON list of them is on standard input, what came of each goes to standard output.
 pub fn probe() -> Result<u8, Fail> {
-    let acts: Vec<Act> = serde_json::from_slice(&specification()?).map_err(|error| Fail::new("these are no acts").from(error))?;
-    print(&serde_json::to_string(&probe::run(&acts)).map_err(|error| Fail::new("the outcomes cannot be written").from(error))?);
+    let acts: Vec<Act> = serde_json::from_slice(&specification()?)
+        .map_err(|error| Fail::new("these are no acts").from(error))?;
+    print(
+        &serde_json::to_string(&probe::run(&acts))
+            .map_err(|error| Fail::new("the outcomes cannot be written").from(error))?,
+    );
     Ok(0)
 }
 
 fn specification() -> Result<Vec<u8>, Fail> {
     let mut text = Vec::new();
-    std::io::stdin().take(LONGEST_SPEC).read_to_end(&mut text).map_err(|error| Fail::new("no specification came").from(error))?;
+    std::io::stdin()
+        .take(LONGEST_SPEC)
+        .read_to_end(&mut text)
+        .map_err(|error| Fail::new("no specification came").from(error))?;
     Ok(text)
 }

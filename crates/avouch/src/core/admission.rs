@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use avouch_access::{Person, Role, Session, TokenDigest};
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
 use avouch_gateway::checks::SuiteLog;
-use avouch_gateway::link::{self, Admit, Admission, Begin, Closed, End, NotRecorded, Refused, Report, SuiteCount};
+use avouch_gateway::link::{
+    self, Admission, Admit, Begin, Closed, End, NotRecorded, Refused, Report, SuiteCount,
+};
 use avouch_gateway::tls::TlsUsed;
 use avouch_statement::TenantId;
 use avouch_tenancy::permit;
@@ -46,7 +48,12 @@ impl Suites {
 impl SuiteLog for Suites {
     fn counts(&self) -> Vec<SuiteCount> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter().map(|(tls, count)| SuiteCount { tls: *tls, count: *count }).collect()
+        seen.iter()
+            .map(|(tls, count)| SuiteCount {
+                tls: *tls,
+                count: *count,
+            })
+            .collect()
     }
 }
 
@@ -60,41 +67,71 @@ struct Open {
 impl Gate {
     /// Answers for this core; `heard` tells what the front says of itself.
     pub fn new(core: Arc<Core>, heard: tokio::sync::watch::Sender<Heard>) -> Self {
-        Self { core, open: Mutex::default(), heard }
+        Self {
+            core,
+            open: Mutex::default(),
+            heard,
+        }
     }
 
     async fn admit(&self, begin: &Begin) -> Result<Admit, Admit> {
         let core = &self.core;
         let suffix = format!(".{}", core.statement.gateway.domain);
-        let tenant: Option<TenantId> = begin.host.strip_suffix(&suffix).and_then(|label| label.parse().ok());
+        let tenant: Option<TenantId> = begin
+            .host
+            .strip_suffix(&suffix)
+            .and_then(|label| label.parse().ok());
         let session = match begin.token_digest {
             None => None,
-            Some(digest) => core.access.resolve(&TokenDigest(digest), &begin.host, core.now()).await.map_err(|error| {
-                tracing::error!(error = chain(&error), "a session could not be looked up");
-                Admit::Unavailable
-            })?,
+            Some(digest) => core
+                .access
+                .resolve(&TokenDigest(digest), &begin.host, core.now())
+                .await
+                .map_err(|error| {
+                    tracing::error!(error = chain(&error), "a session could not be looked up");
+                    Admit::Unavailable
+                })?,
         };
         let Some(session) = session else {
             let who = core.unseated(begin.token_digest).await;
-            self.write_refusal(begin, who, tenant.as_ref(), "no session here").await?;
+            self.write_refusal(begin, who, tenant.as_ref(), "no session here")
+                .await?;
             return Err(sign_in(core, begin, tenant.as_ref()));
         };
         let actor = actor(&session.person);
         let known = tenant.and_then(|tenant| core.tenants.get(&tenant));
-        let permitted = match known.as_ref().map(|known| permit(session.person.tenant.as_ref(), &known.id)) {
+        let permitted = match known
+            .as_ref()
+            .map(|known| permit(session.person.tenant.as_ref(), &known.id))
+        {
             Some(Ok(permitted)) => permitted,
             denied => {
-                let why = denied.and_then(Result::err).map_or_else(|| "no such tenant".to_owned(), |denied| denied.to_string());
-                self.write_refusal(begin, actor, session.person.tenant.as_ref(), &why).await?;
+                let why = denied
+                    .and_then(Result::err)
+                    .map_or_else(|| "no such tenant".to_owned(), |denied| denied.to_string());
+                self.write_refusal(begin, actor, session.person.tenant.as_ref(), &why)
+                    .await?;
                 return Err(sign_in(core, begin, known.map(|known| known.id).as_ref()));
             }
         };
         let tenant = permitted.tenant().clone();
         let event = describe(begin, actor, &tenant, &session, core.now());
         if begin.unsafe_method {
-            core.record(event.clone()).await.map_err(|_| Admit::Unavailable)?;
+            core.record(event.clone())
+                .await
+                .map_err(|_| Admit::Unavailable)?;
         }
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(begin.id, Open { event, record: begin.record.is_some(), unsafe_method: begin.unsafe_method });
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(
+                begin.id,
+                Open {
+                    event,
+                    record: begin.record.is_some(),
+                    unsafe_method: begin.unsafe_method,
+                },
+            );
         Ok(Admit::Forward {
             upstream: core.layout.tenant_socket(tenant.as_str()),
             tenant: tenant.to_string(),
@@ -103,16 +140,36 @@ impl Gate {
         })
     }
 
-    async fn write_refusal(&self, begin: &Begin, who: Actor, tenant: Option<&TenantId>, why: &str) -> Result<(), Admit> {
+    async fn write_refusal(
+        &self,
+        begin: &Begin,
+        who: Actor,
+        tenant: Option<&TenantId>,
+        why: &str,
+    ) -> Result<(), Admit> {
         let tenant = tenant.filter(|tenant| self.core.tenants.get(tenant).is_some());
-        let action = if begin.record.is_some() { Action::RecordOpened } else { Action::Request };
-        let mut event = Event::new(self.core.now(), who, action, format!("{} {}{}", begin.method, begin.host, begin.path), Outcome::Refused)
-            .of(tenant)
-            .because(why)
-            .from(begin.client.to_string());
+        let action = if begin.record.is_some() {
+            Action::RecordOpened
+        } else {
+            Action::Request
+        };
+        let mut event = Event::new(
+            self.core.now(),
+            who,
+            action,
+            format!("{} {}{}", begin.method, begin.host, begin.path),
+            Outcome::Refused,
+        )
+        .of(tenant)
+        .because(why)
+        .from(begin.client.to_string());
         event.subjects.clone_from(&begin.subjects);
         event.status = Some(303);
-        self.core.record(event).await.map(|_| ()).map_err(|_| Admit::Unavailable)
+        self.core
+            .record(event)
+            .await
+            .map(|_| ())
+            .map_err(|_| Admit::Unavailable)
     }
 }
 
@@ -124,9 +181,20 @@ impl Admission for Gate {
     }
 
     async fn end(&self, end: End) -> Result<(), NotRecorded> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&end.id);
+        let open = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&end.id);
         // An end without its beginning was begun under an earlier core: its intent is in the ledger, its outcome is not known.
-        let Some(Open { mut event, record, unsafe_method }) = open else { return Err(NotRecorded) };
+        let Some(Open {
+            mut event,
+            record,
+            unsafe_method,
+        }) = open
+        else {
+            return Err(NotRecorded);
+        };
         event.at = self.core.now();
         event.action = match (record, unsafe_method) {
             (true, true) => Action::RecordChanged,
@@ -142,13 +210,34 @@ impl Admission for Gate {
         event.status = Some(end.status);
         event.micros = Some(end.micros);
         event.subjects = end.subjects;
-        self.core.record(event).await.map(|_| ()).map_err(|_| NotRecorded)
+        self.core
+            .record(event)
+            .await
+            .map(|_| ())
+            .map_err(|_| NotRecorded)
     }
 
     async fn closed(&self, closed: Closed) {
-        let carried = closed.bytes.map_or_else(|| "an unknown number of bytes".to_owned(), |(up, down)| format!("{up} bytes up, {down} bytes down"));
-        let reason = format!("{carried}, {}", if closed.cut { "cut by a sign-out or a stop" } else { "closed" });
-        let event = Event::new(self.core.now(), Actor::nobody(), Action::Request, format!("tunnel {}", closed.id), Outcome::Done).because(reason);
+        let carried = closed.bytes.map_or_else(
+            || "an unknown number of bytes".to_owned(),
+            |(up, down)| format!("{up} bytes up, {down} bytes down"),
+        );
+        let reason = format!(
+            "{carried}, {}",
+            if closed.cut {
+                "cut by a sign-out or a stop"
+            } else {
+                "closed"
+            }
+        );
+        let event = Event::new(
+            self.core.now(),
+            Actor::nobody(),
+            Action::Request,
+            format!("tunnel {}", closed.id),
+            Outcome::Done,
+        )
+        .because(reason);
         let _ = self.core.record(event).await;
     }
 
@@ -160,11 +249,20 @@ impl Admission for Gate {
             refused.host.as_deref().unwrap_or("-"),
             refused.path.as_deref().unwrap_or("")
         );
-        let tenant = refused.host.as_deref().and_then(|host| self.core.tenant_at(host));
-        let mut event = Event::new(self.core.now(), who, Action::Request, object, Outcome::Refused)
-            .of(tenant.as_ref())
-            .because(format!("{} ({})", refused.reason, refused.phase.name()))
-            .from(refused.client.to_string());
+        let tenant = refused
+            .host
+            .as_deref()
+            .and_then(|host| self.core.tenant_at(host));
+        let mut event = Event::new(
+            self.core.now(),
+            who,
+            Action::Request,
+            object,
+            Outcome::Refused,
+        )
+        .of(tenant.as_ref())
+        .because(format!("{} ({})", refused.reason, refused.phase.name()))
+        .from(refused.client.to_string());
         event.status = Some(refused.status);
         if refused.count > 1 {
             event = event.with("times", refused.count.to_string());
@@ -180,11 +278,21 @@ impl Admission for Gate {
             Report::Connected => tracing::info!("the front is connected"),
             Report::Lost => {
                 // What was under way at the front's death has an intent in the ledger and no outcome.
-                self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                let _ = self.core.say("front", Outcome::Failed, "the front has gone").await;
+                self.open
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clear();
+                let _ = self
+                    .core
+                    .say("front", Outcome::Failed, "the front has gone")
+                    .await;
             }
-            Report::Listening(address) => self.heard.send_modify(|heard| heard.listening.push(address)),
-            Report::ListenFailed(address, reason) => self.heard.send_modify(|heard| heard.failed = Some(format!("cannot listen on {address}: {reason}"))),
+            Report::Listening(address) => self
+                .heard
+                .send_modify(|heard| heard.listening.push(address)),
+            Report::ListenFailed(address, reason) => self.heard.send_modify(|heard| {
+                heard.failed = Some(format!("cannot listen on {address}: {reason}"))
+            }),
             Report::Suites(counts) => self.core.suites.add(&counts),
         }
     }
@@ -193,9 +301,15 @@ impl Admission for Gate {
 impl Core {
     /// Who holds a session somewhere else: for the record of a refusal, never for letting anybody in.
     async fn unseated(&self, digest: Option<[u8; 32]>) -> Actor {
-        let Some(digest) = digest else { return Actor::nobody() };
+        let Some(digest) = digest else {
+            return Actor::nobody();
+        };
         for host in self.hosts() {
-            if let Ok(Some(session)) = self.access.resolve(&TokenDigest(digest), &host, self.now()).await {
+            if let Ok(Some(session)) = self
+                .access
+                .resolve(&TokenDigest(digest), &host, self.now())
+                .await
+            {
                 return actor(&session.person);
             }
         }
@@ -211,13 +325,21 @@ impl Core {
 
     fn hosts(&self) -> Vec<String> {
         let domain = &self.statement.gateway.domain;
-        let tenants = self.tenants.ids().into_iter().map(|tenant| format!("{tenant}.{domain}"));
-        std::iter::once(format!("console.{domain}")).chain(tenants).collect()
+        let tenants = self
+            .tenants
+            .ids()
+            .into_iter()
+            .map(|tenant| format!("{tenant}.{domain}"));
+        std::iter::once(format!("console.{domain}"))
+            .chain(tenants)
+            .collect()
     }
 
     /// The tenant whose host this is.
     pub fn tenant_at(&self, host: &str) -> Option<TenantId> {
-        let label = host.strip_suffix(&self.statement.gateway.domain)?.strip_suffix('.')?;
+        let label = host
+            .strip_suffix(&self.statement.gateway.domain)?
+            .strip_suffix('.')?;
         let tenant: TenantId = label.parse().ok()?;
         self.tenants.get(&tenant).map(|tenant| tenant.id)
     }
@@ -225,8 +347,15 @@ impl Core {
 
 /// Unknown tenants and strangers' sessions look alike: everybody is sent to sign in.
 fn sign_in(core: &Core, begin: &Begin, tenant: Option<&TenantId>) -> Admit {
-    let label = tenant.map_or_else(|| begin.host.split('.').next().unwrap_or("").to_owned(), ToString::to_string);
-    let path = if begin.unsafe_method { "/" } else { &begin.path };
+    let label = tenant.map_or_else(
+        || begin.host.split('.').next().unwrap_or("").to_owned(),
+        ToString::to_string,
+    );
+    let path = if begin.unsafe_method {
+        "/"
+    } else {
+        &begin.path
+    };
     let encoded: String = path.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             out.push(char::from(byte));
@@ -235,18 +364,32 @@ fn sign_in(core: &Core, begin: &Begin, tenant: Option<&TenantId>) -> Admit {
         }
         out
     });
-    Admit::SignIn { location: format!("{}/?to={label}&path={encoded}", core.origin("signin")) }
+    Admit::SignIn {
+        location: format!("{}/?to={label}&path={encoded}", core.origin("signin")),
+    }
 }
 
-fn describe(begin: &Begin, who: Actor, tenant: &TenantId, session: &Session, now: jiff::Timestamp) -> Event {
+fn describe(
+    begin: &Begin,
+    who: Actor,
+    tenant: &TenantId,
+    session: &Session,
+    now: jiff::Timestamp,
+) -> Event {
     let action = match (&begin.record, begin.unsafe_method) {
         (Some(_), true) => Action::RecordChanged,
         (Some(_), false) => Action::RecordOpened,
         (None, _) => Action::Request,
     };
-    let mut event = Event::new(now, who, action, format!("{} {}", begin.method, begin.path), Outcome::Intended)
-        .of(Some(tenant))
-        .from(begin.client.to_string());
+    let mut event = Event::new(
+        now,
+        who,
+        action,
+        format!("{} {}", begin.method, begin.path),
+        Outcome::Intended,
+    )
+    .of(Some(tenant))
+    .from(begin.client.to_string());
     event.subjects.clone_from(&begin.subjects);
     event.session = hex::encode(tag(session));
     event.correlation = format!("{}-{}", now.as_microsecond(), begin.id);
@@ -277,7 +420,11 @@ fn forwarded(person: &Person) -> link::Person {
         id: person.id.as_str().to_owned(),
         email: person.email.clone(),
         name: person.name.clone(),
-        role: if person.role == Role::Administrator { link::Role::Administrator } else { link::Role::Member },
+        role: if person.role == Role::Administrator {
+            link::Role::Administrator
+        } else {
+            link::Role::Member
+        },
         synthetic: person.synthetic,
     }
 }
@@ -290,5 +437,9 @@ pub fn actor(person: &Person) -> Actor {
         Role::Administrator => EventRole::Administrator,
         Role::Member => EventRole::Member,
     };
-    Actor { id: person.id.as_str().to_owned(), name: person.email.clone(), role }
+    Actor {
+        id: person.id.as_str().to_owned(),
+        name: person.email.clone(),
+        role,
+    }
 }

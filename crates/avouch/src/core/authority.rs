@@ -20,15 +20,22 @@ impl Authority {
     ///
     /// # Errors
     /// If it cannot be made, kept or read.
-    pub fn open(layout: &Layout, keyring: &Keyring, domain: &str, now: Timestamp) -> Result<Self, Fail> {
+    pub fn open(
+        layout: &Layout,
+        keyring: &Keyring,
+        domain: &str,
+        now: Timestamp,
+    ) -> Result<Self, Fail> {
         let path = layout.run().join("ca.pem");
         let kept = layout.core().join("ca/ca.pem");
-        let failed = |what: &str| Fail::new(format!("the local certificate authority cannot be {what}"));
+        let failed =
+            |what: &str| Fail::new(format!("the local certificate authority cannot be {what}"));
         let mut made = None;
         let key = keyring
             .named_or(&Purpose::Authority, || {
                 let ca = LocalCa::make(domain, now).map_err(|error| failed("made").from(error))?;
-                std::fs::write(&kept, ca.certificate_pem()).map_err(|error| failed("kept").from(error))?;
+                std::fs::write(&kept, ca.certificate_pem())
+                    .map_err(|error| failed("kept").from(error))?;
                 let key = Secret::new(ca.key_pem().expose().to_vec());
                 made = Some(ca);
                 Ok::<_, Keep>(key)
@@ -37,12 +44,17 @@ impl Authority {
         let ca = match made {
             Some(ca) => ca,
             None => {
-                let pem = std::fs::read_to_string(&kept).map_err(|error| failed("read").from(error))?;
-                LocalCa::load(&pem, &SecretBytes::new(key.expose().clone())).map_err(|error| failed("read").from(error))?
+                let pem =
+                    std::fs::read_to_string(&kept).map_err(|error| failed("read").from(error))?;
+                LocalCa::load(&pem, &SecretBytes::new(key.expose().clone()))
+                    .map_err(|error| failed("read").from(error))?
             }
         };
         std::fs::write(&path, ca.certificate_pem()).map_err(|error| failed("shown").from(error))?;
-        Ok(Self { ca, domain: domain.to_owned() })
+        Ok(Self {
+            ca,
+            domain: domain.to_owned(),
+        })
     }
 
     /// A fresh certificate for every host of the service.
@@ -50,7 +62,9 @@ impl Authority {
     /// # Errors
     /// If it cannot be made.
     pub fn issue(&self, now: Timestamp) -> Result<CertifiedHost, Fail> {
-        self.ca.issue_for(&self.domain, now).map_err(|error| Fail::new("a certificate cannot be made").from(error))
+        self.ca
+            .issue_for(&self.domain, now)
+            .map_err(|error| Fail::new("a certificate cannot be made").from(error))
     }
 
     /// The authority's certificate, DER.

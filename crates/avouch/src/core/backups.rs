@@ -31,15 +31,40 @@ const LONGEST_ANSWER: usize = 64 << 10;
 
 /// The folders of every destination.
 pub fn destinations(statement: &Statement, backups: &Path) -> Vec<PathBuf> {
-    std::iter::once(backups.to_owned()).chain(statement.backup.destinations.iter().map(|destination| backups.join(&destination.folder))).collect()
+    std::iter::once(backups.to_owned())
+        .chain(
+            statement
+                .backup
+                .destinations
+                .iter()
+                .map(|destination| backups.join(&destination.folder)),
+        )
+        .collect()
 }
 
 /// Makes the keeper for a core that is being opened.
-pub fn keeper(core: &Weak<Core>, statement: &Statement, runner: Arc<Runner>, records: Records, clock: avouch_evidence::Clock) -> Backups {
+pub fn keeper(
+    core: &Weak<Core>,
+    statement: &Statement,
+    runner: Arc<Runner>,
+    records: Records,
+    clock: avouch_evidence::Clock,
+) -> Backups {
     let stage = Arc::new(Stage { core: core.clone() });
     let doubting = core.clone();
-    let steady = Arc::new(move || doubting.upgrade().is_some_and(|core| core.steady.doubt(core.now()).is_none()));
-    Backups::new(statement.backup.clone(), runner, stage, records, clock, steady)
+    let steady = Arc::new(move || {
+        doubting
+            .upgrade()
+            .is_some_and(|core| core.steady.doubt(core.now()).is_none())
+    });
+    Backups::new(
+        statement.backup.clone(),
+        runner,
+        stage,
+        records,
+        clock,
+        steady,
+    )
 }
 
 /// Does what is due, again and again.
@@ -60,9 +85,18 @@ impl Core {
     /// If it cannot be recorded, or no sound copy came of it.
     pub async fn back_up(&self, owner: &Owner, who: Actor, source: &str) -> Result<(), Fail> {
         let begin = self.owned(owner, who, Action::Backup, "backup", source);
-        self.record(begin.clone()).await.map_err(|error| Fail::new("the backup cannot be recorded, so it is not taken").from(error))?;
+        self.record(begin.clone()).await.map_err(|error| {
+            Fail::new("the backup cannot be recorded, so it is not taken").from(error)
+        })?;
         let taken = self.backups.run(owner).await;
-        self.outcome(begin, &taken.as_ref().map(|()| "stored and read back").map_err(|error| chain(error))).await;
+        self.outcome(
+            begin,
+            &taken
+                .as_ref()
+                .map(|()| "stored and read back")
+                .map_err(|error| chain(error)),
+        )
+        .await;
         taken.map_err(|error| Fail::new(format!("the backup of `{owner}` failed")).from(error))
     }
 
@@ -70,25 +104,52 @@ impl Core {
     ///
     /// # Errors
     /// If it cannot be recorded, or there is nothing to restore.
-    pub async fn drill(&self, owner: &Owner, who: Actor, source: &str) -> Result<(Drill, Verdict), Fail> {
+    pub async fn drill(
+        &self,
+        owner: &Owner,
+        who: Actor,
+        source: &str,
+    ) -> Result<(Drill, Verdict), Fail> {
         let begin = self.owned(owner, who, Action::Drill, "drill", source);
-        self.record(begin.clone()).await.map_err(|error| Fail::new("the drill cannot be recorded, so it is not run").from(error))?;
+        self.record(begin.clone()).await.map_err(|error| {
+            Fail::new("the drill cannot be recorded, so it is not run").from(error)
+        })?;
         let drilled: Result<(Drill, Verdict), KeeperError> = self.backups.drill(owner).await;
         let outcome = match &drilled {
-            Ok((drill, Verdict::Passed)) => Ok(format!("{} passed in {:.1} s", drill.id, drill.took().as_secs_f64())),
+            Ok((drill, Verdict::Passed)) => Ok(format!(
+                "{} passed in {:.1} s",
+                drill.id,
+                drill.took().as_secs_f64()
+            )),
             Ok((drill, verdict)) => Err(format!("{} {verdict}", drill.id)),
             Err(error) => Err(chain(error)),
         };
         self.outcome(begin, &outcome).await;
-        drilled.map_err(|error| Fail::new(format!("the drill of `{owner}` was not run")).from(error))
+        drilled
+            .map_err(|error| Fail::new(format!("the drill of `{owner}` was not run")).from(error))
     }
 
-    fn owned(&self, owner: &Owner, who: Actor, action: Action, object: &str, source: &str) -> Event {
+    fn owned(
+        &self,
+        owner: &Owner,
+        who: Actor,
+        action: Action,
+        object: &str,
+        source: &str,
+    ) -> Event {
         let tenant = match owner {
             Owner::Tenant(tenant) => Some(tenant),
             Owner::Platform => None,
         };
-        let mut event = Event::new(self.now(), who, action, format!("{object} {owner}"), Outcome::Intended).of(tenant).from(source);
+        let mut event = Event::new(
+            self.now(),
+            who,
+            action,
+            format!("{object} {owner}"),
+            Outcome::Intended,
+        )
+        .of(tenant)
+        .from(source);
         event.correlation = format!("{object}-{}", self.now().as_microsecond());
         event
     }
@@ -108,7 +169,10 @@ impl Core {
     /// # Errors
     /// In words, what did not work.
     pub async fn rehearse(&self, tenant: &TenantId, data: &Path) -> Result<String, String> {
-        let known = self.tenants.get(tenant).ok_or_else(|| format!("there is no tenant `{tenant}`"))?;
+        let known = self
+            .tenants
+            .get(tenant)
+            .ok_or_else(|| format!("there is no tenant `{tenant}`"))?;
         let uid = self.tenant_uid(&known).map_err(|fail| fail.to_string())?;
         // The folders that the restore made are the jobs user's; the application needs its data and a place for its socket.
         let at = data.parent().ok_or("the restored data have no folder")?;
@@ -117,7 +181,10 @@ impl Core {
         for grant in self.stage_folders(at, data, uid) {
             self.supervisor.grant(grant).await.map_err(said)?;
         }
-        self.supervisor.grant(self.key_set(at, uid)).await.map_err(said)?;
+        self.supervisor
+            .grant(self.key_set(at, uid))
+            .await
+            .map_err(said)?;
         let mut instance = self.instance_on(&name, tenant.as_str(), at, data, uid);
         instance.ends_with_core = true;
         let socket = instance.socket.clone();
@@ -130,7 +197,14 @@ impl Core {
     }
 
     fn stage_folders(&self, at: &Path, data: &Path, uid: u32) -> Vec<Grant> {
-        let folder = |path: &Path, uid: u32, gid: u32, mode: u32, recursive: bool| Grant { path: path.to_owned(), uid, gid, mode, recursive, kind: Kind::Dir };
+        let folder = |path: &Path, uid: u32, gid: u32, mode: u32, recursive: bool| Grant {
+            path: path.to_owned(),
+            uid,
+            gid,
+            mode,
+            recursive,
+            kind: Kind::Dir,
+        };
         let jobs = self.ids.jobs;
         let mut grants: Vec<Grant> = at
             .ancestors()
@@ -139,35 +213,79 @@ impl Core {
             .collect();
         grants.reverse();
         grants.push(folder(data, uid, self.ids.group(uid), 0o700, true));
-        grants.push(folder(&at.join("run"), uid, self.ids.group(self.ids.front), 0o2770, false));
+        grants.push(folder(
+            &at.join("run"),
+            uid,
+            self.ids.group(self.ids.front),
+            0o2770,
+            false,
+        ));
         grants
     }
 
     async fn question(&self, tenant: &TenantId, socket: &Path) -> Result<String, String> {
         let app = &self.statement.app;
-        let took = health::wait(socket, &app.health, Instant::now() + START).await.map_err(|error| format!("the application did not start on the restored data: {}", chain(&error)))?;
-        let stream = UnixStream::connect(socket).await.map_err(|error| format!("the application cannot be asked: {error}"))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let took = health::wait(socket, &app.health, Instant::now() + START)
+            .await
+            .map_err(|error| {
+                format!(
+                    "the application did not start on the restored data: {}",
+                    chain(&error)
+                )
+            })?;
+        let stream = UnixStream::connect(socket)
+            .await
+            .map_err(|error| format!("the application cannot be asked: {error}"))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream))
+                .await
+                .map_err(|error| error.to_string())?;
         let driver = tokio::spawn(connection);
         let request = http::Request::get(&app.question)
-            .header("host", format!("{tenant}.{}", self.statement.gateway.domain))
+            .header(
+                "host",
+                format!("{tenant}.{}", self.statement.gateway.domain),
+            )
             .header(assertion::HEADER, self.assert_check(tenant)?)
             .body(Empty::<bytes::Bytes>::new())
             .map_err(|error| error.to_string())?;
-        let answer = sender.send_request(request).await.map_err(|error| format!("the application did not answer {}: {error}", app.question))?;
+        let answer = sender
+            .send_request(request)
+            .await
+            .map_err(|error| format!("the application did not answer {}: {error}", app.question))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let body = Limited::new(answer.into_body(), LONGEST_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
         driver.abort();
         if !status.is_success() {
-            return Err(format!("the application answered {} with {status}", app.question));
+            return Err(format!(
+                "the application answered {} with {status}",
+                app.question
+            ));
         }
-        Ok(format!("started in {} ms and answered {} with {status}, {} bytes", took.as_millis(), app.question, body.len()))
+        Ok(format!(
+            "started in {} ms and answered {} with {status}, {} bytes",
+            took.as_millis(),
+            app.question,
+            body.len()
+        ))
     }
 
     /// An assertion for a synthetic person, for asking an instance directly.
     fn assert_check(&self, tenant: &TenantId) -> Result<http::HeaderValue, String> {
-        let seed = self.keyring.named(&Purpose::Assertion).map_err(|error| chain(&error))?;
-        let signer = Signer::new(&SecretBytes::new(seed.expose().to_vec()), &self.assertion_kid(), &self.statement.gateway.domain).map_err(|error| chain(&error))?;
+        let seed = self
+            .keyring
+            .named(&Purpose::Assertion)
+            .map_err(|error| chain(&error))?;
+        let signer = Signer::new(
+            &SecretBytes::new(seed.expose().to_vec()),
+            &self.assertion_kid(),
+            &self.statement.gateway.domain,
+        )
+        .map_err(|error| chain(&error))?;
         let person = link::Person {
             id: "drill".to_owned(),
             email: "drill@synthetic.invalid".to_owned(),
@@ -175,6 +293,8 @@ impl Core {
             role: link::Role::Member,
             synthetic: true,
         };
-        signer.assert([0; 16], tenant.as_str(), &person, self.now()).ok_or_else(|| "the assertion cannot be written as a header".to_owned())
+        signer
+            .assert([0; 16], tenant.as_str(), &person, self.now())
+            .ok_or_else(|| "the assertion cannot be written as a header".to_owned())
     }
 }

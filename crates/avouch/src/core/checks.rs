@@ -19,23 +19,55 @@ use crate::fail::chain;
 pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
     let statement = &core.statement;
     let mut checks: Vec<Box<dyn Check>> = Vec::new();
-    checks.push(Box::new(avouch_keyring::checks::MasterCheck::new(core.keyring.clone(), statement.keys.source(&core.layout.keys()), core.ids.core)));
-    checks.extend(avouch_gateway::checks::checks(&statement.gateway, core.authority.der(), core.suites.clone()));
-    checks.extend(avouch_access::checks::checks(&core.access, Arc::new(Refusals(core.clone())), pages(core)));
+    checks.push(Box::new(avouch_keyring::checks::MasterCheck::new(
+        core.keyring.clone(),
+        statement.keys.source(&core.layout.keys()),
+        core.ids.core,
+    )));
+    checks.extend(avouch_gateway::checks::checks(
+        &statement.gateway,
+        core.authority.der(),
+        core.suites.clone(),
+    ));
+    checks.extend(avouch_access::checks::checks(
+        &core.access,
+        Arc::new(Refusals(core.clone())),
+        pages(core),
+    ));
     let records = statement.audit.records.clone();
     let is_record = Arc::new(move |path: &str| avouch_audit::is_record(path, &records));
-    checks.push(Box::new(Segregation::new(statement.tenancy.crawl_from.clone(), is_record)));
+    checks.push(Box::new(Segregation::new(
+        statement.tenancy.crawl_from.clone(),
+        is_record,
+    )));
     checks.push(Box::new(Confinement::new(Arc::new(Prober(core.clone())))));
-    checks.push(Box::new(Requests::new(Arc::new(Trail::entries(core.clone())), statement.audit.records.clone())));
-    checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(core.clone())))));
-    checks.push(Box::new(ManagementCheck::new(Arc::new(Trail::acts(core.clone())), Arc::new(Operator(core.clone())))));
-    checks.push(Box::new(Keep::new(Arc::new(Trail::entries(core.clone())), statement.audit.keep)));
-    checks.push(Box::new(RestartWithin::new(statement.runtime.within(), canary(core))));
+    checks.push(Box::new(Requests::new(
+        Arc::new(Trail::entries(core.clone())),
+        statement.audit.records.clone(),
+    )));
+    checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(
+        core.clone(),
+    )))));
+    checks.push(Box::new(ManagementCheck::new(
+        Arc::new(Trail::acts(core.clone())),
+        Arc::new(Operator(core.clone())),
+    )));
+    checks.push(Box::new(Keep::new(
+        Arc::new(Trail::entries(core.clone())),
+        statement.audit.keep,
+    )));
+    checks.push(Box::new(RestartWithin::new(
+        statement.runtime.within(),
+        canary(core),
+    )));
     checks.push(Box::new(Overview(core.clone())));
     checks.extend(avouch_backup::checks::all(&core.backups));
     for record in &statement.governance.inherited {
         let folder = core.layout.core().join("statement");
-        checks.push(Box::new(InheritedCheck::new(record.clone(), Arc::new(move |name: &str| std::fs::read(folder.join(name))))));
+        checks.push(Box::new(InheritedCheck::new(
+            record.clone(),
+            Arc::new(move |name: &str| std::fs::read(folder.join(name))),
+        )));
     }
     for record in &statement.governance.attested {
         checks.push(Box::new(AttestedCheck::new(record.clone())));
@@ -45,8 +77,16 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
 
 /// The pages that nobody may see without a session: the console's, and each tenant's own.
 fn pages(core: &Core) -> Vec<Page> {
-    let page = |label: &str, path: &str| Page { label: label.to_owned(), path: path.to_owned() };
-    let mut pages: Vec<Page> = ["/", "/people", "/tenants", "/trail", "/backups", "/drills", "/checks", "/rounds", "/pack"].iter().map(|path| page("console", path)).collect();
+    let page = |label: &str, path: &str| Page {
+        label: label.to_owned(),
+        path: path.to_owned(),
+    };
+    let mut pages: Vec<Page> = [
+        "/", "/people", "/tenants", "/trail", "/backups", "/drills", "/checks", "/rounds", "/pack",
+    ]
+    .iter()
+    .map(|path| page("console", path))
+    .collect();
     for tenant in core.tenants.ids() {
         pages.push(page(tenant.as_str(), &core.statement.tenancy.crawl_from));
         pages.push(page(tenant.as_str(), &core.statement.app.question));
@@ -61,7 +101,12 @@ fn canary(core: &Core) -> Canary {
     grants.push(core.key_set(&folder, uid));
     let mut instance = core.instance("canary", "canary", &folder, uid);
     instance.ends_with_core = true;
-    Canary { supervisor: core.supervisor.clone(), instance, folder, grants }
+    Canary {
+        supervisor: core.supervisor.clone(),
+        instance,
+        folder,
+        grants,
+    }
 }
 
 /// Judges `evidence.overview`: what a stranger downloads is what the checks found.
@@ -80,8 +125,13 @@ impl Check for Overview {
         Box::pin(async move {
             let claim = ClaimId::new("evidence.overview");
             let seen = match self.observe(ctx).await {
-                Ok((page, document)) => judge(&claim, &page, &document, &self.0.report(), &ctx.statement),
-                Err(why) => Seen::broken(&claim, format!("A stranger could not download the overview: {why}.")),
+                Ok((page, document)) => {
+                    judge(&claim, &page, &document, &self.0.report(), &ctx.statement)
+                }
+                Err(why) => Seen::broken(
+                    &claim,
+                    format!("A stranger could not download the overview: {why}."),
+                ),
             };
             vec![seen]
         })
@@ -90,33 +140,72 @@ impl Check for Overview {
 
 impl Overview {
     async fn observe(&self, ctx: &Ctx) -> Result<(String, Result<Report, String>), String> {
-        let page = ctx.gateway.send("", Ask::get("/")).await.map_err(|error| chain(&error))?;
+        let page = ctx
+            .gateway
+            .send("", Ask::get("/"))
+            .await
+            .map_err(|error| chain(&error))?;
         if !page.status.is_success() {
             return Err(format!("the page was answered with {}", page.status));
         }
-        let document = ctx.gateway.send("", Ask::get("/statement.json")).await.map_err(|error| chain(&error))?;
-        Ok((page.text(), serde_json::from_slice(&document.body).map_err(|error| error.to_string())))
+        let document = ctx
+            .gateway
+            .send("", Ask::get("/statement.json"))
+            .await
+            .map_err(|error| chain(&error))?;
+        Ok((
+            page.text(),
+            serde_json::from_slice(&document.body).map_err(|error| error.to_string()),
+        ))
     }
 }
 
-fn judge(claim: &ClaimId, page: &str, document: &Result<Report, String>, known: &Report, statement: &str) -> Seen {
+fn judge(
+    claim: &ClaimId,
+    page: &str,
+    document: &Result<Report, String>,
+    known: &Report,
+    statement: &str,
+) -> Seen {
     let document = match document {
         Ok(document) => document,
-        Err(why) => return Seen::broken(claim, format!("The downloaded overview cannot be read: {why}.")),
+        Err(why) => {
+            return Seen::broken(
+                claim,
+                format!("The downloaded overview cannot be read: {why}."),
+            );
+        }
     };
     if document.statement != statement {
-        return Seen::broken(claim, "The downloaded overview is of another statement than the one in force.");
+        return Seen::broken(
+            claim,
+            "The downloaded overview is of another statement than the one in force.",
+        );
     }
     let differing: Vec<&str> = known
         .claims
         .iter()
-        .filter(|claim| !document.claims.iter().any(|shown| shown.id == claim.id && shown.status == claim.status && shown.text == claim.text))
+        .filter(|claim| {
+            !document.claims.iter().any(|shown| {
+                shown.id == claim.id && shown.status == claim.status && shown.text == claim.text
+            })
+        })
         .map(|claim| claim.id.as_str())
         .collect();
     if !differing.is_empty() {
-        return Seen::broken(claim, format!("The downloaded overview differs from what the checks found on {}.", differing.join(", ")));
+        return Seen::broken(
+            claim,
+            format!(
+                "The downloaded overview differs from what the checks found on {}.",
+                differing.join(", ")
+            ),
+        );
     }
-    let unshown = known.claims.iter().filter(|claim| !page.contains(&claim.id)).count();
+    let unshown = known
+        .claims
+        .iter()
+        .filter(|claim| !page.contains(&claim.id))
+        .count();
     if unshown > 0 {
         return Seen::broken(claim, format!("The page leaves out {unshown} claims."));
     }

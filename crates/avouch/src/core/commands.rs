@@ -43,18 +43,34 @@ pub async fn serve(core: Arc<Core>, listener: UnixListener) {
 async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()> {
     let caller = stream.peer_cred()?.uid();
     let Some(request) = control::read(&mut stream).await else {
-        return control::write(&mut stream, &refusal("that is not a request of this version")).await;
+        return control::write(
+            &mut stream,
+            &refusal("that is not a request of this version"),
+        )
+        .await;
     };
     let mine = nix::unistd::geteuid().as_raw();
     if caller != 0 && caller != mine {
-        let event = event(core, &request, Outcome::Refused).because(format!("user {caller} of this machine may not"));
+        let event = event(core, &request, Outcome::Refused)
+            .because(format!("user {caller} of this machine may not"));
         let _ = core.record(event).await;
-        return control::write(&mut stream, &refusal("only root, or the user who runs the service, may do that")).await;
+        return control::write(
+            &mut stream,
+            &refusal("only root, or the user who runs the service, may do that"),
+        )
+        .await;
     }
     // The intent first: a command that is not in the ledger is not done.
     let begun = event(core, &request, Outcome::Intended);
     if let Err(error) = core.record(begun.clone()).await {
-        return control::write(&mut stream, &refusal(&format!("the command cannot be recorded, so it is not done: {}", chain(&error)))).await;
+        return control::write(
+            &mut stream,
+            &refusal(&format!(
+                "the command cannot be recorded, so it is not done: {}",
+                chain(&error)
+            )),
+        )
+        .await;
     }
     let done = perform(core, request, &mut stream).await;
     let mut ended = begun;
@@ -66,7 +82,10 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
     let recorded = core.record(ended).await;
     let reply = match (done, recorded) {
         (Ok(value), Ok(_)) => Reply::Done { value },
-        (Ok(_), Err(error)) => refusal(&format!("it was done, and its outcome cannot be recorded: {}", chain(&error))),
+        (Ok(_), Err(error)) => refusal(&format!(
+            "it was done, and its outcome cannot be recorded: {}",
+            chain(&error)
+        )),
         (Err(fail), _) => refusal(&fail.to_string()),
     };
     control::write(&mut stream, &reply).await
@@ -78,7 +97,14 @@ fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
         Request::Check { .. } => Action::Checks,
         _ => Action::Administration,
     };
-    let mut event = Event::new(core.now(), Actor::local_root(), action, request.operation(), outcome).from(SOURCE);
+    let mut event = Event::new(
+        core.now(),
+        Actor::local_root(),
+        action,
+        request.operation(),
+        outcome,
+    )
+    .from(SOURCE);
     for (name, value) in request.parameters() {
         event = event.with(&name, value);
     }
@@ -87,10 +113,17 @@ fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
 }
 
 fn refusal(message: &str) -> Reply {
-    Reply::Failed { message: message.to_owned(), help: None }
+    Reply::Failed {
+        message: message.to_owned(),
+        help: None,
+    }
 }
 
-async fn perform(core: &Arc<Core>, request: Request, stream: &mut UnixStream) -> Result<Value, Fail> {
+async fn perform(
+    core: &Arc<Core>,
+    request: Request,
+    stream: &mut UnixStream,
+) -> Result<Value, Fail> {
     match request {
         Request::Check { claims } => {
             let _ = control::write(stream, &Reply::Progress { text: "trying to break the promises…".to_owned() }).await;
@@ -171,7 +204,8 @@ async fn perform(core: &Arc<Core>, request: Request, stream: &mut UnixStream) ->
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Value, Fail> {
-    serde_json::to_value(value).map_err(|error| Fail::new("the answer cannot be written").from(error))
+    serde_json::to_value(value)
+        .map_err(|error| Fail::new("the answer cannot be written").from(error))
 }
 
 fn person(person: &Person) -> Value {
@@ -190,20 +224,50 @@ fn with_password(mut value: Value, password: &str) -> Value {
 }
 
 async fn named(core: &Core, email: &str) -> Result<Person, Fail> {
-    let people = core.access.list(&core.access.operator()).await.map_err(|error| Fail::new("the people cannot be listed").from(error))?;
+    let people = core
+        .access
+        .list(&core.access.operator())
+        .await
+        .map_err(|error| Fail::new("the people cannot be listed").from(error))?;
     people
         .into_iter()
         .find(|person| person.email.eq_ignore_ascii_case(email))
-        .ok_or_else(|| Fail::new(format!("nobody has the address `{email}`")).help("`avouch user list` shows everybody"))
+        .ok_or_else(|| {
+            Fail::new(format!("nobody has the address `{email}`"))
+                .help("`avouch user list` shows everybody")
+        })
 }
 
-async fn back_up(core: &Arc<Core>, tenant: Option<String>, stream: &mut UnixStream) -> Result<Value, Fail> {
-    let owners: Vec<Owner> = core.backups.owners().into_iter().filter(|owner| tenant.as_ref().is_none_or(|wanted| *wanted == owner.to_string())).collect();
+async fn back_up(
+    core: &Arc<Core>,
+    tenant: Option<String>,
+    stream: &mut UnixStream,
+) -> Result<Value, Fail> {
+    let owners: Vec<Owner> = core
+        .backups
+        .owners()
+        .into_iter()
+        .filter(|owner| {
+            tenant
+                .as_ref()
+                .is_none_or(|wanted| *wanted == owner.to_string())
+        })
+        .collect();
     if owners.is_empty() {
-        return Err(Fail::new(format!("there is no tenant `{}`", tenant.unwrap_or_default())).help("`avouch tenant list` shows them"));
+        return Err(Fail::new(format!(
+            "there is no tenant `{}`",
+            tenant.unwrap_or_default()
+        ))
+        .help("`avouch tenant list` shows them"));
     }
     for owner in &owners {
-        let _ = control::write(stream, &Reply::Progress { text: format!("backing up {owner}…") }).await;
+        let _ = control::write(
+            stream,
+            &Reply::Progress {
+                text: format!("backing up {owner}…"),
+            },
+        )
+        .await;
         core.back_up(owner, Actor::local_root(), SOURCE).await?;
     }
     backups(core).await
@@ -212,9 +276,19 @@ async fn back_up(core: &Arc<Core>, tenant: Option<String>, stream: &mut UnixStre
 async fn backups(core: &Core) -> Result<Value, Fail> {
     let mut rows = Vec::new();
     for owner in core.backups.owners() {
-        let taken = core.backups.records().snapshots(&owner.to_string()).await.map_err(|error| Fail::new("the snapshots cannot be listed").from(error))?;
+        let taken = core
+            .backups
+            .records()
+            .snapshots(&owner.to_string())
+            .await
+            .map_err(|error| Fail::new("the snapshots cannot be listed").from(error))?;
         for taken in taken.into_iter().filter(|taken| taken.removed.is_none()) {
-            let grades: Vec<String> = taken.snapshot.grades.iter().map(|grade| grade.word().to_owned()).collect();
+            let grades: Vec<String> = taken
+                .snapshot
+                .grades
+                .iter()
+                .map(|grade| grade.word().to_owned())
+                .collect();
             rows.push(json!({
                 "owner": taken.owner, "source": taken.source, "destination": taken.destination,
                 "snapshot": taken.snapshot.id.to_string(), "taken": taken.snapshot.taken, "kept-as": grades,
@@ -229,16 +303,27 @@ async fn verify_backups(core: &Core, stream: &mut UnixStream) -> Result<Value, F
     let mut rows = Vec::new();
     let mut sound = true;
     for owner in core.backups.owners() {
-        let mut places: Vec<_> = core.backups.sources(&owner).flat_map(|source| source.to.clone()).collect();
+        let mut places: Vec<_> = core
+            .backups
+            .sources(&owner)
+            .flat_map(|source| source.to.clone())
+            .collect();
         places.sort();
         places.dedup();
         for destination in places {
-            let _ = control::write(stream, &Reply::Progress { text: format!("reading every byte of {owner} at {destination}…") }).await;
+            let _ = control::write(
+                stream,
+                &Reply::Progress {
+                    text: format!("reading every byte of {owner} at {destination}…"),
+                },
+            )
+            .await;
             let row = match core.backups.examine(&owner, &destination).await {
                 Ok((at, examined)) => {
                     let well = examined.findings.is_empty();
                     sound &= well;
-                    let findings: Vec<String> = examined.findings.iter().map(ToString::to_string).collect();
+                    let findings: Vec<String> =
+                        examined.findings.iter().map(ToString::to_string).collect();
                     json!({ "owner": owner.to_string(), "destination": destination, "at": at, "snapshots": examined.snapshots.len(), "objects": examined.objects, "sound": well, "findings": findings })
                 }
                 Err(error) => {
@@ -255,7 +340,13 @@ async fn verify_backups(core: &Core, stream: &mut UnixStream) -> Result<Value, F
 async fn drills(core: &Core) -> Result<Value, Fail> {
     let mut rows = Vec::new();
     for owner in core.backups.owners() {
-        for (drill, verdict) in core.backups.records().drills(&owner.to_string()).await.map_err(|error| Fail::new("the drills cannot be listed").from(error))? {
+        for (drill, verdict) in core
+            .backups
+            .records()
+            .drills(&owner.to_string())
+            .await
+            .map_err(|error| Fail::new("the drills cannot be listed").from(error))?
+        {
             rows.push(drill_row(&drill, &verdict));
         }
     }

@@ -7,8 +7,12 @@ mod shown;
 use std::sync::Arc;
 
 use avouch_access::{Refusal as AccessRefusal, Session, SignedIn, TokenDigest};
-use avouch_console::views::{self, CoverageView, DocumentFormat, SignInAttempt, SignInOutcome, StatementView};
-use avouch_console::{Answer, Desk, DeskError, Person, Refusal, Secret, Service, SessionDigest, Target};
+use avouch_console::views::{
+    self, CoverageView, DocumentFormat, SignInAttempt, SignInOutcome, StatementView,
+};
+use avouch_console::{
+    Answer, Desk, DeskError, Person, Refusal, Secret, Service, SessionDigest, Target,
+};
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_statement::cover;
 
@@ -47,34 +51,62 @@ impl Reception {
     async fn try_sign_in(&self, attempt: SignInAttempt) -> Result<SignInOutcome, DeskError> {
         let core = &self.core;
         let password = avouch_keyring::Secret::new(attempt.password.reveal().to_owned());
-        let tried = core.access.sign_in(&attempt.email, &password, &attempt.client, core.now()).await.map_err(failed)?;
+        let tried = core
+            .access
+            .sign_in(&attempt.email, &password, &attempt.client, core.now())
+            .await
+            .map_err(failed)?;
         match tried {
             Err(refusal) => {
                 // The address that was typed may be a password typed into the wrong field, so it is not kept.
-                let event = Event::new(core.now(), Actor::nobody(), Action::SignIn, "sign in", Outcome::Refused)
-                    .because(refusal.as_str())
-                    .from(attempt.client);
+                let event = Event::new(
+                    core.now(),
+                    Actor::nobody(),
+                    Action::SignIn,
+                    "sign in",
+                    Outcome::Refused,
+                )
+                .because(refusal.as_str())
+                .from(attempt.client);
                 self.note(event).await?;
                 Ok(match refusal {
                     // A locked account answers like a wrong password; only a client's own flood is told to wait.
                     AccessRefusal::Wrong | AccessRefusal::AccountThrottled => SignInOutcome::Failed,
-                    AccessRefusal::ClientThrottled => SignInOutcome::Throttled { retry_after: u32::try_from(self.core.access.settings().lockout.within.as_secs()).unwrap_or(u32::MAX) },
+                    AccessRefusal::ClientThrottled => SignInOutcome::Throttled {
+                        retry_after: u32::try_from(
+                            self.core.access.settings().lockout.within.as_secs(),
+                        )
+                        .unwrap_or(u32::MAX),
+                    },
                 })
             }
             Ok(signed_in) => self.admit(signed_in, attempt.to, &attempt.client).await,
         }
     }
 
-    async fn admit(&self, signed_in: SignedIn, to: Option<Target>, client: &str) -> Result<SignInOutcome, DeskError> {
+    async fn admit(
+        &self,
+        signed_in: SignedIn,
+        to: Option<Target>,
+        client: &str,
+    ) -> Result<SignInOutcome, DeskError> {
         let core = &self.core;
         let own = signed_in.person.tenant.clone();
         let target = match (to, &own) {
-            (Some(Target::Tenant(wanted)), Some(own)) if wanted == own.as_str() => Target::Tenant(wanted),
+            (Some(Target::Tenant(wanted)), Some(own)) if wanted == own.as_str() => {
+                Target::Tenant(wanted)
+            }
             (Some(Target::Tenant(_)), _) => {
-                let event = Event::new(core.now(), actor(&signed_in.person), Action::SignIn, "sign in", Outcome::Refused)
-                    .of(own.as_ref())
-                    .because("the right password, at another organisation's door")
-                    .from(client);
+                let event = Event::new(
+                    core.now(),
+                    actor(&signed_in.person),
+                    Action::SignIn,
+                    "sign in",
+                    Outcome::Refused,
+                )
+                .of(own.as_ref())
+                .because("the right password, at another organisation's door")
+                .from(client);
                 self.note(event).await?;
                 return Ok(SignInOutcome::Failed);
             }
@@ -82,17 +114,38 @@ impl Reception {
             (Some(Target::Console), Some(_)) => Target::Console,
             (None, Some(own)) => Target::Tenant(own.to_string()),
         };
-        let event = Event::new(core.now(), actor(&signed_in.person), Action::SignIn, format!("sign in to {}", target.label()), Outcome::Done)
-            .of(own.as_ref())
-            .from(client);
+        let event = Event::new(
+            core.now(),
+            actor(&signed_in.person),
+            Action::SignIn,
+            format!("sign in to {}", target.label()),
+            Outcome::Done,
+        )
+        .of(own.as_ref())
+        .from(client);
         self.note(event).await?;
         let host = format!("{}.{}", target.label(), core.statement.gateway.domain);
-        let code = core.access.code(&signed_in, &host, core.now()).await.map_err(failed)?;
-        Ok(SignInOutcome::Admitted { target, code: Secret::new(code.expose().clone()) })
+        let code = core
+            .access
+            .code(&signed_in, &host, core.now())
+            .await
+            .map_err(failed)?;
+        Ok(SignInOutcome::Admitted {
+            target,
+            code: Secret::new(code.expose().clone()),
+        })
     }
 
-    async fn session_of(&self, digest: SessionDigest, host: &str) -> Result<Option<Session>, DeskError> {
-        self.core.access.resolve(&TokenDigest(digest.0), host, self.core.now()).await.map_err(failed)
+    async fn session_of(
+        &self,
+        digest: SessionDigest,
+        host: &str,
+    ) -> Result<Option<Session>, DeskError> {
+        self.core
+            .access
+            .resolve(&TokenDigest(digest.0), host, self.core.now())
+            .await
+            .map_err(failed)
     }
 }
 
@@ -113,7 +166,9 @@ impl Desk for Reception {
 
     fn coverage<'a>(&'a self, set: &'a str) -> Answer<'a, Option<CoverageView>> {
         Box::pin(async move {
-            let Ok(set) = requirements::named(set) else { return Ok(None) };
+            let Ok(set) = requirements::named(set) else {
+                return Ok(None);
+            };
             Ok(Some(shown::coverage(&self.core.coverage(&set))))
         })
     }
@@ -126,15 +181,44 @@ impl Desk for Reception {
         Box::pin(self.try_sign_in(attempt))
     }
 
-    fn enter<'a>(&'a self, code: Secret, host: &'a str, client: &'a str) -> Answer<'a, Option<Secret>> {
+    fn enter<'a>(
+        &'a self,
+        code: Secret,
+        host: &'a str,
+        client: &'a str,
+    ) -> Answer<'a, Option<Secret>> {
         Box::pin(async move {
             let code = avouch_keyring::Secret::new(code.reveal().to_owned());
-            let entered = self.core.access.enter(&code, host, self.core.now()).await.map_err(failed)?;
+            let entered = self
+                .core
+                .access
+                .enter(&code, host, self.core.now())
+                .await
+                .map_err(failed)?;
             let (who, tenant, outcome, reason) = match &entered {
-                Some(opened) => (actor(&opened.session.person), opened.session.person.tenant.clone(), Outcome::Done, ""),
-                None => (Actor::nobody(), None, Outcome::Refused, "the code is unknown, used, too old or for another host"),
+                Some(opened) => (
+                    actor(&opened.session.person),
+                    opened.session.person.tenant.clone(),
+                    Outcome::Done,
+                    "",
+                ),
+                None => (
+                    Actor::nobody(),
+                    None,
+                    Outcome::Refused,
+                    "the code is unknown, used, too old or for another host",
+                ),
             };
-            let event = Event::new(self.core.now(), who, Action::SignIn, format!("enter {host}"), outcome).of(tenant.as_ref()).because(reason).from(client);
+            let event = Event::new(
+                self.core.now(),
+                who,
+                Action::SignIn,
+                format!("enter {host}"),
+                outcome,
+            )
+            .of(tenant.as_ref())
+            .because(reason)
+            .from(client);
             self.note(event).await?;
             Ok(entered.map(|opened| Secret::new(opened.token.expose().clone())))
         })
@@ -142,8 +226,17 @@ impl Desk for Reception {
 
     fn leave<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
-            let Some(session) = self.session_of(digest, host).await? else { return Ok(()) };
-            let event = Event::new(self.core.now(), actor(&session.person), Action::SignOut, format!("sign out of {host}"), Outcome::Done).of(session.person.tenant.as_ref());
+            let Some(session) = self.session_of(digest, host).await? else {
+                return Ok(());
+            };
+            let event = Event::new(
+                self.core.now(),
+                actor(&session.person),
+                Action::SignOut,
+                format!("sign out of {host}"),
+                Outcome::Done,
+            )
+            .of(session.person.tenant.as_ref());
             self.note(event).await?;
             self.core.access.sign_out(&session).await.map_err(failed)?;
             self.core.close_tunnels(&session);
@@ -153,7 +246,9 @@ impl Desk for Reception {
 
     fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Person>> {
         Box::pin(async move {
-            let Some(session) = self.session_of(digest, host).await? else { return Ok(None) };
+            let Some(session) = self.session_of(digest, host).await? else {
+                return Ok(None);
+            };
             let person = shown::person(&session.person);
             self.core.remember_session(session);
             Ok(Some(person))
@@ -162,14 +257,27 @@ impl Desk for Reception {
 
     fn refused(&self, refusal: Refusal) -> Answer<'_, ()> {
         Box::pin(async move {
-            let who = refusal.person.as_ref().map_or_else(Actor::nobody, shown::event_actor);
-            let tenant = refusal.person.as_ref().and_then(|person| person.tenant.as_ref()).and_then(|tenant| tenant.parse().ok());
-            let event = Event::new(self.core.now(), who, Action::Request, format!("{} {}{}", refusal.method, refusal.host, refusal.path), Outcome::Refused)
-                .of(tenant.as_ref())
-                .because(refusal.reason)
-                .with("host", refusal.host)
-                .with("path", refusal.path)
-                .from(refusal.client);
+            let who = refusal
+                .person
+                .as_ref()
+                .map_or_else(Actor::nobody, shown::event_actor);
+            let tenant = refusal
+                .person
+                .as_ref()
+                .and_then(|person| person.tenant.as_ref())
+                .and_then(|tenant| tenant.parse().ok());
+            let event = Event::new(
+                self.core.now(),
+                who,
+                Action::Request,
+                format!("{} {}{}", refusal.method, refusal.host, refusal.path),
+                Outcome::Refused,
+            )
+            .of(tenant.as_ref())
+            .because(refusal.reason)
+            .with("host", refusal.host)
+            .with("path", refusal.path)
+            .from(refusal.client);
             self.note(event).await
         })
     }
@@ -182,11 +290,25 @@ impl Desk for Reception {
         Box::pin(self.people_for(actor))
     }
 
-    fn person<'a>(&'a self, actor: &'a avouch_console::Actor, id: &'a str) -> Answer<'a, Option<views::PersonRow>> {
-        Box::pin(async move { Ok(self.people_for(actor).await?.into_iter().find(|person| person.id == id)) })
+    fn person<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        id: &'a str,
+    ) -> Answer<'a, Option<views::PersonRow>> {
+        Box::pin(async move {
+            Ok(self
+                .people_for(actor)
+                .await?
+                .into_iter()
+                .find(|person| person.id == id))
+        })
     }
 
-    fn add_person<'a>(&'a self, actor: &'a avouch_console::Actor, person: views::NewPerson) -> Answer<'a, Secret> {
+    fn add_person<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        person: views::NewPerson,
+    ) -> Answer<'a, Secret> {
         Box::pin(self.add(actor, person))
     }
 
@@ -194,19 +316,33 @@ impl Desk for Reception {
         Box::pin(self.close_account(actor, id))
     }
 
-    fn reset_password<'a>(&'a self, actor: &'a avouch_console::Actor, id: &'a str) -> Answer<'a, Secret> {
+    fn reset_password<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        id: &'a str,
+    ) -> Answer<'a, Secret> {
         Box::pin(self.reset(actor, id))
     }
 
-    fn tenants<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, Vec<views::TenantRow>> {
+    fn tenants<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+    ) -> Answer<'a, Vec<views::TenantRow>> {
         Box::pin(self.tenants_for(actor))
     }
 
-    fn trail<'a>(&'a self, actor: &'a avouch_console::Actor, query: &'a views::TrailQuery) -> Answer<'a, views::Page<views::TrailRow>> {
+    fn trail<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        query: &'a views::TrailQuery,
+    ) -> Answer<'a, views::Page<views::TrailRow>> {
         Box::pin(self.trail_for(actor, query))
     }
 
-    fn backups<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, Vec<views::BackupRow>> {
+    fn backups<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+    ) -> Answer<'a, Vec<views::BackupRow>> {
         Box::pin(self.backups_for(actor))
     }
 
@@ -215,18 +351,42 @@ impl Desk for Reception {
     }
 
     fn drills<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, Vec<views::DrillRow>> {
-        Box::pin(async move { Ok(self.drills_for(actor).await?.into_iter().map(|view| view.drill).collect()) })
+        Box::pin(async move {
+            Ok(self
+                .drills_for(actor)
+                .await?
+                .into_iter()
+                .map(|view| view.drill)
+                .collect())
+        })
     }
 
-    fn start_drill<'a>(&'a self, actor: &'a avouch_console::Actor, tenant: &'a str) -> Answer<'a, String> {
+    fn start_drill<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        tenant: &'a str,
+    ) -> Answer<'a, String> {
         Box::pin(self.begin_drill(actor, tenant))
     }
 
-    fn drill<'a>(&'a self, actor: &'a avouch_console::Actor, id: &'a str) -> Answer<'a, Option<views::DrillView>> {
-        Box::pin(async move { Ok(self.drills_for(actor).await?.into_iter().find(|view| view.drill.id == id)) })
+    fn drill<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        id: &'a str,
+    ) -> Answer<'a, Option<views::DrillView>> {
+        Box::pin(async move {
+            Ok(self
+                .drills_for(actor)
+                .await?
+                .into_iter()
+                .find(|view| view.drill.id == id))
+        })
     }
 
-    fn findings<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, Vec<views::FindingRow>> {
+    fn findings<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+    ) -> Answer<'a, Vec<views::FindingRow>> {
         Box::pin(self.findings_for(actor))
     }
 
@@ -238,7 +398,11 @@ impl Desk for Reception {
         Box::pin(self.rounds_for(actor))
     }
 
-    fn round<'a>(&'a self, actor: &'a avouch_console::Actor, number: u64) -> Answer<'a, Option<views::RoundView>> {
+    fn round<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        number: u64,
+    ) -> Answer<'a, Option<views::RoundView>> {
         Box::pin(self.round_for(actor, number))
     }
 
@@ -246,10 +410,18 @@ impl Desk for Reception {
         Box::pin(self.packs_for(actor))
     }
 
-    fn pack<'a>(&'a self, actor: &'a avouch_console::Actor, tenant: &'a str) -> Answer<'a, Vec<u8>> {
+    fn pack<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        tenant: &'a str,
+    ) -> Answer<'a, Vec<u8>> {
         Box::pin(async move {
             let tenant = tenant.parse().map_err(|_| DeskError::Absent)?;
-            let text = self.core.pack(&tenant, shown::event_actor(&actor.person), &actor.client).await.map_err(stopped)?;
+            let text = self
+                .core
+                .pack(&tenant, shown::event_actor(&actor.person), &actor.client)
+                .await
+                .map_err(stopped)?;
             Ok(text.into_bytes())
         })
     }
@@ -257,20 +429,32 @@ impl Desk for Reception {
 
 impl Core {
     /// What the statement answers of a requirement set, as things stand now.
-    pub fn coverage(self: &Arc<Self>, set: &avouch_statement::RequirementSet) -> avouch_statement::Coverage {
+    pub fn coverage(
+        self: &Arc<Self>,
+        set: &avouch_statement::RequirementSet,
+    ) -> avouch_statement::Coverage {
         let standings = self.standings();
         cover(set, &self.statement.claims, |id| {
-            standings.iter().find(|standing| standing.claim == *id).map_or(avouch_statement::Verdict::Unproven, |standing| standing.verdict)
+            standings
+                .iter()
+                .find(|standing| standing.claim == *id)
+                .map_or(avouch_statement::Verdict::Unproven, |standing| {
+                    standing.verdict
+                })
         })
     }
 }
 
 /// An error of ours: the person is told only that.
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> DeskError {
-    DeskError::Failed { source: Box::new(error) }
+    DeskError::Failed {
+        source: Box::new(error),
+    }
 }
 
 /// The same for a sentence.
 fn stopped(fail: Fail) -> DeskError {
-    DeskError::Failed { source: fail.to_string().into() }
+    DeskError::Failed {
+        source: fail.to_string().into(),
+    }
 }

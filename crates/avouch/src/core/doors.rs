@@ -1,7 +1,7 @@
 //! The core's three sockets: the link to the front, the console's pages, and the control socket. All are files.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +43,10 @@ pub async fn open(core: &Arc<Core>) -> Result<Serving, Fail> {
     let (shutdown, end) = (core.shutdown.clone(), core.link.clone());
     tokio::spawn(async move { end.serve(link, configured, gate, shutdown).await });
 
-    let router = avouch_console::router(desk::service(core), Arc::new(desk::Reception::new(core.clone())));
+    let router = avouch_console::router(
+        desk::service(core),
+        Arc::new(desk::Reception::new(core.clone())),
+    );
     tokio::spawn(async move {
         if let Err(error) = axum::serve(console, router).await {
             tracing::error!(error = chain(&error), "the pages are not served any more");
@@ -53,11 +56,16 @@ pub async fn open(core: &Arc<Core>) -> Result<Serving, Fail> {
 
     let expected = core.statement.gateway.addresses().len();
     let mut waiting = hearing.clone();
-    let ready = tokio::time::timeout(LISTEN, waiting.wait_for(|heard| heard.failed.is_some() || heard.listening.len() >= expected)).await;
+    let ready = tokio::time::timeout(
+        LISTEN,
+        waiting.wait_for(|heard| heard.failed.is_some() || heard.listening.len() >= expected),
+    )
+    .await;
     match ready {
         Ok(Ok(heard)) => {
             if let Some(reason) = &heard.failed {
-                return Err(Fail::new(reason.clone()).help("stop what uses that address, or state another in `[gateway] listen`"));
+                return Err(Fail::new(reason.clone())
+                    .help("stop what uses that address, or state another in `[gateway] listen`"));
             }
         }
         _ => return Err(Fail::new("the front does not listen; its log says why")),
@@ -66,7 +74,9 @@ pub async fn open(core: &Arc<Core>) -> Result<Serving, Fail> {
 }
 
 fn listen(path: &Path, mode: u32) -> Result<UnixListener, Fail> {
-    let failed = |error: std::io::Error| Fail::new(format!("cannot open the socket `{}`", path.display())).from(error);
+    let failed = |error: std::io::Error| {
+        Fail::new(format!("cannot open the socket `{}`", path.display())).from(error)
+    };
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
@@ -78,16 +88,23 @@ fn listen(path: &Path, mode: u32) -> Result<UnixListener, Fail> {
 
 fn configuration(core: &Core) -> Result<Configure, Fail> {
     let gateway = &core.statement.gateway;
-    let seed = core.keyring.named(&Purpose::Assertion).map_err(|error| Fail::new("the assertion key cannot be had").from(error))?;
+    let seed = core
+        .keyring
+        .named(&Purpose::Assertion)
+        .map_err(|error| Fail::new("the assertion key cannot be had").from(error))?;
     Ok(Configure {
         listen: gateway.listen.clone(),
         http_redirect: gateway.http,
         domain: gateway.domain.clone(),
         port: gateway.port(),
-        tls: TlsRules { minimum: gateway.minimum, ciphers: gateway.ciphers, certificates: vec![core.authority.issue(core.now())?] },
+        tls: TlsRules {
+            minimum: gateway.minimum,
+            ciphers: gateway.ciphers,
+            certificates: vec![core.authority.issue(core.now())?],
+        },
         assertion_seed: SecretBytes::new(seed.expose().to_vec()),
         assertion_kid: core.assertion_kid(),
-        console_socket: PathBuf::from(core.layout.run().join("console.sock")),
+        console_socket: core.layout.run().join("console.sock"),
         limits: gateway.limits.clone(),
         entries: gateway.entries.clone(),
         records: core
@@ -95,7 +112,11 @@ fn configuration(core: &Core) -> Result<Configure, Fail> {
             .audit
             .records
             .iter()
-            .map(|record| avouch_gateway::link::RecordRule { name: record.name.to_string(), path: record.path.to_string(), subject: record.subject.to_string() })
+            .map(|record| avouch_gateway::link::RecordRule {
+                name: record.name.to_string(),
+                path: record.path.to_string(),
+                subject: record.subject.to_string(),
+            })
             .collect(),
     })
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use avouch_backup::drill::Rehearsal;
 use avouch_backup::job::{Answer, Input, JobError, Outcome};
-use avouch_backup::repository::Password;
 use avouch_backup::keeper::{Access, Jobs, Owner, Who};
+use avouch_backup::repository::Password;
 use avouch_evidence::BoxFuture;
 use avouch_keyring::{Keyring, Purpose};
 use avouch_runtime::client::{ClientError, SupervisorClient};
@@ -38,10 +38,24 @@ impl Runner {
     ///
     /// # Errors
     /// If the supervisor is gone.
-    pub async fn confined(&self, mut confinement: Confinement, command: &str, stdin: Vec<u8>, grants: Vec<Grant>, timeout: Duration) -> Result<JobResult, ClientError> {
+    pub async fn confined(
+        &self,
+        mut confinement: Confinement,
+        command: &str,
+        stdin: Vec<u8>,
+        grants: Vec<Grant>,
+        timeout: Duration,
+    ) -> Result<JobResult, ClientError> {
         let avouch = self.layout.bin().join("avouch").display().to_string();
         confinement.execute.push(self.layout.bin());
-        let job = Job { id: 0, command: vec![avouch, command.to_owned()], confinement, stdin: Secret::new(stdin), timeout, grants };
+        let job = Job {
+            id: 0,
+            command: vec![avouch, command.to_owned()],
+            confinement,
+            stdin: Secret::new(stdin),
+            timeout,
+            grants,
+        };
         self.supervisor.run(job).await
     }
 
@@ -62,9 +76,22 @@ impl Runner {
         for path in &access.write {
             if path.starts_with(self.layout.scratch()) {
                 grants.push(self.folder(path, uid, 0o700, true));
-            } else if let Some(root) = self.destinations.iter().find(|root| path.starts_with(root)) {
-                for above in path.ancestors().skip(1).take_while(|above| above.starts_with(root) && above != root).collect::<Vec<_>>().into_iter().rev() {
-                    grants.push(self.folder(above, if self.ids.are_separate() { 0 } else { uid }, 0o711, false));
+            } else if let Some(root) = self.destinations.iter().find(|root| path.starts_with(root))
+            {
+                for above in path
+                    .ancestors()
+                    .skip(1)
+                    .take_while(|above| above.starts_with(root) && above != root)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                {
+                    grants.push(self.folder(
+                        above,
+                        if self.ids.are_separate() { 0 } else { uid },
+                        0o711,
+                        false,
+                    ));
                 }
                 grants.push(self.folder(path, self.ids.jobs, 0o700, false));
             }
@@ -73,26 +100,56 @@ impl Runner {
     }
 
     fn folder(&self, path: &Path, uid: u32, mode: u32, recursive: bool) -> Grant {
-        Grant { path: path.to_owned(), uid, gid: self.ids.group(uid), mode, recursive, kind: Kind::Dir }
+        Grant {
+            path: path.to_owned(),
+            uid,
+            gid: self.ids.group(uid),
+            mode,
+            recursive,
+            kind: Kind::Dir,
+        }
     }
 }
 
 impl Jobs for Runner {
-    fn run<'a>(&'a self, who: Who, access: Access, input: Input) -> BoxFuture<'a, Result<Outcome, JobError>> {
+    fn run<'a>(
+        &'a self,
+        who: Who,
+        access: Access,
+        input: Input,
+    ) -> BoxFuture<'a, Result<Outcome, JobError>> {
         Box::pin(async move {
-            let failed = |message: String| JobError::Process { message, retry: false };
-            let uid = self.uid(&who).ok_or_else(|| failed("there is no such tenant".to_owned()))?;
-            let folder = access.write.first().or(access.read.first()).cloned().unwrap_or_else(|| self.layout.scratch());
+            let failed = |message: String| JobError::Process {
+                message,
+                retry: false,
+            };
+            let uid = self
+                .uid(&who)
+                .ok_or_else(|| failed("there is no such tenant".to_owned()))?;
+            let folder = access
+                .write
+                .first()
+                .or(access.read.first())
+                .cloned()
+                .unwrap_or_else(|| self.layout.scratch());
             let mut confinement = Confinement::new(uid, self.ids.group(uid), folder);
             confinement.read.extend(access.read.iter().cloned());
             confinement.write.extend(access.write.iter().cloned());
             let stdin = serde_json::to_vec(&input).map_err(|error| failed(error.to_string()))?;
             let grants = self.grants(&access, uid);
-            let result = self.confined(confinement, "job", stdin, grants, TIMEOUT).await.map_err(|error| failed(chain(&error)))?;
+            let result = self
+                .confined(confinement, "job", stdin, grants, TIMEOUT)
+                .await
+                .map_err(|error| failed(chain(&error)))?;
             if !result.status.is_success() {
-                return Err(failed(format!("the job ended with {}: {}", result.status, result.stderr.trim())));
+                return Err(failed(format!(
+                    "the job ended with {}: {}",
+                    result.status,
+                    result.stderr.trim()
+                )));
             }
-            let answer: Answer = serde_json::from_slice(&result.stdout.0).map_err(|error| failed(format!("the job's answer cannot be read: {error}")))?;
+            let answer: Answer = serde_json::from_slice(&result.stdout.0)
+                .map_err(|error| failed(format!("the job's answer cannot be read: {error}")))?;
             answer.into()
         })
     }
@@ -100,9 +157,15 @@ impl Jobs for Runner {
     fn scratch<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<PathBuf, JobError>> {
         Box::pin(async move {
             let path = self.layout.scratch().join(name);
-            let failed = |error: ClientError| JobError::Process { message: chain(&error), retry: true };
+            let failed = |error: ClientError| JobError::Process {
+                message: chain(&error),
+                retry: true,
+            };
             self.supervisor.remove(path.clone()).await.map_err(failed)?;
-            self.supervisor.grant(self.folder(&path, self.ids.jobs, 0o700, false)).await.map_err(failed)?;
+            self.supervisor
+                .grant(self.folder(&path, self.ids.jobs, 0o700, false))
+                .await
+                .map_err(failed)?;
             Ok(path)
         })
     }
@@ -117,15 +180,29 @@ impl Jobs for Runner {
 
     fn password(&self, owner: &Owner, destination: &Slug) -> Result<Password, JobError> {
         let purpose = match owner {
-            Owner::Tenant(tenant) => Purpose::Repository { tenant: tenant.clone(), destination: destination.clone() },
-            Owner::Platform => Purpose::PlatformRepository { destination: destination.clone() },
+            Owner::Tenant(tenant) => Purpose::Repository {
+                tenant: tenant.clone(),
+                destination: destination.clone(),
+            },
+            Owner::Platform => Purpose::PlatformRepository {
+                destination: destination.clone(),
+            },
         };
-        let key = self.keyring.named(&purpose).map_err(|error| JobError::Process { message: chain(&error), retry: true })?;
+        let key = self
+            .keyring
+            .named(&purpose)
+            .map_err(|error| JobError::Process {
+                message: chain(&error),
+                retry: true,
+            })?;
         Ok(Password::new(hex::encode(key.expose())))
     }
 
     fn tenants(&self) -> Vec<TenantId> {
-        (self.tenants)().into_iter().map(|(tenant, _)| tenant).collect()
+        (self.tenants)()
+            .into_iter()
+            .map(|(tenant, _)| tenant)
+            .collect()
     }
 
     fn data(&self, owner: &Owner) -> PathBuf {
@@ -146,7 +223,11 @@ pub struct Stage {
 }
 
 impl Rehearsal for Stage {
-    fn rehearse<'a>(&'a self, tenant: &'a TenantId, data: &'a Path) -> BoxFuture<'a, Result<String, String>> {
+    fn rehearse<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        data: &'a Path,
+    ) -> BoxFuture<'a, Result<String, String>> {
         Box::pin(async move {
             let core = self.core.upgrade().ok_or("the core is stopping")?;
             core.rehearse(tenant, data).await

@@ -33,7 +33,8 @@ use state::Core;
 /// # Errors
 /// If something it holds cannot be opened; the sentence says what, and what to do.
 pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
-    let supervisor = SupervisorClient::from_stdin().map_err(|error| Fail::new("the core runs only under `avouch up`").from(error))?;
+    let supervisor = SupervisorClient::from_stdin()
+        .map_err(|error| Fail::new("the core runs only under `avouch up`").from(error))?;
     let shutdown = CancellationToken::new();
     let core = Core::open(data, supervisor, shutdown.clone()).await?;
     let serving = doors::open(&core).await?;
@@ -45,7 +46,10 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     if demo {
         demo::figures(&core).await?;
     }
-    core.supervisor.ready(line).await.map_err(|error| Fail::new("the supervisor is gone").from(error))?;
+    core.supervisor
+        .ready(line)
+        .await
+        .map_err(|error| Fail::new("the supervisor is gone").from(error))?;
     rounds::keep_running(&core);
     backups::keep_running(&core);
     watching::keep_running(&core);
@@ -60,7 +64,10 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
 
 /// Returns when this process is told to stop.
 pub async fn stopped() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         return std::future::pending().await;
     };
     tokio::select! {

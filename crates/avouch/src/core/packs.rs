@@ -20,31 +20,57 @@ impl Core {
     ///
     /// # Errors
     /// If there is no such tenant, or the ledger cannot be read.
-    pub async fn pack(self: &Arc<Self>, tenant: &TenantId, who: Actor, source: &str) -> Result<String, Fail> {
+    pub async fn pack(
+        self: &Arc<Self>,
+        tenant: &TenantId,
+        who: Actor,
+        source: &str,
+    ) -> Result<String, Fail> {
         let Some(known) = self.tenants.get(tenant) else {
-            return Err(Fail::new(format!("there is no tenant `{tenant}`")).help("`avouch tenant list` shows them"));
+            return Err(Fail::new(format!("there is no tenant `{tenant}`"))
+                .help("`avouch tenant list` shows them"));
         };
-        let event = Event::new(self.now(), who, Action::Export, format!("pack {tenant}"), Outcome::Done).of(Some(tenant)).from(source);
-        self.record(event).await.map_err(|error| Fail::new("the making of the pack cannot be recorded, so it is not made").from(error))?;
+        let event = Event::new(
+            self.now(),
+            who,
+            Action::Export,
+            format!("pack {tenant}"),
+            Outcome::Done,
+        )
+        .of(Some(tenant))
+        .from(source);
+        self.record(event).await.map_err(|error| {
+            Fail::new("the making of the pack cannot be recorded, so it is not made").from(error)
+        })?;
         let core = self.clone();
-        let published = self.ledger.publish().await.map_err(|error| Fail::new("the checkpoint cannot be published").from(error))?;
+        let published = self
+            .ledger
+            .publish()
+            .await
+            .map_err(|error| Fail::new("the checkpoint cannot be published").from(error))?;
         tokio::task::spawn_blocking(move || core.gather(&known.id, &published.text, published.size))
             .await
             .map_err(|error| Fail::new("the pack could not be made").from(error))?
     }
 
     fn gather(&self, tenant: &TenantId, checkpoint: &str, size: u64) -> Result<String, Fail> {
-        let stream = self.streams.of(Some(tenant)).map_err(|error| Fail::new("the tenant's stream cannot be read").from(error))?;
+        let stream = self
+            .streams
+            .of(Some(tenant))
+            .map_err(|error| Fail::new("the tenant's stream cannot be read").from(error))?;
         let (mut rounds, mut events) = (Vec::new(), std::collections::VecDeque::new());
         for stored in self.reader.scan(0) {
-            let stored = stored.map_err(|error| Fail::new("the ledger cannot be read").from(error))?;
+            let stored =
+                stored.map_err(|error| Fail::new("the ledger cannot be read").from(error))?;
             if stored.index >= size {
                 break;
             }
             if stored.leaf.kind == Kind::Round {
                 rounds.push(self.pack_round(&stored, size, tenant)?);
             } else if stored.leaf.stream == stream {
-                let opened = self.opener.open(&stored).map_err(|error| Fail::new(format!("entry {} cannot be opened", stored.index)).from(error))?;
+                let opened = self.opener.open(&stored).map_err(|error| {
+                    Fail::new(format!("entry {} cannot be opened", stored.index)).from(error)
+                })?;
                 events.push_back((stored, opened));
                 if events.len() > MOST_EVENTS {
                     events.pop_front();
@@ -54,7 +80,8 @@ impl Core {
         let events = events
             .into_iter()
             .map(|(stored, opened)| {
-                let text = String::from_utf8(opened.payload).map_err(|error| Fail::new("an event is not text").from(error))?;
+                let text = String::from_utf8(opened.payload)
+                    .map_err(|error| Fail::new("an event is not text").from(error))?;
                 self.entry(&stored, &opened.salt, text, size)
             })
             .collect::<Result<Vec<_>, Fail>>()?;
@@ -72,25 +99,54 @@ impl Core {
             stream: hex::encode(stream),
             events,
         };
-        let (body, text) = pack.body().map_err(|error| Fail::new("the pack cannot be written").from(error))?;
-        let note = self.signer.sign_text(&text).map_err(|error| Fail::new("the pack cannot be signed").from(error))?;
+        let (body, text) = pack
+            .body()
+            .map_err(|error| Fail::new("the pack cannot be written").from(error))?;
+        let note = self
+            .signer
+            .sign_text(&text)
+            .map_err(|error| Fail::new("the pack cannot be signed").from(error))?;
         Ok(format!("{body}\n{note}"))
     }
 
     fn pack_round(&self, stored: &Stored, size: u64, tenant: &TenantId) -> Result<PackRound, Fail> {
         let unread = |why: &str| Fail::new(format!("the round at entry {} {why}", stored.index));
-        let opened = self.opener.open(stored).map_err(|error| unread("cannot be opened").from(error))?;
-        let sealed: Sealed = serde_json::from_slice(&opened.payload).map_err(|error| unread("cannot be read").from(error))?;
-        let round = sealed.round().map_err(|error| unread("cannot be read").from(error))?;
-        let shown = |(finding, opened): (&Finding, &Opened)| finding.readable_by(tenant).then(|| opened.clone());
+        let opened = self
+            .opener
+            .open(stored)
+            .map_err(|error| unread("cannot be opened").from(error))?;
+        let sealed: Sealed = serde_json::from_slice(&opened.payload)
+            .map_err(|error| unread("cannot be read").from(error))?;
+        let round = sealed
+            .round()
+            .map_err(|error| unread("cannot be read").from(error))?;
+        let shown = |(finding, opened): (&Finding, &Opened)| {
+            finding.readable_by(tenant).then(|| opened.clone())
+        };
         Ok(PackRound {
-            findings: round.findings.iter().zip(&round.opened).map(shown).collect(),
+            findings: round
+                .findings
+                .iter()
+                .zip(&round.opened)
+                .map(shown)
+                .collect(),
             entry: self.entry(stored, &opened.salt, sealed.header, size)?,
         })
     }
 
-    fn entry(&self, stored: &Stored, salt: &[u8; 32], payload: String, size: u64) -> Result<Entry, Fail> {
-        let proof = self.reader.inclusion_proof(stored.index, size).map_err(|error| Fail::new(format!("entry {} cannot be proven", stored.index)).from(error))?;
+    fn entry(
+        &self,
+        stored: &Stored,
+        salt: &[u8; 32],
+        payload: String,
+        size: u64,
+    ) -> Result<Entry, Fail> {
+        let proof = self
+            .reader
+            .inclusion_proof(stored.index, size)
+            .map_err(|error| {
+                Fail::new(format!("entry {} cannot be proven", stored.index)).from(error)
+            })?;
         Ok(Entry {
             index: stored.index,
             leaf: hex::encode(stored.leaf.encode()),

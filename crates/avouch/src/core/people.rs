@@ -20,10 +20,22 @@ pub const COOKIE: &str = "__Host-avouch";
 struct Synthetic(Arc<Core>);
 
 impl People for Synthetic {
-    fn session<'a>(&'a self, tenant: &'a TenantId, host: &'a str) -> BoxFuture<'a, Result<String, String>> {
+    fn session<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        host: &'a str,
+    ) -> BoxFuture<'a, Result<String, String>> {
         Box::pin(async move {
-            let fresh = Worn { created: SignedDuration::ZERO, used: SignedDuration::ZERO };
-            let opened = self.0.access.synthetic_session(tenant, host, fresh, self.0.now()).await.map_err(|error| chain(&error))?;
+            let fresh = Worn {
+                created: SignedDuration::ZERO,
+                used: SignedDuration::ZERO,
+            };
+            let opened = self
+                .0
+                .access
+                .synthetic_session(tenant, host, fresh, self.0.now())
+                .await
+                .map_err(|error| chain(&error))?;
             Ok(format!("{COOKIE}={}", opened.token.expose()))
         })
     }
@@ -51,8 +63,13 @@ impl Core {
     /// If there is no listener, or the authority's certificate cannot be used.
     pub fn gateway(&self) -> Result<Gateway, Fail> {
         let gateway = &self.statement.gateway;
-        let address = gateway.listen.first().copied().ok_or_else(|| Fail::new("the gateway listens nowhere"))?;
-        Gateway::new(address, gateway.domain.clone(), self.authority.der()).map_err(|error| Fail::new("the gateway cannot be reached").from(error))
+        let address = gateway
+            .listen
+            .first()
+            .copied()
+            .ok_or_else(|| Fail::new("the gateway listens nowhere"))?;
+        Gateway::new(address, gateway.domain.clone(), self.authority.der())
+            .map_err(|error| Fail::new("the gateway cannot be reached").from(error))
     }
 
     /// The id of the assertion key: from its public half, so that it changes when the key does.
@@ -76,6 +93,9 @@ impl Core {
 
     /// The public keys of the identity assertion, as a JSON Web Key Set.
     pub fn jwks(&self) -> String {
-        assertion::jwks([(self.assertion_kid().as_str(), self.assertion_public().as_slice())])
+        assertion::jwks([(
+            self.assertion_kid().as_str(),
+            self.assertion_public().as_slice(),
+        )])
     }
 }

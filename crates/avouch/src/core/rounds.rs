@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use avouch_events::{Opener, Outcome};
-use avouch_evidence::{Check, ClaimId, Ctx, Finding, Previous, Round, Sealed, Seen, Standing, standing};
+use avouch_evidence::{
+    Check, ClaimId, Ctx, Finding, Previous, Round, Sealed, Seen, Standing, standing,
+};
 use avouch_ledger::{Kind, Reader};
 use avouch_store::{Store, micros};
 
@@ -41,43 +43,82 @@ impl Rounds {
     ///
     /// # Errors
     /// If the store or the ledger cannot be read.
-    pub async fn open(store: &Store, reader: &Reader, opener: &Opener, statement: &Statement) -> Result<Self, Fail> {
-        let rounds = Self { latest: Mutex::default(), last: tokio::sync::Mutex::new(None) };
+    pub async fn open(
+        store: &Store,
+        reader: &Reader,
+        opener: &Opener,
+        statement: &Statement,
+    ) -> Result<Self, Fail> {
+        let rounds = Self {
+            latest: Mutex::default(),
+            last: tokio::sync::Mutex::new(None),
+        };
         let mut kept = read(store, READ_BACK).await?;
         let from = kept.first().map_or(0, |round| round.index + 1);
         for stored in reader.scan(from) {
-            let stored = stored.map_err(|error| Fail::new("the ledger cannot be read").from(error))?;
+            let stored =
+                stored.map_err(|error| Fail::new("the ledger cannot be read").from(error))?;
             if stored.leaf.kind != Kind::Round {
                 continue;
             }
-            let Ok(opened) = opener.open(&stored) else { continue };
-            let Ok(sealed) = serde_json::from_slice::<Sealed>(&opened.payload) else { continue };
-            let round = sealed.round().map_err(|error| Fail::new("a round in the ledger cannot be read").from(error))?;
-            let found = Kept { number: round.header.number, index: stored.index, sealed };
+            let Ok(opened) = opener.open(&stored) else {
+                continue;
+            };
+            let Ok(sealed) = serde_json::from_slice::<Sealed>(&opened.payload) else {
+                continue;
+            };
+            let round = sealed
+                .round()
+                .map_err(|error| Fail::new("a round in the ledger cannot be read").from(error))?;
+            let found = Kept {
+                number: round.header.number,
+                index: stored.index,
+                sealed,
+            };
             keep(store, &found, round.header.at).await?;
             kept.insert(0, found);
         }
         for round in kept.iter().rev() {
             rounds.remember(round, statement)?;
         }
-        *rounds.last.lock().await = kept.first().map(|round| (round.number, Previous { index: round.index, digest: round.sealed.digest() }));
+        *rounds.last.lock().await = kept.first().map(|round| {
+            (
+                round.number,
+                Previous {
+                    index: round.index,
+                    digest: round.sealed.digest(),
+                },
+            )
+        });
         Ok(rounds)
     }
 
     /// The latest finding of each check, with the ledger entry of its round.
     pub fn latest(&self) -> Vec<(Finding, u64)> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.latest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     fn remember(&self, round: &Kept, statement: &Statement) -> Result<(), Fail> {
-        let read = round.sealed.round().map_err(|error| Fail::new("a round cannot be read").from(error))?;
+        let read = round
+            .sealed
+            .round()
+            .map_err(|error| Fail::new("a round cannot be read").from(error))?;
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         // A finding made under another statement says nothing about this one.
         if read.header.statement != statement.source.digest() {
             return Ok(());
         }
         for finding in read.findings {
-            let key = (finding.claim.clone(), finding.check.clone(), finding.tenant.as_ref().map(ToString::to_string));
+            let key = (
+                finding.claim.clone(),
+                finding.check.clone(),
+                finding.tenant.as_ref().map(ToString::to_string),
+            );
             latest.insert(key, (finding, round.index));
         }
         Ok(())
@@ -88,7 +129,8 @@ impl Rounds {
 pub fn keep_running(core: &Arc<Core>) {
     let core = core.clone();
     tokio::spawn(async move {
-        let every = Duration::from_secs(core.statement.evidence.check_every.seconds().unsigned_abs());
+        let every =
+            Duration::from_secs(core.statement.evidence.check_every.seconds().unsigned_abs());
         loop {
             if let Err(fail) = core.round(&[]).await {
                 tracing::error!(%fail, "a round of checks was not kept");
@@ -109,10 +151,17 @@ impl Core {
     pub async fn round(self: &Arc<Self>, claims: &[String]) -> Result<Report, Fail> {
         let checks: Vec<Arc<dyn Check>> = super::checks::all(self)
             .into_iter()
-            .filter(|check| claims.is_empty() || check.claims().iter().any(|id| claims.iter().any(|wanted| id.matches(wanted))))
+            .filter(|check| {
+                claims.is_empty()
+                    || check
+                        .claims()
+                        .iter()
+                        .any(|id| claims.iter().any(|wanted| id.matches(wanted)))
+            })
             .collect();
         if checks.is_empty() {
-            return Err(Fail::new(format!("no check judges {}", claims.join(", "))).help("`avouch statement` lists the claims"));
+            return Err(Fail::new(format!("no check judges {}", claims.join(", ")))
+                .help("`avouch statement` lists the claims"));
         }
         // One round at a time: they are a chain.
         let mut last = self.rounds.last.lock().await;
@@ -122,28 +171,60 @@ impl Core {
         for check in &checks {
             let seen = self.attempt(check.clone(), &ctx).await;
             let when = self.now();
-            findings.extend(seen.into_iter().map(|seen| Finding::new(check.name(), seen, when)));
+            findings.extend(
+                seen.into_iter()
+                    .map(|seen| Finding::new(check.name(), seen, when)),
+            );
         }
         let number = last.as_ref().map_or(1, |(number, _)| number + 1);
         let previous = last.as_ref().map(|(_, previous)| previous.clone());
-        let unkept = |error: serde_json::Error| Fail::new("the round cannot be written").from(error);
-        let round = Round::make(number, at, &self.digest, previous, findings, salt).map_err(unkept)?;
+        let unkept =
+            |error: serde_json::Error| Fail::new("the round cannot be written").from(error);
+        let round =
+            Round::make(number, at, &self.digest, previous, findings, salt).map_err(unkept)?;
         let sealed = round.sealed().map_err(unkept)?;
         let kept = serde_json::to_vec(&sealed).map_err(unkept)?;
         let recorded = self
             .recorder
             .record_payload(Kind::Round, None, at, sealed.header.as_bytes(), &kept)
             .await
-            .map_err(|error| Fail::new("the round is not in the ledger, so it does not count").from(error))?;
-        let round = Kept { number, index: recorded.index, sealed };
+            .map_err(|error| {
+                Fail::new("the round is not in the ledger, so it does not count").from(error)
+            })?;
+        let round = Kept {
+            number,
+            index: recorded.index,
+            sealed,
+        };
         keep(&self.store, &round, at).await?;
         self.rounds.remember(&round, &self.statement)?;
-        *last = Some((number, Previous { index: round.index, digest: round.sealed.digest() }));
+        *last = Some((
+            number,
+            Previous {
+                index: round.index,
+                digest: round.sealed.digest(),
+            },
+        ));
         drop(last);
         let report = self.report();
-        let count = |status: &str| report.claims.iter().filter(|claim| claim.status == status).count();
-        let summary = format!("round {number}: {} held, {} broken, {} unproven", count("held"), count("broken"), count("unproven"));
-        let outcome = if count("held") == report.claims.len() { Outcome::Done } else { Outcome::Failed };
+        let count = |status: &str| {
+            report
+                .claims
+                .iter()
+                .filter(|claim| claim.status == status)
+                .count()
+        };
+        let summary = format!(
+            "round {number}: {} held, {} broken, {} unproven",
+            count("held"),
+            count("broken"),
+            count("unproven")
+        );
+        let outcome = if count("held") == report.claims.len() {
+            Outcome::Done
+        } else {
+            Outcome::Failed
+        };
         let _ = self.say("checks", outcome, summary).await;
         Ok(report)
     }
@@ -152,15 +233,27 @@ impl Core {
     async fn attempt(self: &Arc<Self>, check: Arc<dyn Check>, ctx: &Ctx) -> Vec<Seen> {
         let claims = check.claims();
         let ctx = ctx.clone();
-        let unproven = |why: &str| claims.iter().map(|claim| Seen::unproven(claim, why)).collect();
+        let unproven = |why: &str| {
+            claims
+                .iter()
+                .map(|claim| Seen::unproven(claim, why))
+                .collect()
+        };
         let running = check.clone();
         let run = tokio::spawn(async move { running.run(&ctx).await });
         let abort = run.abort_handle();
         match tokio::time::timeout(PATIENCE, run).await {
             Ok(Ok(mut seen)) => {
                 // A check that is silent about a claim of its own has not tried it.
-                let silent: Vec<_> = claims.iter().filter(|claim| !seen.iter().any(|seen| seen.claim == **claim)).collect();
-                seen.extend(silent.into_iter().map(|claim| Seen::unproven(claim, "the check said nothing about it")));
+                let silent: Vec<_> = claims
+                    .iter()
+                    .filter(|claim| !seen.iter().any(|seen| seen.claim == **claim))
+                    .collect();
+                seen.extend(
+                    silent
+                        .into_iter()
+                        .map(|claim| Seen::unproven(claim, "the check said nothing about it")),
+                );
                 seen
             }
             Ok(Err(error)) => {
@@ -179,10 +272,18 @@ impl Core {
         let mut registry: BTreeMap<ClaimId, Vec<String>> = BTreeMap::new();
         for check in super::checks::all(self) {
             for claim in check.claims() {
-                registry.entry(claim).or_default().push(check.name().to_owned());
+                registry
+                    .entry(claim)
+                    .or_default()
+                    .push(check.name().to_owned());
             }
         }
-        let latest: Vec<Finding> = self.rounds.latest().into_iter().map(|(finding, _)| finding).collect();
+        let latest: Vec<Finding> = self
+            .rounds
+            .latest()
+            .into_iter()
+            .map(|(finding, _)| finding)
+            .collect();
         standing(&self.statement.claims, &registry, &latest, self.now())
     }
 
@@ -190,13 +291,33 @@ impl Core {
     pub fn report(self: &Arc<Self>) -> Report {
         let latest = self.rounds.latest();
         let log = self.log_name();
-        let entry = |finding: &Finding| latest.iter().find(|(other, _)| other == finding).map(|(_, index)| LedgerRef { log: log.clone(), index: *index });
-        Report::new(&self.statement.service, &self.digest, self.now(), &self.statement.claims, &self.standings(), entry)
+        let entry = |finding: &Finding| {
+            latest
+                .iter()
+                .find(|(other, _)| other == finding)
+                .map(|(_, index)| LedgerRef {
+                    log: log.clone(),
+                    index: *index,
+                })
+        };
+        Report::new(
+            &self.statement.service,
+            &self.digest,
+            self.now(),
+            &self.statement.claims,
+            &self.standings(),
+            entry,
+        )
     }
 
     /// The log's origin.
     pub fn log_name(&self) -> String {
-        self.ledger.vkey().split('+').next().unwrap_or("").to_owned()
+        self.ledger
+            .vkey()
+            .split('+')
+            .next()
+            .unwrap_or("")
+            .to_owned()
     }
 
     /// The newest rounds, newest first.
@@ -210,16 +331,19 @@ impl Core {
 
 async fn keep(store: &Store, round: &Kept, at: jiff::Timestamp) -> Result<(), Fail> {
     let unkept = |error: sqlx::Error| Fail::new("the round cannot be kept").from(error);
-    let document = serde_json::to_string(&round.sealed).map_err(|error| Fail::new("the round cannot be written").from(error))?;
+    let document = serde_json::to_string(&round.sealed)
+        .map_err(|error| Fail::new("the round cannot be written").from(error))?;
     let mut work = store.write().await.map_err(unkept)?;
-    sqlx::query("insert or replace into round (number, at, log_index, document) values ($1, $2, $3, $4)")
-        .bind(i64::try_from(round.number).unwrap_or(i64::MAX))
-        .bind(micros(at))
-        .bind(i64::try_from(round.index).unwrap_or(i64::MAX))
-        .bind(document)
-        .execute(&mut *work)
-        .await
-        .map_err(unkept)?;
+    sqlx::query(
+        "insert or replace into round (number, at, log_index, document) values ($1, $2, $3, $4)",
+    )
+    .bind(i64::try_from(round.number).unwrap_or(i64::MAX))
+    .bind(micros(at))
+    .bind(i64::try_from(round.index).unwrap_or(i64::MAX))
+    .bind(document)
+    .execute(&mut *work)
+    .await
+    .map_err(unkept)?;
     work.commit().await.map_err(unkept)
 }
 
@@ -231,8 +355,13 @@ async fn read(store: &Store, most: i64) -> Result<Vec<Kept>, Fail> {
         .map_err(|error| Fail::new("the rounds cannot be read").from(error))?;
     rows.into_iter()
         .map(|(number, index, document)| {
-            let sealed = serde_json::from_str(&document).map_err(|error| Fail::new(format!("round {number} cannot be read")).from(error))?;
-            Ok(Kept { number: number.unsigned_abs(), index: index.unsigned_abs(), sealed })
+            let sealed = serde_json::from_str(&document)
+                .map_err(|error| Fail::new(format!("round {number} cannot be read")).from(error))?;
+            Ok(Kept {
+                number: number.unsigned_abs(),
+                index: index.unsigned_abs(),
+                sealed,
+            })
         })
         .collect()
 }
@@ -246,4 +375,3 @@ fn salt() -> [u8; 32] {
     }
     salt
 }
-

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use avouch_access::{Access, Session};
-use avouch_events::{Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams};
-use avouch_evidence::Clock;
-use avouch_keyring::{Keyring, Purpose};
-use avouch_gateway::link::CoreEnd;
-use avouch_ledger::{AppendError, Ledger, LogKey, Options, Reader, Recovered};
 use avouch_backup::keeper::Backups;
 use avouch_backup::records::Records;
+use avouch_events::{
+    Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams,
+};
+use avouch_evidence::Clock;
+use avouch_gateway::link::CoreEnd;
+use avouch_keyring::{Keyring, Purpose};
+use avouch_ledger::{AppendError, Ledger, LogKey, Options, Reader, Recovered};
 use avouch_runtime::client::SupervisorClient;
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
@@ -74,33 +76,61 @@ impl Core {
     ///
     /// # Errors
     /// If a part cannot be opened.
-    pub async fn open(data: &Path, supervisor: SupervisorClient, shutdown: CancellationToken) -> Result<Arc<Self>, Fail> {
+    pub async fn open(
+        data: &Path,
+        supervisor: SupervisorClient,
+        shutdown: CancellationToken,
+    ) -> Result<Arc<Self>, Fail> {
         let layout = Layout::new(data);
         let clock = crate::clock();
         let started = clock();
         let statement = kept_statement(&layout)?;
         let ids = ids_of(&layout, statement.runtime.user_ids)?;
         let keys = statement.keys.source(&layout.keys());
-        let keyring = Arc::new(Keyring::unlock(&layout.core().join("keys"), &keys).map_err(|error| Fail::new("the keys cannot be unlocked").from(error))?);
-        let store = Store::open(&layout.core().join("store.db")).await.map_err(|error| Fail::new("the store cannot be opened").from(error))?;
+        let keyring = Arc::new(
+            Keyring::unlock(&layout.core().join("keys"), &keys)
+                .map_err(|error| Fail::new("the keys cannot be unlocked").from(error))?,
+        );
+        let store = Store::open(&layout.core().join("store.db"))
+            .await
+            .map_err(|error| Fail::new("the store cannot be opened").from(error))?;
         let signer = log_key(&statement, &keyring)?;
         let ledger = open_ledger(&layout, signer.clone())?;
         publish_key(&layout, &ledger)?;
         let reader = ledger.reader();
-        let streams = Arc::new(Streams::open(&layout.core().join("streams")).map_err(|error| Fail::new("the list of streams cannot be read").from(error))?);
+        let streams = Arc::new(
+            Streams::open(&layout.core().join("streams"))
+                .map_err(|error| Fail::new("the list of streams cannot be read").from(error))?,
+        );
         let opener = Opener::new(keyring.clone(), streams.clone());
         let index = open_index(&layout, &reader, &opener).await?;
         let (followers, followed) = mpsc::unbounded_channel();
         let following = index.clone();
         tokio::spawn(async move {
             if let Err(error) = following.follow(followed).await {
-                tracing::error!(error = chain(&error), "the event index has stopped; the ledger has not");
+                tracing::error!(
+                    error = chain(&error),
+                    "the event index has stopped; the ledger has not"
+                );
             }
         });
-        let recorder = Recorder::new(ledger.clone(), keyring.clone(), streams.clone(), Some(followers));
-        let seal = keyring.named(&Purpose::Accounts).map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
-        let access = Access::open(store.clone(), statement.access.clone(), &seal).await.map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
-        let newest = reader.size().checked_sub(1).and_then(|index| reader.read(index).ok()).map(|stored| stored.leaf.time);
+        let recorder = Recorder::new(
+            ledger.clone(),
+            keyring.clone(),
+            streams.clone(),
+            Some(followers),
+        );
+        let seal = keyring
+            .named(&Purpose::Accounts)
+            .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
+        let access = Access::open(store.clone(), statement.access.clone(), &seal)
+            .await
+            .map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
+        let newest = reader
+            .size()
+            .checked_sub(1)
+            .and_then(|index| reader.read(index).ok())
+            .map(|stored| stored.leaf.time);
         let authority = Authority::open(&layout, &keyring, &statement.gateway.domain, started)?;
         let tenants = Arc::new(Tenants::open(&store).await?);
         let rounds = Rounds::open(&store, &reader, &opener, &statement).await?;
@@ -111,9 +141,17 @@ impl Core {
             layout: layout.clone(),
             ids,
             keyring: keyring.clone(),
-            tenants: Arc::new(move || known.all().into_iter().map(|tenant| (tenant.id, tenant.number)).collect()),
+            tenants: Arc::new(move || {
+                known
+                    .all()
+                    .into_iter()
+                    .map(|tenant| (tenant.id, tenant.number))
+                    .collect()
+            }),
         });
-        let records = Records::open(store.clone()).await.map_err(|error| Fail::new("the records of backups cannot be opened").from(error))?;
+        let records = Records::open(store.clone())
+            .await
+            .map_err(|error| Fail::new("the records of backups cannot be opened").from(error))?;
         let digest = statement.source.digest();
         let clock_of = clock.clone();
         let core = Arc::new_cyclic(|core| Self {
@@ -136,7 +174,13 @@ impl Core {
             supervisor,
             tenants,
             rounds,
-            backups: Arc::new(super::backups::keeper(core, &statement, runner.clone(), records, clock_of)),
+            backups: Arc::new(super::backups::keeper(
+                core,
+                &statement,
+                runner.clone(),
+                records,
+                clock_of,
+            )),
             runner,
             signer,
             suites: Arc::default(),
@@ -151,9 +195,17 @@ impl Core {
             core.say("ledger", Outcome::Done, format!("what a crash left was put in order: {} bytes that were never acknowledged were taken off the journal, {} files were derived anew", recovered.cut_off, recovered.rewritten.len())).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         }
         if let Some(doubt) = core.steady.doubt(core.now()) {
-            core.say("clock", Outcome::Failed, format!("{doubt}; nothing is removed until it is right")).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
+            core.say(
+                "clock",
+                Outcome::Failed,
+                format!("{doubt}; nothing is removed until it is right"),
+            )
+            .await
+            .map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         }
-        core.say("start", Outcome::Done, format!("statement {}", core.digest)).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
+        core.say("start", Outcome::Done, format!("statement {}", core.digest))
+            .await
+            .map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         Ok(core)
     }
 
@@ -170,9 +222,18 @@ impl Core {
         let recorded = self.recorder.record(event).await;
         match &recorded {
             Ok(_) => self.full.store(false, Ordering::Relaxed),
-            Err(RecordError::Append(AppendError::Full)) if !self.full.swap(true, Ordering::Relaxed) => {
+            Err(RecordError::Append(AppendError::Full))
+                if !self.full.swap(true, Ordering::Relaxed) =>
+            {
                 // The ledger keeps room for saying so.
-                let said = Event::new(self.now(), Actor::platform(), Action::System, "disk", Outcome::Failed).because("the disk is full: nothing else is recorded, so nothing else is done");
+                let said = Event::new(
+                    self.now(),
+                    Actor::platform(),
+                    Action::System,
+                    "disk",
+                    Outcome::Failed,
+                )
+                .because("the disk is full: nothing else is recorded, so nothing else is done");
                 if let Err(error) = self.recorder.record(said).await {
                     tracing::error!(error = chain(&error), "even the full disk was not recorded");
                 }
@@ -186,14 +247,33 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::record`].
-    pub async fn say(&self, object: &str, outcome: Outcome, reason: impl Into<String> + Send) -> Result<Recorded, RecordError> {
-        self.record(Event::new(self.now(), Actor::platform(), Action::System, object, outcome).because(reason)).await
+    pub async fn say(
+        &self,
+        object: &str,
+        outcome: Outcome,
+        reason: impl Into<String> + Send,
+    ) -> Result<Recorded, RecordError> {
+        self.record(
+            Event::new(
+                self.now(),
+                Actor::platform(),
+                Action::System,
+                object,
+                outcome,
+            )
+            .because(reason),
+        )
+        .await
     }
 
     /// `https://host[:port]` of a label under the domain; the domain itself for an empty label.
     pub fn origin(&self, label: &str) -> String {
         let domain = &self.statement.gateway.domain;
-        let host = if label.is_empty() { domain.clone() } else { format!("{label}.{domain}") };
+        let host = if label.is_empty() {
+            domain.clone()
+        } else {
+            format!("{label}.{domain}")
+        };
         match self.statement.gateway.port() {
             443 => format!("https://{host}"),
             port => format!("https://{host}:{port}"),
@@ -202,7 +282,9 @@ impl Core {
 
     /// Returns when the supervisor has gone: everything ends with it.
     pub async fn supervisor_gone(&self) {
-        let Ok(mut events) = self.supervisor.subscribe() else { return };
+        let Ok(mut events) = self.supervisor.subscribe() else {
+            return;
+        };
         loop {
             match events.recv().await {
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
@@ -216,7 +298,10 @@ impl Core {
     pub async fn close(&self) {
         let _ = self.say("stop", Outcome::Done, "told to stop").await;
         if let Err(error) = self.ledger.publish().await {
-            tracing::warn!(error = chain(&error), "the last checkpoint was not published; the next start does it");
+            tracing::warn!(
+                error = chain(&error),
+                "the last checkpoint was not published; the next start does it"
+            );
         }
         self.store.close().await;
     }
@@ -224,23 +309,33 @@ impl Core {
 
 fn kept_statement(layout: &Layout) -> Result<Statement, Fail> {
     let path = layout.core().join("statement/statement.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| Fail::new("the kept statement cannot be read").from(error))?;
-    statement_file::read(Source::new("statement.toml", text)).map_err(|faults| Fail::new(faults.to_string()))
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Fail::new("the kept statement cannot be read").from(error))?;
+    statement_file::read(Source::new("statement.toml", text))
+        .map_err(|faults| Fail::new(faults.to_string()))
 }
 
 fn log_key(statement: &Statement, keyring: &Keyring) -> Result<LogKey, Fail> {
-    let seed = keyring.named(&Purpose::LedgerSigning).map_err(|error| Fail::new("the ledger's key cannot be had").from(error))?;
+    let seed = keyring
+        .named(&Purpose::LedgerSigning)
+        .map_err(|error| Fail::new("the ledger's key cannot be had").from(error))?;
     let origin = format!("{}/ledger", statement.gateway.domain);
-    LogKey::from_seed(&origin, seed.expose()).map_err(|error| Fail::new("the ledger's key cannot be used").from(error))
+    LogKey::from_seed(&origin, seed.expose())
+        .map_err(|error| Fail::new("the ledger's key cannot be used").from(error))
 }
 
 fn open_ledger(layout: &Layout, key: LogKey) -> Result<Ledger, Fail> {
-    Ledger::open(&layout.core().join("ledger"), key, &Options::default()).map_err(|error| Fail::new("the ledger cannot be opened").from(error))
+    Ledger::open(&layout.core().join("ledger"), key, &Options::default())
+        .map_err(|error| Fail::new("the ledger cannot be opened").from(error))
 }
 
 /// The public key, where commands and people can read it.
 fn publish_key(layout: &Layout, ledger: &Ledger) -> Result<(), Fail> {
-    std::fs::write(layout.run().join("log.vkey"), format!("{}\n", ledger.vkey())).map_err(|error| Fail::new("the ledger's public key cannot be written").from(error))
+    std::fs::write(
+        layout.run().join("log.vkey"),
+        format!("{}\n", ledger.vkey()),
+    )
+    .map_err(|error| Fail::new("the ledger's public key cannot be written").from(error))
 }
 
 /// Opens the index; one that cannot be used is made anew from the ledger.
@@ -254,7 +349,10 @@ async fn open_index(layout: &Layout, reader: &Reader, opener: &Opener) -> Result
     match attempt.await {
         Ok(index) => Ok(index),
         Err(error) => {
-            tracing::warn!(error = chain(&error), "the event index is made anew from the ledger");
+            tracing::warn!(
+                error = chain(&error),
+                "the event index is made anew from the ledger"
+            );
             for ending in ["", "-wal", "-shm"] {
                 let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
             }
@@ -268,6 +366,11 @@ async fn open_index(layout: &Layout, reader: &Reader, opener: &Opener) -> Result
 
 /// The user ids of this service. Only root gives each role its own, and what root made is root's.
 fn ids_of(layout: &Layout, user_ids: u32) -> Result<Ids, Fail> {
-    let found = std::fs::metadata(layout.data()).map_err(|error| Fail::new("the data folder cannot be looked at").from(error))?;
-    Ok(if found.uid() == 0 { Ids::separate(user_ids) } else { Ids::here(user_ids) })
+    let found = std::fs::metadata(layout.data())
+        .map_err(|error| Fail::new("the data folder cannot be looked at").from(error))?;
+    Ok(if found.uid() == 0 {
+        Ids::separate(user_ids)
+    } else {
+        Ids::here(user_ids)
+    })
 }

@@ -25,7 +25,11 @@ pub struct Steady {
 impl Steady {
     /// Takes the start and the time of the newest entry in the ledger.
     pub fn new(started: Timestamp, newest: Option<Timestamp>) -> Self {
-        Self { started, since: Instant::now(), newest }
+        Self {
+            started,
+            since: Instant::now(),
+            newest,
+        }
     }
 
     /// Why the clock may not be believed now; `None` if it may.
@@ -34,20 +38,34 @@ impl Steady {
     }
 }
 
-fn judge(started: Timestamp, newest: Option<Timestamp>, now: Timestamp, elapsed: Duration) -> Option<String> {
+fn judge(
+    started: Timestamp,
+    newest: Option<Timestamp>,
+    now: Timestamp,
+    elapsed: Duration,
+) -> Option<String> {
     let passed = SignedDuration::try_from(elapsed).unwrap_or(SignedDuration::MAX);
     let drift = now.duration_since(started) - passed;
     if drift.abs() > BOUND {
-        return Some(format!("the clock was set by {} min while the service ran", drift.as_mins()));
+        return Some(format!(
+            "the clock was set by {} min while the service ran",
+            drift.as_mins()
+        ));
     }
     let newest = newest?;
     let behind = newest.duration_since(now);
     if behind > BOUND {
-        return Some(format!("the clock is {} min behind the newest entry of the ledger", behind.as_mins()));
+        return Some(format!(
+            "the clock is {} min behind the newest entry of the ledger",
+            behind.as_mins()
+        ));
     }
     let gap = started.duration_since(newest);
     if gap > GAP && elapsed < PROBATION {
-        return Some(format!("the clock is {} days ahead of the newest entry of the ledger: a long stop, or a clock that was set forward", gap.as_hours() / 24));
+        return Some(format!(
+            "the clock is {} days ahead of the newest entry of the ledger: a long stop, or a clock that was set forward",
+            gap.as_hours() / 24
+        ));
     }
     None
 }
@@ -59,7 +77,12 @@ mod tests {
     #[track_caller]
     fn check(newest: &str, now: &str, elapsed: u64, believed: bool) {
         let started = "2026-03-02T12:00:00Z".parse().unwrap();
-        let doubt = judge(started, Some(newest.parse().unwrap()), now.parse().unwrap(), Duration::from_secs(elapsed));
+        let doubt = judge(
+            started,
+            Some(newest.parse().unwrap()),
+            now.parse().unwrap(),
+            Duration::from_secs(elapsed),
+        );
         assert_eq!(doubt.is_none(), believed, "{doubt:?}");
     }
 

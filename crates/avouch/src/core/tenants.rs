@@ -44,57 +44,101 @@ impl Tenants {
     pub async fn open(store: &Store) -> Result<Self, Fail> {
         let unread = |error: sqlx::Error| Fail::new("the tenants cannot be read").from(error);
         let rows: Vec<(String, String, i64)> =
-            sqlx::query_as("select id, name, uid from tenant where status = 'active' order by id").fetch_all(store.readers()).await.map_err(unread)?;
+            sqlx::query_as("select id, name, uid from tenant where status = 'active' order by id")
+                .fetch_all(store.readers())
+                .await
+                .map_err(unread)?;
         let mut known = BTreeMap::new();
         for (id, name, number) in rows {
-            let id: TenantId = id.parse().map_err(|error: avouch_statement::BadSlug| Fail::new("a tenant's id cannot be read").from(error))?;
-            let number = u32::try_from(number).map_err(|error| Fail::new("a tenant's number cannot be read").from(error))?;
+            let id: TenantId = id.parse().map_err(|error: avouch_statement::BadSlug| {
+                Fail::new("a tenant's id cannot be read").from(error)
+            })?;
+            let number = u32::try_from(number)
+                .map_err(|error| Fail::new("a tenant's number cannot be read").from(error))?;
             known.insert(id.clone(), Tenant { id, name, number });
         }
-        Ok(Self { known: RwLock::new(known) })
+        Ok(Self {
+            known: RwLock::new(known),
+        })
     }
 
     /// Every tenant, by id.
     pub fn all(&self) -> Vec<Tenant> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Every tenant's id.
     pub fn ids(&self) -> Vec<TenantId> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
     }
 
     /// One tenant.
     pub fn get(&self, id: &TenantId) -> Option<Tenant> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(id)
+            .cloned()
     }
 
     /// Adds a tenant to the store; the caller has recorded the intent.
     ///
     /// # Errors
     /// If there is one of that id, or the store cannot be written.
-    pub async fn add(&self, store: &Store, id: TenantId, name: &str, now: Timestamp) -> Result<Tenant, Fail> {
+    pub async fn add(
+        &self,
+        store: &Store,
+        id: TenantId,
+        name: &str,
+        now: Timestamp,
+    ) -> Result<Tenant, Fail> {
         if matches!(id.as_str(), "signin" | "console" | "statement" | "www") {
-            return Err(Fail::new(format!("`{id}` is the name of a host of the service itself")).help("choose another short name"));
+            return Err(Fail::new(format!(
+                "`{id}` is the name of a host of the service itself"
+            ))
+            .help("choose another short name"));
         }
         if self.get(&id).is_some() {
             return Err(Fail::new(format!("there is a tenant `{id}` already")));
         }
         let unkept = |error: sqlx::Error| Fail::new("the tenant cannot be kept").from(error);
         let mut work = store.write().await.map_err(unkept)?;
-        let number: i64 = sqlx::query_scalar("select coalesce(max(uid) + 1, 0) from tenant").fetch_one(&mut *work).await.map_err(unkept)?;
-        sqlx::query("insert into tenant (id, name, uid, created, status) values ($1, $2, $3, $4, 'active')")
-            .bind(id.as_str())
-            .bind(name)
-            .bind(number)
-            .bind(micros(now))
-            .execute(&mut *work)
+        let number: i64 = sqlx::query_scalar("select coalesce(max(uid) + 1, 0) from tenant")
+            .fetch_one(&mut *work)
             .await
             .map_err(unkept)?;
+        sqlx::query(
+            "insert into tenant (id, name, uid, created, status) values ($1, $2, $3, $4, 'active')",
+        )
+        .bind(id.as_str())
+        .bind(name)
+        .bind(number)
+        .bind(micros(now))
+        .execute(&mut *work)
+        .await
+        .map_err(unkept)?;
         work.commit().await.map_err(unkept)?;
-        let number = u32::try_from(number).map_err(|error| Fail::new("there are too many tenants").from(error))?;
-        let tenant = Tenant { id: id.clone(), name: name.to_owned(), number };
-        self.known.write().unwrap_or_else(PoisonError::into_inner).insert(id, tenant.clone());
+        let number = u32::try_from(number)
+            .map_err(|error| Fail::new("there are too many tenants").from(error))?;
+        let tenant = Tenant {
+            id: id.clone(),
+            name: name.to_owned(),
+            number,
+        };
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, tenant.clone());
         Ok(tenant)
     }
 }
@@ -121,14 +165,22 @@ impl Core {
     /// If the supervisor refuses.
     pub async fn tenant_begin(&self, tenant: &Tenant) -> Result<(), Fail> {
         let name = tenant.id.as_str();
-        let refused = |error: avouch_runtime::client::ClientError| Fail::new(format!("the application of `{name}` cannot be prepared")).from(error);
+        let refused = |error: avouch_runtime::client::ClientError| {
+            Fail::new(format!("the application of `{name}` cannot be prepared")).from(error)
+        };
         let uid = self.tenant_uid(tenant)?;
         let at = self.layout.tenant(name);
         for grant in Layout::instance_folders(&at, uid, &self.ids) {
             self.supervisor.grant(grant).await.map_err(refused)?;
         }
-        self.supervisor.grant(self.key_set(&at, uid)).await.map_err(refused)?;
-        self.supervisor.start(self.instance(name, name, &at, uid)).await.map_err(refused)
+        self.supervisor
+            .grant(self.key_set(&at, uid))
+            .await
+            .map_err(refused)?;
+        self.supervisor
+            .start(self.instance(name, name, &at, uid))
+            .await
+            .map_err(refused)
     }
 
     /// Waits until a tenant's application answers.
@@ -140,12 +192,24 @@ impl Core {
         health::wait(&socket, &self.statement.app.health, Instant::now() + START)
             .await
             .map(|_| ())
-            .map_err(|error| Fail::new(format!("the application of `{}` does not answer {}", tenant.id, self.statement.app.health)).from(error))
+            .map_err(|error| {
+                Fail::new(format!(
+                    "the application of `{}` does not answer {}",
+                    tenant.id, self.statement.app.health
+                ))
+                .from(error)
+            })
     }
 
     /// Does a tenant's application answer now?
     pub async fn answers(&self, tenant: &TenantId) -> bool {
-        health::wait(&self.layout.tenant_socket(tenant.as_str()), &self.statement.app.health, Instant::now() + Duration::from_secs(1)).await.is_ok()
+        health::wait(
+            &self.layout.tenant_socket(tenant.as_str()),
+            &self.statement.app.health,
+            Instant::now() + Duration::from_secs(1),
+        )
+        .await
+        .is_ok()
     }
 
     /// The user that a tenant's application runs as.
@@ -153,7 +217,9 @@ impl Core {
     /// # Errors
     /// If there are more tenants than user ids.
     pub fn tenant_uid(&self, tenant: &Tenant) -> Result<u32, Fail> {
-        self.ids.tenant(tenant.number).ok_or_else(|| Fail::new("there are more tenants than user ids for them"))
+        self.ids
+            .tenant(tenant.number)
+            .ok_or_else(|| Fail::new("there are more tenants than user ids for them"))
     }
 
     /// How an instance is run: the stated command, with this folder's data, socket and key set, and nothing else.
@@ -162,7 +228,14 @@ impl Core {
     }
 
     /// The same with its data somewhere else than beneath `at`.
-    pub fn instance_on(&self, name: &str, tenant: &str, at: &Path, data: &Path, uid: u32) -> InstanceSpec {
+    pub fn instance_on(
+        &self,
+        name: &str,
+        tenant: &str,
+        at: &Path,
+        data: &Path,
+        uid: u32,
+    ) -> InstanceSpec {
         let (socket, keys) = (at.join("run/app.sock"), at.join("run/jwks.json"));
         let mut confinement = self.instance_confinement(at, data, uid);
         let values = [
@@ -170,21 +243,41 @@ impl Core {
             ("DATA", data.display().to_string()),
             ("JWKS", keys.display().to_string()),
             ("TENANT", tenant.to_owned()),
-            ("ISSUER", format!("https://{}", self.statement.gateway.domain)),
+            (
+                "ISSUER",
+                format!("https://{}", self.statement.gateway.domain),
+            ),
         ];
         let mut command: Vec<String> = self
             .statement
             .app
             .command
             .iter()
-            .map(|word| values.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("${name}"), value)))
+            .map(|word| {
+                values.iter().fold(word.clone(), |word, (name, value)| {
+                    word.replace(&format!("${name}"), value)
+                })
+            })
             .collect();
         if let Some(program) = command.first_mut() {
-            let file = Path::new(program.as_str()).file_name().unwrap_or_default().to_owned();
+            let file = Path::new(program.as_str())
+                .file_name()
+                .unwrap_or_default()
+                .to_owned();
             *program = self.layout.bin().join(file).display().to_string();
         }
-        confinement.env.extend(values.map(|(name, value)| (name.to_owned(), value)));
-        InstanceSpec { name: name.to_owned(), tenant: tenant.to_owned(), command, confinement, socket, health: self.statement.app.health.clone(), ends_with_core: false }
+        confinement
+            .env
+            .extend(values.map(|(name, value)| (name.to_owned(), value)));
+        InstanceSpec {
+            name: name.to_owned(),
+            tenant: tenant.to_owned(),
+            command,
+            confinement,
+            socket,
+            health: self.statement.app.health.clone(),
+            ends_with_core: false,
+        }
     }
 
     /// What an instance may reach: its own data and socket, and nothing of anybody else's.
@@ -205,7 +298,9 @@ impl Core {
             gid: self.ids.group(uid),
             mode: 0o440,
             recursive: false,
-            kind: Kind::File { contents: avouch_runtime::protocol::Bytes(self.jwks().into_bytes()) },
+            kind: Kind::File {
+                contents: avouch_runtime::protocol::Bytes(self.jwks().into_bytes()),
+            },
         }
     }
 }

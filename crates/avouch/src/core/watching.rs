@@ -21,27 +21,65 @@ pub fn keep_running(core: &Arc<Core>) {
 
 /// Every end and restart of a process is an event, with its count.
 async fn restarts(core: Arc<Core>) {
-    let Ok(mut events) = core.supervisor.subscribe() else { return };
+    let Ok(mut events) = core.supervisor.subscribe() else {
+        return;
+    };
     loop {
         let seen = match events.recv().await {
             Ok(seen) => seen,
             Err(RecvError::Lagged(missed)) => {
-                let _ = core.say("supervisor", Outcome::Failed, format!("{missed} events of the supervisor were missed")).await;
+                let _ = core
+                    .say(
+                        "supervisor",
+                        Outcome::Failed,
+                        format!("{missed} events of the supervisor were missed"),
+                    )
+                    .await;
                 continue;
             }
             Err(RecvError::Closed) => return,
         };
         let (name, outcome, reason) = match seen {
-            FromSupervisor::Exited { name, status, restarts, restart_in: Some(pause) } => {
-                (name, Outcome::Failed, format!("{status}; restart {} in {} ms", restarts + 1, pause.as_millis()))
-            }
-            FromSupervisor::CrashLoop { name } => (name, Outcome::Failed, "it keeps dying; restarts are slowed down".to_owned()),
-            FromSupervisor::Refused { name, reason } => (name, Outcome::Failed, format!("it cannot be started: {reason}")),
+            FromSupervisor::Exited {
+                name,
+                status,
+                restarts,
+                restart_in: Some(pause),
+            } => (
+                name,
+                Outcome::Failed,
+                format!(
+                    "{status}; restart {} in {} ms",
+                    restarts + 1,
+                    pause.as_millis()
+                ),
+            ),
+            FromSupervisor::CrashLoop { name } => (
+                name,
+                Outcome::Failed,
+                "it keeps dying; restarts are slowed down".to_owned(),
+            ),
+            FromSupervisor::Refused { name, reason } => (
+                name,
+                Outcome::Failed,
+                format!("it cannot be started: {reason}"),
+            ),
             _ => continue,
         };
         tracing::warn!(name, reason, "a process ended");
-        let tenant = name.parse().ok().filter(|tenant| core.tenants.get(tenant).is_some());
-        let event = Event::new(core.now(), Actor::platform(), Action::System, format!("process {name}"), outcome).of(tenant.as_ref()).because(reason);
+        let tenant = name
+            .parse()
+            .ok()
+            .filter(|tenant| core.tenants.get(tenant).is_some());
+        let event = Event::new(
+            core.now(),
+            Actor::platform(),
+            Action::System,
+            format!("process {name}"),
+            outcome,
+        )
+        .of(tenant.as_ref())
+        .because(reason);
         let _ = core.record(event).await;
     }
 }
@@ -56,7 +94,10 @@ async fn tidy(core: Arc<Core>) {
         let doubt = core.steady.doubt(core.now());
         if doubt != doubted {
             let (outcome, reason) = match &doubt {
-                Some(why) => (Outcome::Failed, format!("{why}; nothing is removed until it is right")),
+                Some(why) => (
+                    Outcome::Failed,
+                    format!("{why}; nothing is removed until it is right"),
+                ),
                 None => (Outcome::Done, "the clock is believed again".to_owned()),
             };
             let _ = core.say("clock", outcome, reason).await;
@@ -66,7 +107,10 @@ async fn tidy(core: Arc<Core>) {
             continue;
         }
         if let Err(error) = core.access.tidy(core.now()).await {
-            tracing::warn!(error = chain(&error), "ended sessions were not cleared away");
+            tracing::warn!(
+                error = chain(&error),
+                "ended sessions were not cleared away"
+            );
         }
     }
 }

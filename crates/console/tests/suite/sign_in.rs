@@ -55,7 +55,10 @@ async fn a_wrong_password_gives_the_form_again_without_the_password() {
 #[tokio::test]
 async fn a_missing_part_is_answered_like_a_wrong_one() {
     let fake = Arc::new(Fake::default());
-    let wrong = asked(SIGN_IN, "POST", "/").form("email=+&password=wrong-one").of(&fake).await;
+    let wrong = asked(SIGN_IN, "POST", "/")
+        .form("email=+&password=wrong-one")
+        .of(&fake)
+        .await;
     for form in ["email=+&password=", "email=+", "password="] {
         let got = asked(SIGN_IN, "POST", "/").form(form).of(&fake).await;
         assert_eq!(got.status, 401, "{form}");

@@ -83,7 +83,9 @@ impl std::fmt::Display for Verdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Passed => f.write_str("passed"),
-            Self::Slow => f.write_str("failed: everything came back, but not within the stated time"),
+            Self::Slow => {
+                f.write_str("failed: everything came back, but not within the stated time")
+            }
             Self::Failed(why) => write!(f, "failed: {why}"),
         }
     }

@@ -21,23 +21,19 @@ use crate::{
     records::{RecordError, Records, Taken},
     retention,
     schedule::is_late,
-    settings::{Kind, LOCAL, Settings, SourceSettings},
-    source::Source,
+    settings::{LOCAL, Settings, SourceSettings},
 };
 
 mod drills;
 mod examinations;
 mod jobs;
+mod removals;
+mod sources;
 
 pub use jobs::{Access, Jobs, Owner, Who};
 
 /// How long after a failed run the same one is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
-
-/// What is not in a backup of Avouch's own state. The wrapped keys are escrowed with their master, apart from the data:
-/// a copy of them here would bring back what destroying a tenant's keys took away. The event index is made anew from the
-/// ledger. The last are passwords of the demo's people.
-const LEFT_OUT: [&str; 5] = ["keys", "events.db", "events.db-wal", "events.db-shm", "demo-users"];
 
 /// At least this often the keeper looks whether something is due, so that a clock that was set is noticed.
 const LOOK: Duration = Duration::from_secs(30);
@@ -439,79 +435,6 @@ impl Backups {
                 Ok(())
             }
             _ => Err(KeeperError::Confused),
-        }
-    }
-
-    /// Removes what retention has ended for, if there is any and the clock may be believed.
-    async fn prune(&self, owner: &Owner, source: &SourceSettings) -> Result<(), KeeperError> {
-        let now = (self.clock)();
-        let known = self.records.snapshots(&owner.to_string()).await?;
-        for destination in &source.to {
-            let there: Vec<_> = of(&known, source, destination)
-                .map(|t| t.snapshot.clone())
-                .collect();
-            let decisions = retention::plan(&there, &source.keep, &source.at, now);
-            if retention::removable(&decisions).next().is_none() {
-                continue;
-            }
-            if !(self.steady)() {
-                return Err(KeeperError::Clock);
-            }
-            let lock = self.lock(owner);
-            let _held = lock.lock().await;
-            let repository = self.repository(owner, destination);
-            let spec = Spec::Prune {
-                repository: repository.clone(),
-                source: source.name.to_string(),
-                rule: source.keep,
-                at: source.at.clone(),
-                now,
-                verified: there.iter().map(|s| s.id.clone()).collect(),
-                only: None,
-            };
-            let access = Access {
-                read: vec![],
-                write: vec![repository],
-            };
-            let password = Some(self.jobs.password(owner, destination)?);
-            let Outcome::Pruned { removed, .. } = self
-                .jobs
-                .run(Who::Jobs, access, job::Input { spec, password })
-                .await?
-            else {
-                return Err(KeeperError::Confused);
-            };
-            self.records
-                .remove(&owner.to_string(), destination.as_str(), &removed, now)
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Where a source is, for one owner.
-    fn resolve(&self, owner: &Owner, source: &SourceSettings) -> Source {
-        let root = self.jobs.data(owner);
-        let rest = source
-            .path
-            .get("$DATA".len()..)
-            .unwrap_or_default()
-            .trim_start_matches('/');
-        let path = if rest.is_empty() {
-            root
-        } else {
-            root.join(rest)
-        };
-        match source.kind {
-            Kind::Sqlite => Source::Sqlite { path },
-            // The ledger is read after the store, because the store refers to what is in the ledger.
-            Kind::Files => Source::Files {
-                path,
-                skip: match owner {
-                    Owner::Platform => LEFT_OUT.map(str::to_owned).to_vec(),
-                    Owner::Tenant(_) => vec![],
-                },
-                last: vec!["ledger".to_owned()],
-            },
         }
     }
 

@@ -94,7 +94,13 @@ pub(super) struct Finding {
 pub(super) fn read(body: &str) -> Result<Pack, Refusal> {
     let pack: Pack = parse(body, "form")?;
     if pack.format != "avouch-pack/v1" {
-        return Err(Refusal::new("form", format!("this is a pack of format `{}`, and this version reads `avouch-pack/v1`", pack.format)));
+        return Err(Refusal::new(
+            "form",
+            format!(
+                "this is a pack of format `{}`, and this version reads `avouch-pack/v1`",
+                pack.format
+            ),
+        ));
     }
     Ok(pack)
 }
@@ -102,37 +108,69 @@ pub(super) fn read(body: &str) -> Result<Pack, Refusal> {
 pub(super) fn header(text: &str, index: u64) -> Result<Header, Refusal> {
     let header: Header = parse(text, "rounds")?;
     if header.format != "avouch-round/v1" {
-        return Err(Refusal::new("rounds", format!("the round at entry {index} has the unknown format `{}`", header.format)));
+        return Err(Refusal::new(
+            "rounds",
+            format!(
+                "the round at entry {index} has the unknown format `{}`",
+                header.format
+            ),
+        ));
     }
     Ok(header)
 }
 
 /// Opens a finding: its text must be what the header committed to, and fit what the header says.
-pub(super) fn finding(summary: &Summary, opened: &Opened, reader: &str, round: u64) -> Result<Finding, Refusal> {
-    let refuse = |why: &str| Refusal::new("findings", format!("round {round}, claim `{}`: {why}", summary.claim));
+pub(super) fn finding(
+    summary: &Summary,
+    opened: &Opened,
+    reader: &str,
+    round: u64,
+) -> Result<Finding, Refusal> {
+    let refuse = |why: &str| {
+        Refusal::new(
+            "findings",
+            format!("round {round}, claim `{}`: {why}", summary.claim),
+        )
+    };
     let salt = hex::decode(&opened.salt).map_err(|_| refuse("its salt is not hex"))?;
-    if hex::encode(digest::of(&[b"avouch-finding/v1\n", &salt, opened.finding.as_bytes()])) != summary.digest {
+    if hex::encode(digest::of(&[
+        b"avouch-finding/v1\n",
+        &salt,
+        opened.finding.as_bytes(),
+    ])) != summary.digest
+    {
         return Err(refuse("its text is not what the round committed to"));
     }
     let finding: Finding = parse(&opened.finding, "findings")?;
     if finding.claim != summary.claim || finding.verdict != summary.verdict {
-        return Err(refuse("its text says another thing than the round's header"));
+        return Err(refuse(
+            "its text says another thing than the round's header",
+        ));
     }
     if finding.tenant.as_ref().is_some_and(|whose| whose != reader) {
-        return Err(refuse("it is about another customer's data and does not belong in this pack"));
+        return Err(refuse(
+            "it is about another customer's data and does not belong in this pack",
+        ));
     }
     Ok(finding)
 }
 
 pub(super) fn hashes(texts: &[String]) -> Option<Vec<[u8; 32]>> {
-    texts.iter().map(|text| STANDARD.decode(text).ok()?.try_into().ok()).collect()
+    texts
+        .iter()
+        .map(|text| STANDARD.decode(text).ok()?.try_into().ok())
+        .collect()
 }
 
 /// The text that the supplier signs for a pack with this body.
 pub(super) fn digest_line(body: &str) -> String {
-    format!("avouch-pack/v1\nsha256 {}\n", digest::hex_of(body.as_bytes()))
+    format!(
+        "avouch-pack/v1\nsha256 {}\n",
+        digest::hex_of(body.as_bytes())
+    )
 }
 
 fn parse<T: DeserializeOwned>(text: &str, part: &'static str) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|error| Refusal::new(part, format!("it cannot be read: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| Refusal::new(part, format!("it cannot be read: {error}")))
 }

@@ -19,7 +19,10 @@ pub struct Refusal {
 
 impl Refusal {
     pub(super) fn new(part: &'static str, why: impl Into<String>) -> Self {
-        Self { part, why: why.into() }
+        Self {
+            part,
+            why: why.into(),
+        }
     }
 }
 
@@ -103,7 +106,10 @@ impl Report {
 
     pub(super) fn read(&mut self, summary: &Summary, finding: Finding) {
         self.tally.opened += 1;
-        self.note(summary, Some(format!("{} ({})", finding.observed, finding.at)));
+        self.note(
+            summary,
+            Some(format!("{} ({})", finding.observed, finding.at)),
+        );
     }
 
     pub(super) fn withheld(&mut self, summary: &Summary) {
@@ -115,7 +121,11 @@ impl Report {
         if summary.verdict != "held" {
             self.tally.not_held += 1;
         }
-        let (verdict, seen) = self.tally.current.entry(summary.claim.clone()).or_insert_with(|| (summary.verdict.clone(), Vec::new()));
+        let (verdict, seen) = self
+            .tally
+            .current
+            .entry(summary.claim.clone())
+            .or_insert_with(|| (summary.verdict.clone(), Vec::new()));
         if severity(&summary.verdict) > severity(verdict) {
             verdict.clone_from(&summary.verdict);
         }
@@ -147,14 +157,22 @@ impl Report {
             (Some((first, since)), Some((last, until))) => {
                 self.confirmed.push(format!("Rounds {first} to {last} of checks, from {since} to {until}, are in the ledger, and none between them is missing."));
                 if *first > 1 {
-                    self.not_confirmed.push(format!("Rounds 1 to {} are not in this pack.", first - 1));
+                    self.not_confirmed
+                        .push(format!("Rounds 1 to {} are not in this pack.", first - 1));
                 }
-                self.confirmed.push("The statement in the pack is the one that the newest round tried.".to_owned());
+                self.confirmed.push(
+                    "The statement in the pack is the one that the newest round tried.".to_owned(),
+                );
             }
-            _ => self.not_confirmed.push("No round of checks is in this pack, so no claim is shown to hold.".to_owned()),
+            _ => self.not_confirmed.push(
+                "No round of checks is in this pack, so no claim is shown to hold.".to_owned(),
+            ),
         }
         if tally.opened > 0 {
-            self.confirmed.push(format!("{} findings read as they were recorded; {} of all findings were not `held`.", tally.opened, tally.not_held));
+            self.confirmed.push(format!(
+                "{} findings read as they were recorded; {} of all findings were not `held`.",
+                tally.opened, tally.not_held
+            ));
         }
         if tally.withheld > 0 {
             self.not_confirmed.push(format!("What was observed in {} findings is withheld from you; their claims and verdicts are shown.", tally.withheld));
@@ -172,8 +190,17 @@ impl Report {
             .claims
             .iter()
             .map(|claim| {
-                let (verdict, observed) = tally.newest.get(&claim.id).cloned().unwrap_or_else(|| ("unproven".to_owned(), Vec::new()));
-                ClaimReport { id: claim.id.clone(), text: claim.text.clone(), verdict, observed }
+                let (verdict, observed) = tally
+                    .newest
+                    .get(&claim.id)
+                    .cloned()
+                    .unwrap_or_else(|| ("unproven".to_owned(), Vec::new()));
+                ClaimReport {
+                    id: claim.id.clone(),
+                    text: claim.text.clone(),
+                    verdict,
+                    observed,
+                }
             })
             .collect();
     }

@@ -15,7 +15,10 @@ const PAGE: u16 = 50;
 impl Core {
     /// Remembers a live session as the proof of who asks.
     pub fn remember_session(&self, session: avouch_access::Session) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut sessions = self
+            .sessions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         sessions.insert(session.person.id.as_str().to_owned(), session);
     }
 }
@@ -23,7 +26,11 @@ impl Core {
 impl Reception {
     /// The proof that the person who asks was nominated.
     fn administrator(&self, actor: &Actor) -> Result<Administrator, DeskError> {
-        let sessions = self.core.sessions.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let sessions = self
+            .core
+            .sessions
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let session = sessions.get(&actor.person.id).ok_or(DeskError::Absent)?;
         self.core.access.administrator(session).map_err(failed)
     }
@@ -38,9 +45,15 @@ impl Reception {
         act: impl Future<Output = Result<T, AccessError>>,
     ) -> Result<T, DeskError> {
         let tenant = tenant.and_then(|tenant| tenant.parse().ok());
-        let mut event = Event::new(self.core.now(), shown::event_actor(&actor.person), Action::Administration, operation, Outcome::Intended)
-            .of(tenant.as_ref())
-            .from(&actor.client);
+        let mut event = Event::new(
+            self.core.now(),
+            shown::event_actor(&actor.person),
+            Action::Administration,
+            operation,
+            Outcome::Intended,
+        )
+        .of(tenant.as_ref())
+        .from(&actor.client);
         for (name, value) in parameters {
             event = event.with(name, *value);
         }
@@ -78,18 +91,34 @@ impl Reception {
             .collect())
     }
 
-    pub(super) async fn add(&self, actor: &Actor, new: views::NewPerson) -> Result<Secret, DeskError> {
+    pub(super) async fn add(
+        &self,
+        actor: &Actor,
+        new: views::NewPerson,
+    ) -> Result<Secret, DeskError> {
         let by = self.administrator(actor)?;
         let role = match new.role {
             Role::Supplier => avouch_access::Role::Supplier,
             Role::Administrator => avouch_access::Role::Administrator,
             Role::Member => avouch_access::Role::Member,
         };
-        let tenant = new.tenant.as_deref().map(str::parse).transpose().map_err(|_| DeskError::Absent)?;
-        let account = NewAccount { email: new.email.clone(), name: new.name.clone(), role, tenant };
+        let tenant = new
+            .tenant
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| DeskError::Absent)?;
+        let account = NewAccount {
+            email: new.email.clone(),
+            name: new.name.clone(),
+            role,
+            tenant,
+        };
         let act = self.core.access.create(&by, account, self.core.now());
         let parameters = [("email", new.email.as_str()), ("role", role.as_str())];
-        let (_, password) = self.manage(actor, "person add", &parameters, new.tenant.as_deref(), act).await?;
+        let (_, password) = self
+            .manage(actor, "person add", &parameters, new.tenant.as_deref(), act)
+            .await?;
         Ok(Secret::new(password.expose().to_owned()))
     }
 
@@ -97,14 +126,29 @@ impl Reception {
         let by = self.administrator(actor)?;
         let person = PersonId::new(id);
         let act = self.core.access.disable(&by, &person, self.core.now());
-        self.manage(actor, "person disable", &[("id", id)], actor.person.tenant.as_deref(), act).await
+        self.manage(
+            actor,
+            "person disable",
+            &[("id", id)],
+            actor.person.tenant.as_deref(),
+            act,
+        )
+        .await
     }
 
     pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
         let by = self.administrator(actor)?;
         let person = PersonId::new(id);
         let act = self.core.access.reset(&by, &person);
-        let password = self.manage(actor, "person reset password", &[("id", id)], actor.person.tenant.as_deref(), act).await?;
+        let password = self
+            .manage(
+                actor,
+                "person reset password",
+                &[("id", id)],
+                actor.person.tenant.as_deref(),
+                act,
+            )
+            .await?;
         Ok(Secret::new(password.expose().to_owned()))
     }
 
@@ -114,7 +158,13 @@ impl Reception {
         for tenant in self.core.tenants.all() {
             let slug = tenant.id.to_string();
             rows.push(TenantRow {
-                people: u64::try_from(people.iter().filter(|person| person.tenant.as_ref() == Some(&slug) && !person.disabled).count()).unwrap_or(u64::MAX),
+                people: u64::try_from(
+                    people
+                        .iter()
+                        .filter(|person| person.tenant.as_ref() == Some(&slug) && !person.disabled)
+                        .count(),
+                )
+                .unwrap_or(u64::MAX),
                 running: self.core.answers(&tenant.id).await,
                 name: tenant.name,
                 slug,
@@ -123,20 +173,41 @@ impl Reception {
         Ok(rows)
     }
 
-    pub(super) async fn trail_for(&self, actor: &Actor, asked: &views::TrailQuery) -> Result<views::Page<TrailRow>, DeskError> {
+    pub(super) async fn trail_for(
+        &self,
+        actor: &Actor,
+        asked: &views::TrailQuery,
+    ) -> Result<views::Page<TrailRow>, DeskError> {
         let tenant = match actor.scope() {
             Scope::Everything => None,
             Scope::Tenant(tenant) => Some(Some(tenant)),
-            Scope::Nothing => return Ok(views::Page { rows: Vec::new(), total: 0, pages: 1 }),
+            Scope::Nothing => {
+                return Ok(views::Page {
+                    rows: Vec::new(),
+                    total: 0,
+                    pages: 1,
+                });
+            }
         };
-        let day = |date: jiff::civil::Date| date.in_tz("Europe/London").or_else(|_| date.to_zoned(TimeZone::UTC)).map(|start| start.timestamp()).ok();
+        let day = |date: jiff::civil::Date| {
+            date.in_tz("Europe/London")
+                .or_else(|_| date.to_zoned(TimeZone::UTC))
+                .map(|start| start.timestamp())
+                .ok()
+        };
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let query = Query {
             tenant: tenant.clone(),
             who: given(&asked.who),
             words: given(&asked.what),
             subject: given(&asked.subject),
-            outcome: given(&asked.outcome).map(|word| if word == "allowed" { "done".to_owned() } else { word }),
+            outcome: given(&asked.outcome).map(|word| {
+                if word == "allowed" {
+                    "done".to_owned()
+                } else {
+                    word
+                }
+            }),
             from: asked.from.and_then(day),
             until: asked.to.and_then(|date| date.tomorrow().ok()).and_then(day),
             skip: asked.page.saturating_sub(1) * u64::from(PAGE),
@@ -144,10 +215,21 @@ impl Reception {
             ..Query::default()
         };
         let owner = tenant.flatten().and_then(|tenant| tenant.parse().ok());
-        let mut event = Event::new(self.core.now(), shown::event_actor(&actor.person), Action::Search, "audit trail", Outcome::Done)
-            .of(owner.as_ref())
-            .from(&actor.client);
-        for (name, value) in [("who", &asked.who), ("what", &asked.what), ("subject", &asked.subject), ("outcome", &asked.outcome)] {
+        let mut event = Event::new(
+            self.core.now(),
+            shown::event_actor(&actor.person),
+            Action::Search,
+            "audit trail",
+            Outcome::Done,
+        )
+        .of(owner.as_ref())
+        .from(&actor.client);
+        for (name, value) in [
+            ("who", &asked.who),
+            ("what", &asked.what),
+            ("subject", &asked.subject),
+            ("outcome", &asked.outcome),
+        ] {
             if !value.is_empty() {
                 event = event.with(name, value);
             }

@@ -2,10 +2,13 @@
 
 use avouch_backup::drill::{Drill, StepName, Verdict as DrillVerdict};
 use avouch_backup::keeper::Owner;
-use avouch_console::views::{Attention, BackupRow, Counts, DrillRow, DrillStep, DrillView, FindingRow, Overview, PackRow, Progress, RoundRow, RoundView};
+use avouch_console::views::{
+    Attention, BackupRow, Counts, DrillRow, DrillStep, DrillView, FindingRow, Overview, PackRow,
+    Progress, RoundRow, RoundView,
+};
 use avouch_console::{Actor, DeskError, Scope};
-use avouch_evidence::Verdict;
 use avouch_events::{Action, Event, Outcome};
+use avouch_evidence::Verdict;
 use avouch_statement::{ClaimId, TenantId};
 
 use super::{Reception, failed, shown, stopped};
@@ -21,7 +24,12 @@ impl Reception {
             Owner::Tenant(tenant) => Some(tenant.to_string()),
             Owner::Platform => None,
         };
-        self.core.backups.owners().into_iter().filter(|owner| actor.scope().covers(tenant(owner).as_deref())).collect()
+        self.core
+            .backups
+            .owners()
+            .into_iter()
+            .filter(|owner| actor.scope().covers(tenant(owner).as_deref()))
+            .collect()
     }
 
     pub(super) async fn overview_for(&self, actor: &Actor) -> Result<Overview, DeskError> {
@@ -35,8 +43,17 @@ impl Reception {
                 Verdict::Unproven => counts.unproven += 1,
             }
             if standing.verdict == Verdict::Broken {
-                let sentence = self.core.statement.claims.iter().find(|claim| claim.id == standing.claim).map_or("", |claim| &claim.text);
-                attention.push(Attention { text: format!("Broken: {sentence}"), path: "/checks".to_owned() });
+                let sentence = self
+                    .core
+                    .statement
+                    .claims
+                    .iter()
+                    .find(|claim| claim.id == standing.claim)
+                    .map_or("", |claim| &claim.text);
+                attention.push(Attention {
+                    text: format!("Broken: {sentence}"),
+                    path: "/checks".to_owned(),
+                });
             }
         }
         let mut last_backup = None;
@@ -46,7 +63,13 @@ impl Reception {
         let drills = self.drills_for(actor).await?;
         Ok(Overview {
             counts,
-            last_round: self.core.rounds.latest().iter().map(|(finding, _)| finding.at).max(),
+            last_round: self
+                .core
+                .rounds
+                .latest()
+                .iter()
+                .map(|(finding, _)| finding.at)
+                .max(),
             last_backup,
             last_drill: drills.iter().map(|view| view.drill.started).max(),
             attention,
@@ -56,11 +79,23 @@ impl Reception {
     pub(super) async fn backups_for(&self, actor: &Actor) -> Result<Vec<BackupRow>, DeskError> {
         let mut rows = Vec::new();
         for owner in self.owners(actor) {
-            for taken in self.core.backups.records().snapshots(&owner.to_string()).await.map_err(failed)? {
+            for taken in self
+                .core
+                .backups
+                .records()
+                .snapshots(&owner.to_string())
+                .await
+                .map_err(failed)?
+            {
                 if taken.removed.is_some() {
                     continue;
                 }
-                let grades: Vec<String> = taken.snapshot.grades.iter().map(|grade| grade.word().to_owned()).collect();
+                let grades: Vec<String> = taken
+                    .snapshot
+                    .grades
+                    .iter()
+                    .map(|grade| grade.word().to_owned())
+                    .collect();
                 rows.push(BackupRow {
                     tenant: match &owner {
                         Owner::Tenant(tenant) => Some(tenant.to_string()),
@@ -71,7 +106,11 @@ impl Reception {
                     snapshot: taken.snapshot.id.to_string().chars().take(8).collect(),
                     taken: taken.snapshot.taken,
                     bytes: taken.bytes,
-                    kept_as: if grades.is_empty() { "on demand".to_owned() } else { grades.join(", ") },
+                    kept_as: if grades.is_empty() {
+                        "on demand".to_owned()
+                    } else {
+                        grades.join(", ")
+                    },
                 });
             }
         }
@@ -83,7 +122,11 @@ impl Reception {
         if !self.core.backups.progress().borrow().runs.is_empty() {
             return Err(DeskError::Busy { what: "a backup" });
         }
-        let (core, who, client) = (self.core.clone(), shown::event_actor(&actor.person), actor.client.clone());
+        let (core, who, client) = (
+            self.core.clone(),
+            shown::event_actor(&actor.person),
+            actor.client.clone(),
+        );
         let owners = self.owners(actor);
         tokio::spawn(async move {
             for owner in owners {
@@ -96,14 +139,31 @@ impl Reception {
     }
 
     pub(super) async fn drills_for(&self, actor: &Actor) -> Result<Vec<DrillView>, DeskError> {
-        let promised = self.core.statement.backup.drill.as_ref().map(|drill| drill.back_within.to_string()).unwrap_or_default();
+        let promised = self
+            .core
+            .statement
+            .backup
+            .drill
+            .as_ref()
+            .map(|drill| drill.back_within.to_string())
+            .unwrap_or_default();
         let mut views = Vec::new();
         let running = self.core.backups.progress().borrow().drill.clone();
         for owner in self.owners(actor) {
-            for (drill, verdict) in self.core.backups.records().drills(&owner.to_string()).await.map_err(failed)? {
+            for (drill, verdict) in self
+                .core
+                .backups
+                .records()
+                .drills(&owner.to_string())
+                .await
+                .map_err(failed)?
+            {
                 views.push(view(&drill, Some(&verdict), &promised));
             }
-            if let Some(running) = running.as_ref().filter(|running| running.owner == owner.to_string()) {
+            if let Some(running) = running
+                .as_ref()
+                .filter(|running| running.owner == owner.to_string())
+            {
                 let drill = DrillRow {
                     id: running.id.clone(),
                     tenant: Some(running.owner.clone()).filter(|owner| owner != "platform"),
@@ -112,20 +172,32 @@ impl Reception {
                     took: String::new(),
                     promised: promised.clone(),
                 };
-                views.push(DrillView { drill, snapshot: String::new(), steps: under_way(running.step) });
+                views.push(DrillView {
+                    drill,
+                    snapshot: String::new(),
+                    steps: under_way(running.step),
+                });
             }
         }
         views.sort_by_key(|view| std::cmp::Reverse(view.drill.started));
         Ok(views)
     }
 
-    pub(super) async fn begin_drill(&self, actor: &Actor, tenant: &str) -> Result<String, DeskError> {
+    pub(super) async fn begin_drill(
+        &self,
+        actor: &Actor,
+        tenant: &str,
+    ) -> Result<String, DeskError> {
         let tenant: TenantId = tenant.parse().map_err(|_| DeskError::Absent)?;
         let mut progress = self.core.backups.progress();
         if progress.borrow().drill.is_some() {
             return Err(DeskError::Busy { what: "a drill" });
         }
-        let (core, who, client) = (self.core.clone(), shown::event_actor(&actor.person), actor.client.clone());
+        let (core, who, client) = (
+            self.core.clone(),
+            shown::event_actor(&actor.person),
+            actor.client.clone(),
+        );
         let (tell, told) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
             let done = core.drill(&Owner::Tenant(tenant), who, &client).await;
@@ -145,12 +217,25 @@ impl Reception {
     }
 
     pub(super) async fn findings_for(&self, actor: &Actor) -> Result<Vec<FindingRow>, DeskError> {
-        let rows = self.core.rounds.latest().iter().map(|(finding, _)| shown::finding(finding)).collect();
+        let rows = self
+            .core
+            .rounds
+            .latest()
+            .iter()
+            .map(|(finding, _)| shown::finding(finding))
+            .collect();
         Ok(actor.scope().sieve(rows))
     }
 
     pub(super) async fn start_checks(&self, actor: &Actor) -> Result<(), DeskError> {
-        let event = Event::new(self.core.now(), shown::event_actor(&actor.person), Action::Checks, "run checks", Outcome::Done).from(&actor.client);
+        let event = Event::new(
+            self.core.now(),
+            shown::event_actor(&actor.person),
+            Action::Checks,
+            "run checks",
+            Outcome::Done,
+        )
+        .from(&actor.client);
         self.note(event).await?;
         let core = self.core.clone();
         tokio::spawn(async move {
@@ -166,16 +251,36 @@ impl Reception {
         kept.iter().map(row).collect()
     }
 
-    pub(super) async fn round_for(&self, actor: &Actor, number: u64) -> Result<Option<RoundView>, DeskError> {
+    pub(super) async fn round_for(
+        &self,
+        actor: &Actor,
+        number: u64,
+    ) -> Result<Option<RoundView>, DeskError> {
         let kept = self.core.rounds_kept(i64::MAX).await.map_err(stopped)?;
-        let Some(kept) = kept.iter().find(|round| round.number == number) else { return Ok(None) };
+        let Some(kept) = kept.iter().find(|round| round.number == number) else {
+            return Ok(None);
+        };
         let round = kept.sealed.round().map_err(failed)?;
-        let findings = actor.scope().sieve(round.findings.iter().map(shown::finding).collect());
-        Ok(Some(RoundView { round: row(kept)?, findings }))
+        let findings = actor
+            .scope()
+            .sieve(round.findings.iter().map(shown::finding).collect());
+        Ok(Some(RoundView {
+            round: row(kept)?,
+            findings,
+        }))
     }
 
     pub(super) async fn packs_for(&self, actor: &Actor) -> Result<Vec<PackRow>, DeskError> {
-        let rows = self.core.tenants.all().into_iter().map(|tenant| PackRow { tenant: tenant.id.to_string(), name: tenant.name }).collect();
+        let rows = self
+            .core
+            .tenants
+            .all()
+            .into_iter()
+            .map(|tenant| PackRow {
+                tenant: tenant.id.to_string(),
+                name: tenant.name,
+            })
+            .collect();
         let scope: Scope = actor.scope();
         Ok(scope.sieve(rows))
     }
@@ -185,7 +290,9 @@ fn row(kept: &Kept) -> Result<RoundRow, DeskError> {
     let round = kept.sealed.round().map_err(failed)?;
     let mut worst: std::collections::BTreeMap<ClaimId, Verdict> = std::collections::BTreeMap::new();
     for summary in &round.header.findings {
-        let verdict = worst.entry(summary.claim.clone()).or_insert(summary.verdict);
+        let verdict = worst
+            .entry(summary.claim.clone())
+            .or_insert(summary.verdict);
         *verdict = (*verdict).max(summary.verdict);
     }
     let mut counts = Counts::default();
@@ -196,11 +303,20 @@ fn row(kept: &Kept) -> Result<RoundRow, DeskError> {
             Verdict::Unproven => counts.unproven += 1,
         }
     }
-    Ok(RoundRow { number: kept.number, at: round.header.at, counts, index: kept.index })
+    Ok(RoundRow {
+        number: kept.number,
+        at: round.header.at,
+        counts,
+        index: kept.index,
+    })
 }
 
 fn view(drill: &Drill, verdict: Option<&DrillVerdict>, promised: &str) -> DrillView {
-    let progress = if verdict == Some(&DrillVerdict::Passed) { Progress::Passed } else { Progress::Failed };
+    let progress = if verdict == Some(&DrillVerdict::Passed) {
+        Progress::Passed
+    } else {
+        Progress::Failed
+    };
     DrillView {
         drill: DrillRow {
             id: drill.id.clone(),
@@ -210,13 +326,21 @@ fn view(drill: &Drill, verdict: Option<&DrillVerdict>, promised: &str) -> DrillV
             took: shown::took(drill.took()),
             promised: promised.to_owned(),
         },
-        snapshot: drill.snapshot.as_ref().map(|id| id.to_string().chars().take(8).collect()).unwrap_or_default(),
+        snapshot: drill
+            .snapshot
+            .as_ref()
+            .map(|id| id.to_string().chars().take(8).collect())
+            .unwrap_or_default(),
         steps: drill
             .steps
             .iter()
             .map(|step| DrillStep {
                 name: words(step.name).to_owned(),
-                progress: if step.outcome.is_ok() { Progress::Passed } else { Progress::Failed },
+                progress: if step.outcome.is_ok() {
+                    Progress::Passed
+                } else {
+                    Progress::Failed
+                },
                 seen: match &step.outcome {
                     Ok(seen) | Err(seen) => seen.clone(),
                 },

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use avouch_console::views::{self, Assurance, ClaimView, CoverageView, RequirementRow, SectionView, SetLink, StatementView, Trial};
+use avouch_console::views::{
+    self, Assurance, ClaimView, CoverageView, RequirementRow, SectionView, SetLink, StatementView,
+    Trial,
+};
 use avouch_console::{Person, Role};
 use avouch_events::Actor;
 use avouch_evidence::Finding;
@@ -20,19 +23,28 @@ pub fn statement(core: &Arc<Core>) -> StatementView {
         let view = ClaimView {
             id: claim.id.to_string(),
             sentence: claim.text.clone(),
-            status: verdict(standing.map_or(statement::Verdict::Unproven, |standing| standing.verdict)),
+            status: verdict(
+                standing.map_or(statement::Verdict::Unproven, |standing| standing.verdict),
+            ),
             assurance: match claim.assurance {
                 statement::Assurance::Enforced => Assurance::Enforced,
                 statement::Assurance::Inherited => Assurance::Inherited,
                 statement::Assurance::Attested => Assurance::Attested,
             },
-            last_tried: standing.and_then(|standing| standing.findings.iter().map(|finding| finding.at).max()),
-            trial: Trial { tried: claim.limits.clone(), ..Trial::default() },
+            last_tried: standing
+                .and_then(|standing| standing.findings.iter().map(|finding| finding.at).max()),
+            trial: Trial {
+                tried: claim.limits.clone(),
+                ..Trial::default()
+            },
         };
         let title = heading(claim.id.as_str());
         match sections.iter_mut().find(|section| section.title == title) {
             Some(section) => section.claims.push(view),
-            None => sections.push(SectionView { title: title.to_owned(), claims: vec![view] }),
+            None => sections.push(SectionView {
+                title: title.to_owned(),
+                claims: vec![view],
+            }),
         }
     }
     StatementView {
@@ -43,7 +55,10 @@ pub fn statement(core: &Arc<Core>) -> StatementView {
         sets: requirements::names()
             .into_iter()
             .filter_map(|name| requirements::named(name).ok())
-            .map(|set| SetLink { slug: set.name, title: set.title })
+            .map(|set| SetLink {
+                slug: set.name,
+                title: set.title,
+            })
             .collect(),
     }
 }
@@ -142,7 +157,11 @@ pub fn event_actor(person: &Person) -> Actor {
         Role::Administrator => avouch_events::Role::Administrator,
         Role::Member => avouch_events::Role::Member,
     };
-    Actor { id: person.id.clone(), name: person.email.clone(), role }
+    Actor {
+        id: person.id.clone(),
+        name: person.email.clone(),
+        role,
+    }
 }
 
 /// A duration in words.

@@ -25,25 +25,69 @@ impl Operator {
     /// A search of the audit trail for something that is not there, over the control socket.
     async fn search(&self) -> Result<Performed, String> {
         let marker = marker()?;
-        let request = Request::AuditSearch { who: Some(marker.clone()), subject: None, action: None, tenant: None, outcome: None, limit: 1 };
-        control::ask(self.0.layout.data(), &request).await.map_err(|fail| fail.to_string())?;
-        Ok(Performed { operation: "search the trail".to_owned(), through: Through::CommandLine, refused: false, marker, secrets: Vec::new() })
+        let request = Request::AuditSearch {
+            who: Some(marker.clone()),
+            subject: None,
+            action: None,
+            tenant: None,
+            outcome: None,
+            limit: 1,
+        };
+        control::ask(self.0.layout.data(), &request)
+            .await
+            .map_err(|fail| fail.to_string())?;
+        Ok(Performed {
+            operation: "search the trail".to_owned(),
+            through: Through::CommandLine,
+            refused: false,
+            marker,
+            secrets: Vec::new(),
+        })
     }
 
     /// A synthetic member closing an account, which only administrators may, in the console.
     async fn disable(&self) -> Result<Performed, String> {
         let core = &self.0;
         let marker = marker()?;
-        let tenant = core.tenants.ids().into_iter().next().ok_or("there is no tenant")?;
+        let tenant = core
+            .tenants
+            .ids()
+            .into_iter()
+            .next()
+            .ok_or("there is no tenant")?;
         let gateway = core.gateway().map_err(|fail| fail.to_string())?;
-        let fresh = Worn { created: SignedDuration::ZERO, used: SignedDuration::ZERO };
-        let opened = core.access.synthetic_session(&tenant, &gateway.host("console"), fresh, core.now()).await.map_err(|error| chain(&error))?;
-        let ask = Ask::form(format!("/people/{marker}/disable"), &gateway.origin("console"), Vec::new()).with("cookie", format!("{COOKIE}={}", opened.token.expose()));
-        let answer = gateway.send("console", ask).await.map_err(|error| chain(&error))?;
+        let fresh = Worn {
+            created: SignedDuration::ZERO,
+            used: SignedDuration::ZERO,
+        };
+        let opened = core
+            .access
+            .synthetic_session(&tenant, &gateway.host("console"), fresh, core.now())
+            .await
+            .map_err(|error| chain(&error))?;
+        let ask = Ask::form(
+            format!("/people/{marker}/disable"),
+            &gateway.origin("console"),
+            Vec::new(),
+        )
+        .with("cookie", format!("{COOKIE}={}", opened.token.expose()));
+        let answer = gateway
+            .send("console", ask)
+            .await
+            .map_err(|error| chain(&error))?;
         if !answer.status.is_client_error() {
-            return Err(format!("a member was answered {} when closing an account", answer.status));
+            return Err(format!(
+                "a member was answered {} when closing an account",
+                answer.status
+            ));
         }
-        Ok(Performed { operation: "close an account as a member".to_owned(), through: Through::Console, refused: true, marker, secrets: vec![opened.token.expose().clone()] })
+        Ok(Performed {
+            operation: "close an account as a member".to_owned(),
+            through: Through::Console,
+            refused: true,
+            marker,
+            secrets: vec![opened.token.expose().clone()],
+        })
     }
 }
 

@@ -38,9 +38,14 @@ impl Trail {
     }
 
     /// Runs something that reads files away from the threads that answer requests.
-    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Core) -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Core) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
         let core = self.core.clone();
-        tokio::task::spawn_blocking(move || work(&core)).await.map_err(|error| error.to_string())?
+        tokio::task::spawn_blocking(move || work(&core))
+            .await
+            .map_err(|error| error.to_string())?
     }
 }
 
@@ -96,7 +101,12 @@ impl avouch_audit::checks::Trail for Trail {
                     .blocking(move |core| {
                         let at = damage(&copy, harm)?;
                         let fault = verify_folder(core, &copy)?;
-                        Ok(Damage { harm, at, named: fault.as_ref().and_then(|fault| fault.1), told: fault.map(|fault| fault.0) })
+                        Ok(Damage {
+                            harm,
+                            at,
+                            named: fault.as_ref().and_then(|fault| fault.1),
+                            told: fault.map(|fault| fault.0),
+                        })
                     })
                     .await;
                 self.discard().await;
@@ -116,23 +126,39 @@ impl Trail {
     async fn copy(&self) -> Result<PathBuf, String> {
         let core = &self.core;
         let to = self.scratch();
-        core.supervisor.remove(to.clone()).await.map_err(|error| chain(&error))?;
+        core.supervisor
+            .remove(to.clone())
+            .await
+            .map_err(|error| chain(&error))?;
         let uid = core.ids.core;
-        let grant = Grant { path: to.clone(), uid, gid: core.ids.group(uid), mode: 0o700, recursive: false, kind: Kind::Dir };
-        core.supervisor.grant(grant).await.map_err(|error| chain(&error))?;
+        let grant = Grant {
+            path: to.clone(),
+            uid,
+            gid: core.ids.group(uid),
+            mode: 0o700,
+            recursive: false,
+            kind: Kind::Dir,
+        };
+        core.supervisor
+            .grant(grant)
+            .await
+            .map_err(|error| chain(&error))?;
         // The ledger grows while it is copied; a copy that is not of one moment is made again.
         for _ in 0..ATTEMPTS {
             core.ledger.publish().await.map_err(|error| chain(&error))?;
             let (from, copy) = (core.layout.core().join("ledger"), to.clone());
             let told = self
                 .blocking(move |core| {
-                    copy_folder(&from, &copy).map_err(|error| format!("the ledger cannot be copied: {error}"))?;
+                    copy_folder(&from, &copy)
+                        .map_err(|error| format!("the ledger cannot be copied: {error}"))?;
                     verify_folder(core, &copy)
                 })
                 .await?;
             match told {
                 None => return Ok(to),
-                Some((why, _)) => tracing::debug!(why, "a copy of the ledger was not of one moment"),
+                Some((why, _)) => {
+                    tracing::debug!(why, "a copy of the ledger was not of one moment")
+                }
             }
         }
         Err("no sound copy of the ledger could be made".to_owned())
@@ -140,7 +166,10 @@ impl Trail {
 
     async fn discard(&self) {
         if let Err(error) = self.core.supervisor.remove(self.scratch()).await {
-            tracing::warn!(error = chain(&error), "a copy of the ledger was left behind");
+            tracing::warn!(
+                error = chain(&error),
+                "a copy of the ledger was left behind"
+            );
         }
     }
 }
@@ -152,25 +181,36 @@ impl avouch_access::checks::Trail for Refusals {
     fn refusals<'a>(&'a self, person: &'a PersonId) -> BoxFuture<'a, Result<u64, String>> {
         Box::pin(async move {
             let (core, id) = (self.0.clone(), person.as_str().to_owned());
-            let count = move || {
-                let mut count = 0;
-                for stored in core.reader.scan(core.reader.size().saturating_sub(5_000)) {
-                    let stored = stored.map_err(|error| chain(&error))?;
-                    if core.opener.event(&stored).is_ok_and(|event| event.who.id == id && event.outcome == Outcome::Refused) {
-                        count += 1;
+            let count =
+                move || {
+                    let mut count = 0;
+                    for stored in core.reader.scan(core.reader.size().saturating_sub(5_000)) {
+                        let stored = stored.map_err(|error| chain(&error))?;
+                        if core.opener.event(&stored).is_ok_and(|event| {
+                            event.who.id == id && event.outcome == Outcome::Refused
+                        }) {
+                            count += 1;
+                        }
                     }
-                }
-                Ok(count)
-            };
-            tokio::task::spawn_blocking(count).await.map_err(|error| error.to_string())?
+                    Ok(count)
+                };
+            tokio::task::spawn_blocking(count)
+                .await
+                .map_err(|error| error.to_string())?
         })
     }
 }
 
 /// What does not fit, in words, and the entry it names; `None` if all fits.
 fn verify_folder(core: &Core, folder: &Path) -> Result<Option<(String, Option<u64>)>, String> {
-    let key: Vkey = core.ledger.vkey().parse().map_err(|error: verify::VkeyFault| error.to_string())?;
-    Ok(verify::directory(folder, &key).err().map(|fault| (fault.to_string(), fault.entry)))
+    let key: Vkey = core
+        .ledger
+        .vkey()
+        .parse()
+        .map_err(|error: verify::VkeyFault| error.to_string())?;
+    Ok(verify::directory(folder, &key)
+        .err()
+        .map(|fault| (fault.to_string(), fault.entry)))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
@@ -202,12 +242,17 @@ const RECORD_HEAD: usize = 12;
 fn damage(folder: &Path, harm: Harm) -> Result<u64, String> {
     let io = |error: std::io::Error| format!("the copy cannot be damaged: {error}");
     let covered = covered(folder)?;
-    let mut segments: Vec<PathBuf> = fs::read_dir(folder.join("journal")).map_err(io)?.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    let mut segments: Vec<PathBuf> = fs::read_dir(folder.join("journal"))
+        .map_err(io)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .collect();
     segments.sort();
     let segment = segments.first().ok_or("the ledger has no journal")?;
     let mut bytes = fs::read(segment).map_err(io)?;
     let records = records(&bytes);
-    let usable = records.len().min(usize::try_from(covered).unwrap_or(usize::MAX));
+    let usable = records
+        .len()
+        .min(usize::try_from(covered).unwrap_or(usize::MAX));
     if usable < 4 {
         return Err("the ledger holds too few entries to try".to_owned());
     }
@@ -217,14 +262,19 @@ fn damage(folder: &Path, harm: Harm) -> Result<u64, String> {
     let next = records.get(middle + 1).ok_or_else(short)?;
     match harm {
         Harm::Altered => {
-            let byte = bytes.get_mut(one.start + RECORD_HEAD + 40).ok_or_else(short)?;
+            let byte = bytes
+                .get_mut(one.start + RECORD_HEAD + 40)
+                .ok_or_else(short)?;
             *byte ^= 1;
         }
         Harm::Removed => {
             bytes.drain(one.start..one.end);
         }
         Harm::Swapped => {
-            let (a, b) = (bytes.get(one.start..one.end).ok_or_else(short)?.to_vec(), bytes.get(next.start..next.end).ok_or_else(short)?.to_vec());
+            let (a, b) = (
+                bytes.get(one.start..one.end).ok_or_else(short)?.to_vec(),
+                bytes.get(next.start..next.end).ok_or_else(short)?.to_vec(),
+            );
             bytes.splice(one.start..next.end, [b, a].concat());
         }
         Harm::Truncated => {
@@ -240,18 +290,30 @@ fn damage(folder: &Path, harm: Harm) -> Result<u64, String> {
 
 fn covered(folder: &Path) -> Result<u64, String> {
     let text = fs::read_to_string(folder.join("checkpoint")).map_err(|error| error.to_string())?;
-    text.lines().nth(1).and_then(|size| size.parse().ok()).ok_or_else(|| "the checkpoint names no size".to_owned())
+    text.lines()
+        .nth(1)
+        .and_then(|size| size.parse().ok())
+        .ok_or_else(|| "the checkpoint names no size".to_owned())
 }
 
 fn first_index(segment: &Path) -> u64 {
-    segment.file_stem().and_then(|name| name.to_str()).and_then(|name| name.parse().ok()).unwrap_or(0)
+    segment
+        .file_stem()
+        .and_then(|name| name.to_str())
+        .and_then(|name| name.parse().ok())
+        .unwrap_or(0)
 }
 
 fn records(bytes: &[u8]) -> Vec<Record> {
     let mut records = Vec::new();
     let mut start = SEGMENT_HEAD;
-    while let Some(length) = bytes.get(start..start + 4).and_then(|four| <[u8; 4]>::try_from(four).ok()) {
-        let end = start + RECORD_HEAD + usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX / 2);
+    while let Some(length) = bytes
+        .get(start..start + 4)
+        .and_then(|four| <[u8; 4]>::try_from(four).ok())
+    {
+        let end = start
+            + RECORD_HEAD
+            + usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX / 2);
         if end > bytes.len() {
             break;
         }
@@ -266,7 +328,13 @@ fn line(index: u64, event: Event) -> Line {
     Line {
         index,
         at: event.at,
-        who: (!nobody).then(|| if event.who.id.is_empty() { event.who.name.clone() } else { event.who.id.clone() }),
+        who: (!nobody).then(|| {
+            if event.who.id.is_empty() {
+                event.who.name.clone()
+            } else {
+                event.who.id.clone()
+            }
+        }),
         tenant: event.tenant,
         action: event.action.to_string(),
         object: event.object,
@@ -285,6 +353,13 @@ fn line(index: u64, event: Event) -> Line {
 }
 
 fn merged(lines: Vec<Line>) -> Vec<Line> {
-    let ended: HashSet<String> = lines.iter().filter(|line| line.stage != Stage::Intended).map(|line| line.correlation.clone()).collect();
-    lines.into_iter().filter(|line| line.stage != Stage::Intended || !ended.contains(&line.correlation)).collect()
+    let ended: HashSet<String> = lines
+        .iter()
+        .filter(|line| line.stage != Stage::Intended)
+        .map(|line| line.correlation.clone())
+        .collect();
+    lines
+        .into_iter()
+        .filter(|line| line.stage != Stage::Intended || !ended.contains(&line.correlation))
+        .collect()
 }

@@ -5,6 +5,7 @@ mod connection;
 mod hop;
 mod io;
 mod listen;
+mod open;
 mod patience;
 mod refusals;
 mod request;

@@ -15,11 +15,12 @@ use tokio::time::Instant;
 use super::body::{BodyFault, Inbound, Outgoing};
 use super::connection::Connection;
 use super::hop::{HopFault, Lease};
+use super::open::Open;
 use super::serving::Place;
 use super::tunnel;
 use crate::assertion;
 use crate::hygiene::{cookies, entry, names, origin, path, response};
-use crate::link::{Admit, Begin, End, EntryRule, FrontEnd, Outcome, Refused, SessionTag, ToCore};
+use crate::link::{Admit, Begin, End, EntryRule, Outcome, Refused, SessionTag};
 use crate::refusal::Refusal;
 
 /// A path in an event is cut here; events are no place to store things.
@@ -304,7 +305,8 @@ async fn to_tenant(
                 .get(CONTENT_LENGTH)
                 .and_then(|value| value.to_str().ok()?.parse().ok());
             open.hold(answer.status(), bytes, shown, Outcome::Answered)
-                .await?;
+                .await
+                .map_err(Stop::Told)?;
             if let (StatusCode::SWITCHING_PROTOCOLS, Some(client_end)) =
                 (answer.status(), client_end)
             {
@@ -315,7 +317,8 @@ async fn to_tenant(
         }
         Err((refusal, outcome)) => {
             open.hold(refusal.status(), None, Vec::new(), outcome)
-                .await?;
+                .await
+                .map_err(Stop::Told)?;
             Err(Stop::Told(refusal))
         }
     }
@@ -407,49 +410,6 @@ fn hop_refusal(fault: &HopFault) -> (Refusal, Outcome) {
         HopFault::Slow => (Refusal::Slow, Outcome::Slow),
         HopFault::LargeBody => (Refusal::LargeBody, Outcome::BadBody),
         HopFault::BadBody => (Refusal::BadBody, Outcome::BadBody),
-    }
-}
-
-/// A forwarded request whose end is still to be told. Dropped in between, because the client went away, it tells that.
-struct Open<'a> {
-    link: &'a FrontEnd,
-    end: Option<End>,
-    started: Instant,
-}
-
-impl Open<'_> {
-    /// Phase `hold`: the outcome is on disk before anything is released.
-    async fn hold(
-        &mut self,
-        status: StatusCode,
-        bytes: Option<u64>,
-        shown: Vec<String>,
-        outcome: Outcome,
-    ) -> Result<(), Stop> {
-        let Some(mut end) = self.finished() else {
-            return Ok(());
-        };
-        end.status = status.as_u16();
-        end.bytes = bytes;
-        end.outcome = outcome;
-        end.subjects.extend(shown);
-        match self.link.end(end).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(Stop::Told(Refusal::NotRecorded)),
-        }
-    }
-
-    fn finished(&mut self) -> Option<End> {
-        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.end.take().map(|end| End { micros, ..end })
-    }
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        if let Some(end) = self.finished() {
-            self.link.say(&ToCore::End(end));
-        }
     }
 }
 

@@ -1,0 +1,51 @@
+//! A request under way: whatever becomes of it, the core is told once.
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+use crate::link::{End, FrontEnd, Outcome, ToCore};
+use crate::refusal::Refusal;
+
+/// A forwarded request whose end is still to be told. Dropped in between, because the client went away, it tells that.
+pub(super) struct Open<'a> {
+    pub(super) link: &'a FrontEnd,
+    pub(super) end: Option<End>,
+    pub(super) started: Instant,
+}
+
+impl Open<'_> {
+    /// Phase `hold`: the outcome is on disk before anything is released.
+    /// Refused when the core could not keep it.
+    pub(super) async fn hold(
+        &mut self,
+        status: StatusCode,
+        bytes: Option<u64>,
+        shown: Vec<String>,
+        outcome: Outcome,
+    ) -> Result<(), Refusal> {
+        let Some(mut end) = self.finished() else {
+            return Ok(());
+        };
+        end.status = status.as_u16();
+        end.bytes = bytes;
+        end.outcome = outcome;
+        end.subjects.extend(shown);
+        match self.link.end(end).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(Refusal::NotRecorded),
+        }
+    }
+
+    fn finished(&mut self) -> Option<End> {
+        let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.end.take().map(|end| End { micros, ..end })
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if let Some(end) = self.finished() {
+            self.link.say(&ToCore::End(end));
+        }
+    }
+}
