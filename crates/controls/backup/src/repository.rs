@@ -85,6 +85,9 @@ pub enum RepositoryError {
     /// The password does not open it.
     #[error("the key that was given does not open the repository at {path}", path = .0.display())]
     WrongKey(PathBuf),
+    /// Reading back was given up each time it was tried.
+    #[error("reading back the repository at {path} did not come to an end; try again when the machine is less busy", path = .0.display())]
+    Unsettled(PathBuf),
     /// A file of ours could not be read or written.
     #[error("cannot {act} {path}", path = path.display())]
     Io {
@@ -127,7 +130,10 @@ impl RepositoryError {
     /// Whether the same may succeed later without anybody doing anything.
     #[must_use]
     pub fn retry_is_safe(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Io { .. } | Self::Engine { .. })
+        matches!(
+            self,
+            Self::Busy(_) | Self::Unsettled(_) | Self::Io { .. } | Self::Engine { .. }
+        )
     }
 
     pub(crate) fn io(act: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {

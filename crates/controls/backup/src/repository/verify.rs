@@ -1,12 +1,19 @@
 //! Reading back: what has been stored is believed only after its hashes were checked.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+};
 
 use rustic_core::{CheckOptions, CheckResults};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Listed, Repository, RepositoryError, engine};
+
+/// A check that is given up so often has another cause than a busy machine.
+const ATTEMPTS: usize = 8;
 
 /// A snapshot of which nothing has been read back in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,9 +63,8 @@ impl Repository {
             .inner
             .get_file::<rustic_core::repofile::SnapshotFile>(&id)
             .map_err(|_| RepositoryError::NoSnapshot(snapshot.0.id.clone()))?;
-        let results = self
-            .inner
-            .check_with_trees(reading(), vec![file.tree])
+        let results = patiently(|| self.inner.check_with_trees(reading(), vec![file.tree]))
+            .ok_or_else(|| RepositoryError::Unsettled(self.path.clone()))?
             .map_err(fault("read back"))?;
         match findings(&results).into_iter().next() {
             Some(first) => Err(RepositoryError::Damaged {
@@ -79,13 +85,21 @@ impl Repository {
     /// If the folder cannot be read at all.
     pub fn verify_all(&self) -> Result<Vec<Finding>, RepositoryError> {
         let mut found = misnamed(&self.path)?;
-        match self.inner.check(reading()) {
+        let checked = patiently(|| self.inner.check(reading()))
+            .ok_or_else(|| RepositoryError::Unsettled(self.path.clone()))?;
+        match checked {
             Ok(results) => found.extend(findings(&results)),
             // A damaged index or snapshot ends the library's own check; that is damage found, not a check that failed.
             Err(error) => found.push(Finding(super::Engine::from(error).to_string())),
         }
         Ok(found)
     }
+}
+
+/// Tries again when the library gives up on its own threads: it waits 100 ms for them to let go of the index, which is too
+/// short on a busy machine, and then panics. `None` when it gave up every time.
+fn patiently<T>(check: impl Fn() -> T) -> Option<T> {
+    (0..ATTEMPTS).find_map(|_| panic::catch_unwind(AssertUnwindSafe(&check)).ok())
 }
 
 fn reading() -> CheckOptions {
@@ -134,4 +148,27 @@ fn misnamed(repository: &Path) -> Result<Vec<Finding>, RepositoryError> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_check_that_the_library_gives_up_on_is_tried_again() {
+        let tried = Cell::new(0);
+        let checked = patiently(|| {
+            tried.set(tried.get() + 1);
+            assert!(tried.get() > 3, "still in use");
+            tried.get()
+        });
+        assert_eq!(checked, Some(4));
+    }
+
+    #[test]
+    fn a_check_that_is_always_given_up_on_is_no_check() {
+        assert_eq!(patiently(|| -> u8 { panic!("still in use") }), None);
+    }
 }
