@@ -3,6 +3,7 @@
 //! What may be tried again: anything that was not sent; what was sent, only if it is safe and has no body.
 
 use std::collections::HashMap;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -154,8 +155,15 @@ impl Pool {
         }
     }
 
+    /// Only to whoever owns the socket's folder. An instance may put what it likes in its own folder: a symbolic link
+    /// there must lead neither to another tenant's instance nor to the core.
     async fn connect(&self) -> std::io::Result<SendRequest<Inbound>> {
+        let owner = owner(&self.socket)?;
         let stream = UnixStream::connect(&self.socket).await?;
+        // The link may have been put there since.
+        if stream.peer_cred()?.uid() != owner {
+            return Err(std::io::ErrorKind::PermissionDenied.into());
+        }
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(std::io::Error::other)?;
@@ -166,6 +174,18 @@ impl Pool {
             }
         });
         Ok(sender)
+    }
+}
+
+/// The user who owns the folder that holds this socket, if the socket is theirs and is no link to another.
+fn owner(socket: &Path) -> std::io::Result<u32> {
+    let folder = socket.parent().ok_or(std::io::ErrorKind::NotFound)?;
+    let owner = std::fs::symlink_metadata(folder)?.uid();
+    let found = std::fs::symlink_metadata(socket)?;
+    if found.file_type().is_socket() && found.uid() == owner {
+        Ok(owner)
+    } else {
+        Err(std::io::ErrorKind::PermissionDenied.into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::net::{UnixListener, UnixStream};
@@ -95,11 +96,14 @@ impl CoreEnd {
                 shutdown.clone(),
             );
             tokio::spawn(async move {
+                let spoke = AtomicBool::new(false);
                 tokio::select! {
-                    error = this.hold(socket, configure, &admission) => tracing::info!(%error, "a front has gone"),
+                    error = this.hold(socket, configure, &admission, &spoke) => tracing::info!(%error, "a front has gone"),
                     () = shutdown.cancelled() => {}
                 }
-                admission.report(Report::Lost).await;
+                if spoke.load(Ordering::Relaxed) {
+                    admission.report(Report::Lost).await;
+                }
             });
         }
     }
@@ -109,6 +113,7 @@ impl CoreEnd {
         socket: UnixStream,
         configure: watch::Receiver<Arc<Configure>>,
         admission: &Arc<A>,
+        spoke: &AtomicBool,
     ) -> WireError {
         let (read, write) = socket.into_split();
         let outbox = Arc::new(Outbox::default());
@@ -117,11 +122,10 @@ impl CoreEnd {
             fronts.retain(|front| front.strong_count() > 0);
             fronts.push(Arc::downgrade(&outbox));
         }
-        admission.report(Report::Connected).await;
         tokio::select! {
             error = outbox.drain(write) => error,
             error = instruct(&outbox, configure) => error,
-            error = answer(&outbox, Inbox::new(read), admission) => error,
+            error = answer(&outbox, Inbox::new(read), admission, spoke) => error,
         }
     }
 }
@@ -143,6 +147,7 @@ async fn answer<A: Admission>(
     outbox: &Arc<Outbox>,
     mut inbox: Inbox<tokio::net::unix::OwnedReadHalf>,
     admission: &Arc<A>,
+    spoke: &AtomicBool,
 ) -> WireError {
     loop {
         let message = match inbox.next::<ToCore>().await {
@@ -150,6 +155,10 @@ async fn answer<A: Admission>(
             Ok(None) => return WireError::Io(std::io::ErrorKind::UnexpectedEof.into()),
             Err(error) => return error,
         };
+        // What comes and goes without a word is no front, and takes none with it.
+        if !spoke.swap(true, Ordering::Relaxed) {
+            admission.report(Report::Connected).await;
+        }
         let (admission, outbox) = (admission.clone(), outbox.clone());
         tokio::spawn(async move {
             let reply = match message {

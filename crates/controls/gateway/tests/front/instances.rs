@@ -38,6 +38,16 @@ async fn an_instance_that_is_not_there_is_one_clear_page_and_an_end() {
     assert_eq!(stage.ended().await.outcome, Outcome::Unreachable);
 }
 
+#[tokio::test]
+async fn an_instance_cannot_lead_its_requests_to_another_socket() {
+    let mut stage = Stage::set_with(|configure| configure.limits.reach_ms = 50).await;
+    let another = stage.folder.path().join("another.sock");
+    mirror(&another);
+    std::os::unix::fs::symlink(&another, stage.app_socket()).unwrap();
+    assert_eq!(stage.get("/", "").await.status, 502);
+    assert_eq!(stage.ended().await.outcome, Outcome::Unreachable);
+}
+
 /// An instance that breaks off its first request; the second time it answers.
 fn breaks_once(stage: &Stage) -> Arc<AtomicUsize> {
     let socket = stage.app_socket();
