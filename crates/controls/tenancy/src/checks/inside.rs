@@ -18,7 +18,7 @@ pub trait Inside: Send + Sync {
 /// What a probe did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probed {
-    /// What confined it, such as `user id 61000, its own network namespace, Landlock ABI 5`.
+    /// What confined it, as a sentence.
     pub confined_by: String,
     /// What it tried.
     pub tried: Vec<Tried>,
@@ -135,7 +135,7 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
         (
             Verdict::Held,
             format!(
-                "A probe in this tenant's place, confined by {by}, tried {} acts against other tenants and the platform; all were refused.",
+                "A probe in the place of this tenant's application tried {} acts against other tenants and the platform; all were refused. {by}",
                 refused.len()
             ),
         )
