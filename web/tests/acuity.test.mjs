@@ -84,19 +84,19 @@ test("every page meets WCAG 2.2 AA, fits its window, and loads nothing from else
       overview: "/",
       ward: "/wards/1",
       "ward-empty": "/wards/2",
-      new: "/wards/1/assessments/new",
+      new: "/wards/1/enter",
       record,
       missing: "/nowhere",
     })) {
       await page.goto(acuity.url + path);
       await look(name);
     }
-    await page.goto(`${acuity.url}/wards/3/assessments/new`);
+    await page.goto(`${acuity.url}/wards/3/enter`);
     await page.locator("details summary").click();
     await page.locator("[name=day]").fill("first");
     await page.getByRole("button", { name: "Save assessment" }).click();
     await look("refused");
-    await page.goto(`${acuity.url}/wards/3/assessments/new`);
+    await page.goto(`${acuity.url}/wards/3/enter`);
     for (const [name, value] of Object.entries({ ...day(1), ...COUNTS, midwives: 1 })) {
       await page.locator(`[name=${name}]`).fill(String(value));
     }

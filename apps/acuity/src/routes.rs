@@ -45,7 +45,7 @@ fn routes() -> Router<App> {
         .route("/", get(overview))
         .route("/wards/{ward}", get(ward))
         .route("/wards/{ward}/assessments", post(enter))
-        .route("/wards/{ward}/assessments/new", get(new))
+        .route("/wards/{ward}/enter", get(new))
         .route("/wards/{ward}/assessments/{id}", get(record).post(correct))
         .route("/totals", get(totals))
         .route("/health", get(health))

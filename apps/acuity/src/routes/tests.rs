@@ -223,7 +223,7 @@ async fn a_body_that_is_no_form_or_too_long_is_refused() {
 const ROUTES: [(&str, &str, bool); 12] = [
     ("GET", "/", false),
     ("GET", "/wards/2", false),
-    ("GET", "/wards/2/assessments/new", false),
+    ("GET", "/wards/2/enter", false),
     ("POST", "/wards/2/assessments", false),
     ("GET", "{record}", false),
     ("POST", "{record}", false),
@@ -331,7 +331,7 @@ async fn every_response_forbids_script_and_inline_style_and_no_page_has_any() {
     for path in [
         "/",
         "/wards/2",
-        "/wards/2/assessments/new",
+        "/wards/2/enter",
         &record,
         "/nowhere",
     ] {
