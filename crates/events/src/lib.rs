@@ -20,6 +20,9 @@ mod recorder;
 mod search;
 mod streams;
 
+#[cfg(test)]
+mod tests;
+
 pub use event::{Action, Actor, Event, Outcome, Role};
 pub use index::{Index, IndexError};
 pub use open::{Opened, Opener, UnreadableEvent};

@@ -1,0 +1,126 @@
+//! Packs that were changed: each is refused, and the refusal says what does not fit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{Done, Random, avouch, shared};
+
+/// A pack of the shared service, and the policy with its key.
+struct Pack {
+    text: String,
+    policy: PathBuf,
+    file: PathBuf,
+}
+
+fn pack(name: &str) -> Pack {
+    let service = shared();
+    // Two rounds at least, so that one can be taken out from between.
+    for _ in 0..2 {
+        service.avouch(&["--json", "check", "attested.*"]);
+    }
+    let file = service.place().join(name);
+    let summary = service.ask(&["pack", "riverside", "-o", file.to_str().unwrap()]);
+    let policy = service.place().join(&format!("{name}.policy"));
+    fs::write(&policy, format!("log {}\n", summary["key"].as_str().unwrap())).unwrap();
+    Pack { text: fs::read_to_string(&file).unwrap(), policy, file }
+}
+
+impl Pack {
+    #[track_caller]
+    fn verify(&self, bytes: &[u8], policy: Option<&Path>) -> Done {
+        fs::write(&self.file, bytes).unwrap();
+        let mut words = vec!["--json".into(), "verify".into(), self.file.clone().into_os_string()];
+        if let Some(policy) = policy {
+            words.extend(["--policy".into(), policy.as_os_str().to_owned()]);
+        }
+        avouch(words)
+    }
+
+    /// Verifies with the pinned key; the part that did not fit, and why.
+    #[track_caller]
+    fn refusal(&self, bytes: &[u8]) -> (String, String) {
+        let done = self.verify(bytes, Some(&self.policy)).with(1);
+        let refused = &done.json()["refused"];
+        let text = |name: &str| refused[name].as_str().unwrap_or_else(|| panic!("{done:?}")).to_owned();
+        (text("part"), text("why"))
+    }
+
+    /// The pack with its body changed and its signature left as it was.
+    fn changed(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let (body, note) = self.text.split_once('\n').unwrap();
+        let mut body: Value = serde_json::from_str(body).unwrap();
+        change(&mut body);
+        format!("{body}\n{note}").into_bytes()
+    }
+}
+
+#[test]
+fn a_pack_with_any_one_byte_altered_is_refused() {
+    let pack = pack("bytes.pack");
+    pack.verify(pack.text.as_bytes(), Some(&pack.policy)).with(0);
+    let mut random = Random::new(20_261_122);
+    let tries = 60;
+    for number in 0..tries {
+        // Spread over the whole length, with the signature at the end among them.
+        let stretch = pack.text.len() / tries;
+        let at = if number == 0 { pack.text.len() - 3 } else { number * stretch + random.below(stretch) };
+        let mut bytes = pack.text.clone().into_bytes();
+        bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+        if bytes == pack.text.as_bytes() {
+            continue;
+        }
+        let done = pack.verify(&bytes, Some(&pack.policy));
+        assert_eq!(done.code, 1, "byte {at} of {}: {done:?}", pack.text.len());
+        assert!(done.err.contains("refused: "), "byte {at}: {done:?}");
+    }
+}
+
+#[test]
+fn a_pack_that_was_cut_off_is_refused_at_every_length() {
+    let pack = pack("cut.pack");
+    for part in 0..16 {
+        let cut = &pack.text.as_bytes()[..pack.text.len() * part / 16];
+        assert_eq!(pack.verify(cut, Some(&pack.policy)).code, 1, "cut to {part}/16");
+    }
+}
+
+#[test]
+fn a_pack_without_one_of_its_rounds_is_refused() {
+    let pack = pack("rounds.pack");
+    let rounds = |body: &mut Value| body["rounds"].as_array_mut().unwrap().remove(1);
+    let (part, why) = pack.refusal(&pack.changed(|body| drop(rounds(body))));
+    assert_eq!(part, "signature", "{why}");
+    assert!(why.contains("altered"), "{why}");
+}
+
+#[test]
+fn a_pack_with_a_foreign_entry_is_refused() {
+    let pack = pack("foreign.pack");
+    let foreign = |body: &mut Value| {
+        let events = body["events"].as_array_mut().unwrap();
+        let copy = events[0].clone();
+        events.push(copy);
+    };
+    assert_eq!(pack.refusal(&pack.changed(foreign)).0, "signature");
+}
+
+#[test]
+fn a_pack_of_another_supplier_is_refused_under_this_ones_key() {
+    let pack = pack("other.pack");
+    let other = "example.org/ledger+aabbccdd+AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let policy = pack.file.with_extension("other-policy");
+    fs::write(&policy, format!("log {other}\n")).unwrap();
+    let done = pack.verify(pack.text.as_bytes(), Some(&policy)).with(1);
+    assert_eq!(done.json()["refused"]["part"], "signature", "{done:?}");
+}
+
+#[test]
+fn a_policy_without_a_key_is_not_taken_for_one() {
+    let pack = pack("empty.pack");
+    let policy = pack.file.with_extension("empty-policy");
+    fs::write(&policy, "# nothing here\n").unwrap();
+    let done = pack.verify(pack.text.as_bytes(), Some(&policy)).with(2);
+    assert!(done.err.contains("names no log") && done.err.contains("help: "), "{}", done.err);
+}

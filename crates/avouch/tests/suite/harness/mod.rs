@@ -1,0 +1,26 @@
+//! A running service, and everything a person or a misfortune can do to it from outside.
+
+mod browser;
+mod command;
+mod guard;
+mod imposter;
+mod place;
+mod programs;
+mod processes;
+mod random;
+mod raw;
+mod service;
+mod wait;
+mod wire;
+
+pub use browser::{Browser, Entry};
+pub use command::{Done, avouch, run};
+pub use imposter::{Deed, impersonate};
+pub use place::{Place, free_address as free};
+pub use processes::{kill, named, under};
+pub use programs::{avouch_binary, example, profile_folder};
+pub use random::Random;
+pub use raw::Raw;
+pub use service::{Options, Service, shared};
+pub use wait::{eventually, within};
+pub use wire::{Aside, bend, straighten};

@@ -1,0 +1,41 @@
+//! The programs under test, built once.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The binary that Cargo built for this suite.
+pub fn avouch_binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_avouch"))
+}
+
+/// Where that binary and its neighbours are.
+pub fn profile_folder() -> PathBuf {
+    avouch_binary().parent().unwrap().to_owned()
+}
+
+/// An example program of this crate.
+pub fn example(name: &str) -> PathBuf {
+    build();
+    profile_folder().join("examples").join(name)
+}
+
+/// Cargo builds this crate's binary for its own tests, but not the application beside it.
+pub fn build() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        for what in [["--package", "acuity", "--bin", "acuity"], ["--package", "avouch", "--example", "spoilt"]] {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.args(["build", "--quiet", "--locked"]).args(what).current_dir(root());
+            if profile_folder().ends_with("release") {
+                cargo.arg("--release");
+            }
+            assert!(cargo.status().unwrap().success(), "cargo build {what:?}");
+        }
+    });
+}
+
+/// The repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}

@@ -1,0 +1,21 @@
+//! The whole product from outside: the real binary, real processes, a real browser's requests.
+//!
+//! Nothing here calls into the product but through what anybody else has: commands, files, sockets and signals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a test may stop at the first surprise, and says what it saw"
+)]
+
+mod bad_luck;
+mod harness;
+mod hostile;
+mod main_line;
+mod requests;
+mod sabotage;
+mod soak;
+mod statement_faults;

@@ -1,0 +1,141 @@
+//! Copies: repositories that decay, are read, or lose what they hold; sources that are not whole; drills that fail.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::bench::{chmod, files, flip, flip_at};
+use super::{Bench, Mend, Sabotage};
+
+pub const ALL: &[&Sabotage] = &[
+    &Sabotage {
+        what: "a file in the clear lies in a repository",
+        turns: &[("backup.encryption", "broken")],
+        act: |bench| {
+            let note = repository(bench, "riverside", "offsite").join("note");
+            fs::write(&note, "for the restore: owner=riverside\n").unwrap();
+            Box::new(move |_| fs::remove_file(note).unwrap())
+        },
+    },
+    &Sabotage {
+        what: "one bit of a tenant's repository turns over",
+        turns: &[("backup.source.tenant-data.to", "broken")],
+        act: |bench| decay(bench, "hillside"),
+    },
+    &Sabotage {
+        what: "one bit of the platform's repository turns over",
+        turns: &[("backup.source.platform.to", "broken")],
+        act: |bench| decay(bench, "platform"),
+    },
+    &Sabotage {
+        what: "a tenant's copies are gone from one place",
+        turns: &[
+            ("backup.source.tenant-data.at", "broken"),
+            ("backup.source.tenant-data.to", "broken"),
+            ("backup.source.tenant-data.keep.daily", "broken"),
+            ("backup.source.tenant-data.keep.weekly", "broken"),
+            ("backup.source.tenant-data.keep.monthly", "broken"),
+            ("backup.encryption", "unproven"),
+        ],
+        act: |bench| lose(bench, "riverside"),
+    },
+    &Sabotage {
+        what: "the platform's copies are gone from one place",
+        turns: &[
+            ("backup.source.platform.at", "broken"),
+            ("backup.source.platform.to", "broken"),
+            ("backup.source.platform.keep.daily", "broken"),
+            ("backup.source.platform.keep.weekly", "broken"),
+            ("backup.source.platform.keep.monthly", "broken"),
+            ("backup.encryption", "unproven"),
+        ],
+        act: |bench| lose(bench, "platform"),
+    },
+    &Sabotage {
+        what: "a tenant's database holds what it cannot hold",
+        turns: &[("backup.source.tenant-data.kind", "broken")],
+        act: |bench| {
+            let oldest = "(select min(id) from assessment)";
+            let before = bench.tenant("riverside", &format!("select id, midwives from assessment where id = {oldest}"));
+            let (id, midwives) = before.trim().split_once('|').map(|(id, count)| (id.to_owned(), count.to_owned())).unwrap();
+            bench.tenant("riverside", &format!("pragma ignore_check_constraints = 1; update assessment set midwives = 100 where id = {id}"));
+            bench.service.avouch(&["backup", "run", "riverside"]).with(2);
+            Box::new(move |bench| {
+                bench.tenant("riverside", &format!("update assessment set midwives = {midwives} where id = {id}"));
+                bench.service.avouch(&["backup", "run", "riverside"]).with(0);
+            })
+        },
+    },
+    &Sabotage {
+        what: "a database in the platform's own folder is cut short",
+        turns: &[("backup.source.platform.kind", "broken")],
+        act: |bench| {
+            let stray = bench.data("core/stray.db");
+            fs::write(&stray, [b"SQLite format 3\0".as_slice(), &[7; 1000]].concat()).unwrap();
+            bench.service.avouch(&["backup", "run", "platform"]).with(2);
+            Box::new(move |bench| {
+                fs::remove_file(stray).unwrap();
+                bench.service.avouch(&["backup", "run", "platform"]).with(0);
+            })
+        },
+    },
+    &Sabotage {
+        what: "the last drill was longer ago than a quarter",
+        turns: &[("backup.drill.every", "broken")],
+        act: |bench| {
+            bench.store("create table sabotage as select * from backup_drill");
+            let long_ago = "2020-01-01T00:00:00Z";
+            bench.store(&format!(
+                "update backup_drill set started = 1577836800000000, record = json_set(record, '$.started', '{long_ago}') where owner = 'riverside'"
+            ));
+            Box::new(|bench| {
+                bench.store(
+                    "update backup_drill set (started, record) = (select started, record from sabotage where sabotage.id = backup_drill.id); \
+                     drop table sabotage",
+                );
+            })
+        },
+    },
+    &Sabotage {
+        what: "a drill fails because the application does not start",
+        turns: &[("backup.drill.back-within", "broken")],
+        act: |bench| {
+            let program = bench.data("bin/acuity");
+            let mode = chmod(&program, 0o600);
+            bench.service.avouch(&["drill", "run", "riverside"]).with(1);
+            chmod(&program, mode);
+            Box::new(|bench| {
+                bench.service.avouch(&["drill", "run", "riverside"]).with(0);
+            })
+        },
+    },
+];
+
+fn repository(bench: &Bench, owner: &str, place: &str) -> PathBuf {
+    bench.data("backups").join(place).join(owner)
+}
+
+/// Turns over a bit of the largest pack.
+fn decay(bench: &Bench, owner: &str) -> Mend {
+    let packs = files(&repository(bench, owner, "local").join("data"));
+    let largest = packs.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).expect("a pack");
+    let at = flip(&largest);
+    Box::new(move |_| flip_at(&largest, at))
+}
+
+/// Takes away every snapshot of an owner at the second place; what they hold stays.
+fn lose(bench: &Bench, owner: &str) -> Mend {
+    let snapshots = repository(bench, owner, "offsite").join("snapshots");
+    let aside: PathBuf = bench.service.place().join(&format!("lost-{owner}"));
+    fs::create_dir(&aside).unwrap();
+    let names: Vec<PathBuf> = files(&snapshots);
+    let away = |path: &Path| aside.join(path.file_name().unwrap());
+    let moved: Vec<(PathBuf, PathBuf)> = names.iter().map(|path| (path.clone(), away(path))).collect();
+    for (from, to) in &moved {
+        fs::rename(from, to).unwrap();
+    }
+    Box::new(move |_| {
+        for (from, to) in moved {
+            fs::rename(to, from).unwrap();
+        }
+    })
+}

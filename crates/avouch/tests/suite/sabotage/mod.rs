@@ -1,0 +1,128 @@
+//! Sabotages: each acts from outside, declares exactly which claims will turn and to what, and is mended again.
+//!
+//! The acts touch files, processes, the network and the databases; none uses anything that the product made for it.
+
+mod access;
+mod audit;
+mod backup;
+mod bench;
+mod gateway;
+mod people;
+mod rest;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::harness::{Service, shared};
+pub use bench::{Bench, replace};
+
+/// What turns: a claim, and the verdict it turns to.
+type Turn = (&'static str, &'static str);
+
+/// Undoes an act.
+type Mend = Box<dyn FnOnce(&mut Bench)>;
+
+/// One sabotage.
+struct Sabotage {
+    /// What happens, in words.
+    what: &'static str,
+    /// Every claim that it turns; all others stay held.
+    turns: &'static [Turn],
+    /// Does it, and says how it is mended.
+    act: fn(&mut Bench) -> Mend,
+}
+
+fn all() -> Vec<&'static Sabotage> {
+    [access::ALL, people::ALL, gateway::ALL, audit::ALL, backup::ALL, rest::ALL].concat()
+}
+
+#[test]
+fn every_sabotage_turns_exactly_what_it_declares_and_mending_turns_it_back() {
+    let wanted = std::env::var("AVOUCH_SABOTAGE").unwrap_or_default();
+    let mut bench = Bench::new();
+    let mut wrong = Vec::new();
+    if let Err(why) = expect(&bench, "before anything was done", &[]) {
+        panic!("{why}");
+    }
+    for sabotage in all().into_iter().filter(|sabotage| sabotage.what.contains(&wanted)) {
+        let began = Instant::now();
+        let mend = (sabotage.act)(&mut bench);
+        let turned = expect(&bench, "sabotaged", sabotage.turns);
+        mend(&mut bench);
+        let mended = expect_of(&bench, sabotage);
+        println!("{:>5.1} s  {}: {}", began.elapsed().as_secs_f32(), sabotage.what, words(sabotage.turns));
+        let failed: Vec<String> = [turned, mended].into_iter().filter_map(Result::err).collect();
+        if !failed.is_empty() {
+            wrong.push(format!("{}:\n{}", sabotage.what, failed.join("\n")));
+            // What is not held again must not spoil what comes after.
+            if expect(&bench, "mended", &[]).is_err() {
+                bench = Bench::new();
+            }
+        }
+    }
+    if let Err(why) = expect(&bench, "after everything was mended", &[]) {
+        wrong.push(why);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_claim_of_the_statement_has_a_sabotage_that_turns_it() {
+    let report = shared().avouch(&["statement", "--format", "json"]).with(0).json();
+    let claims: BTreeSet<String> = ids(&report);
+    let turned: BTreeSet<String> = all().iter().flat_map(|sabotage| sabotage.turns).map(|(claim, _)| (*claim).to_owned()).collect();
+    let untried: Vec<&String> = claims.difference(&turned).collect();
+    assert!(untried.is_empty(), "no sabotage turns {untried:?}");
+    let unknown: Vec<&String> = turned.difference(&claims).collect();
+    assert!(unknown.is_empty(), "the statement has no {unknown:?}");
+}
+
+/// Runs every check and compares all claims with what is declared.
+fn expect(bench: &Bench, when: &str, turns: &[Turn]) -> Result<(), String> {
+    judge(&check(&bench.service, &[]), when, turns)
+}
+
+/// Runs the checks that judge what was turned, and expects every claim to be held again.
+fn expect_of(bench: &Bench, sabotage: &Sabotage) -> Result<(), String> {
+    let claims: Vec<&str> = sabotage.turns.iter().map(|(claim, _)| *claim).collect();
+    judge(&check(&bench.service, &claims), "mended", &[])
+}
+
+fn check(service: &Service, claims: &[&str]) -> Value {
+    let mut words = vec!["--json", "check"];
+    words.extend(claims);
+    let done = service.avouch(&words);
+    assert!(matches!(done.code, 0 | 1), "{done:?}");
+    done.json()
+}
+
+fn judge(report: &Value, when: &str, turns: &[Turn]) -> Result<(), String> {
+    let turns: BTreeMap<&str, &str> = turns.iter().copied().collect();
+    let wrong: Vec<String> = report["claims"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|claim| {
+            let (id, status) = (claim["id"].as_str().unwrap(), claim["status"].as_str().unwrap());
+            let declared = turns.get(id).copied().unwrap_or("held");
+            (declared != status).then(|| format!("  {when}: {id} is {status}, not {declared}: {}{}", claim["why"], seen(claim)))
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// What the checks of a claim say that they saw.
+fn seen(claim: &Value) -> String {
+    let checks = claim["checks"].as_array().unwrap().iter();
+    checks.map(|check| format!("\n      {} {}: {}", check["verdict"], check["name"], check["observed"])).collect()
+}
+
+fn ids(report: &Value) -> BTreeSet<String> {
+    report["claims"].as_array().unwrap().iter().map(|claim| claim["id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn words(turns: &[Turn]) -> String {
+    turns.iter().map(|(claim, verdict)| format!("{claim} {verdict}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,93 @@
+//! Keys, isolation, restarts, the overview, and what others answer for.
+
+use std::fs;
+use std::path::Path;
+
+use super::bench::{chmod, replace};
+use super::{Bench, Sabotage};
+use crate::harness::{Deed, example, impersonate, profile_folder};
+
+pub const ALL: &[&Sabotage] = &[
+    &Sabotage {
+        what: "everybody may read the master key",
+        turns: &[("keys.master", "broken")],
+        act: |bench| {
+            let key = bench.data("keys/master.key");
+            let mode = chmod(&key, 0o644);
+            Box::new(move |_| {
+                chmod(&key, mode);
+            })
+        },
+    },
+    &Sabotage {
+        what: "one tenant's records are in another's database",
+        turns: &[("tenancy.isolation", "broken")],
+        act: |bench| {
+            let kept = bench.service.place().join("hillside.db");
+            bench.tenant("hillside", &format!("vacuum into '{}'", kept.display()));
+            let theirs = bench.data("tenants/riverside/data/acuity.db");
+            fill_ward(bench, &theirs);
+            Box::new(move |bench| fill_ward(bench, &kept))
+        },
+    },
+    &Sabotage {
+        what: "the application does not start a second time",
+        turns: &[("runtime.restart-within", "broken")],
+        act: |bench| {
+            let program = bench.data("bin/acuity");
+            replace(&program, &example("spoilt"));
+            Box::new(move |_| replace(&program, &profile_folder().join("acuity")))
+        },
+    },
+    &Sabotage {
+        what: "somebody changes the overview on its way out",
+        turns: &[("evidence.overview", "broken")],
+        act: |bench| {
+            let deed = |request: &str| match request.starts_with("GET /statement.json ") {
+                true => Deed::Spoil("\"enforced\"", "\"promised\""),
+                false => Deed::Pass,
+            };
+            let aside = impersonate(&bench.service, deed);
+            Box::new(|_| aside.put_back())
+        },
+    },
+    &Sabotage {
+        what: "another certificate is filed in the place of the provider's",
+        turns: &[("inherited.data-centre", "broken")],
+        act: |bench| {
+            let file = bench.data("core/statement/certs/example-iso27001.txt");
+            let before = fs::read(&file).unwrap();
+            fs::write(&file, "a certificate of somebody else's").unwrap();
+            Box::new(move |_| fs::write(file, before).unwrap())
+        },
+    },
+    &Sabotage {
+        what: "a review was due yesterday",
+        turns: &[("attested.ig-lead", "broken")],
+        act: |bench| {
+            let file = bench.service.statement();
+            let before = fs::read_to_string(&file).unwrap();
+            let yesterday = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_zoned(jiff::tz::TimeZone::UTC).date();
+            fs::write(&file, before.replace("review-by = 2028-06-01", &format!("review-by = {yesterday}"))).unwrap();
+            bench.restart();
+            Box::new(move |bench| {
+                fs::write(&file, before).unwrap();
+                bench.restart();
+                // Nothing found under the other statement counts for this one.
+                bench.service.avouch(&["--json", "check"]).with(0);
+            })
+        },
+    },
+];
+
+/// Fills one of hillside's wards with what is in another database.
+fn fill_ward(bench: &Bench, from: &Path) {
+    bench.tenant(
+        "hillside",
+        &format!(
+            "attach '{}' as other; delete from main.assessment where ward = 3; \
+             insert into main.assessment select * from other.assessment where ward = 3",
+            from.display()
+        ),
+    );
+}
