@@ -89,7 +89,13 @@ impl Hop {
         let reach = Instant::now() + Duration::from_millis(limits.reach_ms.into());
         let answer = Duration::from_millis(limits.answer_ms.into());
         let repeatable = !is_unsafe(request.method()) && request.body().is_end_stream();
+        let mut tries = 0_u32;
         loop {
+            // An old connection may have just ended; what breaks off every time is not asked without a pause.
+            if tries > 1 {
+                sleep(TRY_AGAIN).await;
+            }
+            tries += 1;
             let mut lease = Pool::lease(&pool, reach).await?;
             let spare = repeatable.then(|| again(&request));
             match timeout(answer, lease.sender.try_send_request(request)).await {

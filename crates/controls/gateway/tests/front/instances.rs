@@ -39,6 +39,25 @@ async fn an_instance_that_is_not_there_is_one_clear_page_and_an_end() {
 }
 
 #[tokio::test]
+async fn an_instance_that_hangs_up_each_time_is_not_asked_in_a_rush() {
+    let mut stage = Stage::set_with(|configure| configure.limits.reach_ms = 200).await;
+    let listener = tokio::net::UnixListener::bind(stage.app_socket()).unwrap();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::SeqCst);
+            // Hung up only after the request came, so that it counts as sent.
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 64]).await;
+        }
+    });
+    assert_eq!(stage.get("/", "").await.status, 502);
+    assert_eq!(stage.ended().await.outcome, Outcome::Broken);
+    let calls = calls.load(Ordering::SeqCst);
+    assert!((2..=12).contains(&calls), "{calls} calls in 200 ms");
+}
+
+#[tokio::test]
 async fn an_instance_cannot_lead_its_requests_to_another_socket() {
     let mut stage = Stage::set_with(|configure| configure.limits.reach_ms = 50).await;
     let another = stage.folder.path().join("another.sock");
