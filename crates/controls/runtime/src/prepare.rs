@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -242,13 +242,17 @@ fn check_passable(data: &Path, ids: &Ids) -> Result<(), PrepareError> {
 
 fn take_lock(layout: &Layout) -> Result<Flock<File>, PrepareError> {
     let path = layout.lock();
+    // Whoever may open it can hold it, and the service would not start.
     let file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(&path)
         .map_err(failed("open", &path))?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+        .map_err(failed("set the mode of", &path))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
             let own = format!("{}\n", std::process::id());

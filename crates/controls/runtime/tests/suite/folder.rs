@@ -25,6 +25,7 @@ fn a_new_folder_gets_its_whole_layout() {
     let prepared = prepare_at(&world, &data).unwrap();
     let expected = [
         ("", 0, 0, 0o711),
+        ("lock", 0, 0, 0o600),
         ("bin", 0, 0, 0o755),
         ("bin/avouch", 0, 0, 0o755),
         ("run", 60_900, 60_901, 0o2750),
