@@ -1,5 +1,6 @@
 //! Makes a tenant's pack from the ledger.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use avouch_events::{Action, Actor, Event, Outcome};
@@ -14,6 +15,8 @@ use crate::fail::Fail;
 
 /// A pack holds at most so many of the newest events of the tenant: about 15 MiB of text.
 const MOST_EVENTS: usize = 20_000;
+/// And so many of the newest rounds: a month of hourly ones.
+const MOST_ROUNDS: usize = 750;
 
 impl Core {
     /// Makes a pack for a tenant. That it was made is an event first.
@@ -58,7 +61,7 @@ impl Core {
             .streams
             .of(Some(tenant))
             .map_err(|error| Fail::new("the tenant's stream cannot be read").from(error))?;
-        let (mut rounds, mut events) = (Vec::new(), std::collections::VecDeque::new());
+        let (mut rounds, mut events) = (VecDeque::new(), VecDeque::new());
         for stored in self.reader.scan(0) {
             let stored =
                 stored.map_err(|error| Fail::new("the ledger cannot be read").from(error))?;
@@ -66,7 +69,10 @@ impl Core {
                 break;
             }
             if stored.leaf.kind == Kind::Round {
-                rounds.push(self.pack_round(&stored, size, tenant)?);
+                rounds.push_back(stored);
+                if rounds.len() > MOST_ROUNDS {
+                    rounds.pop_front();
+                }
             } else if stored.leaf.stream == stream {
                 let opened = self.opener.open(&stored).map_err(|error| {
                     Fail::new(format!("entry {} cannot be opened", stored.index)).from(error)
@@ -77,6 +83,10 @@ impl Core {
                 }
             }
         }
+        let rounds = rounds
+            .iter()
+            .map(|stored| self.pack_round(stored, size, tenant))
+            .collect::<Result<Vec<_>, Fail>>()?;
         let events = events
             .into_iter()
             .map(|(stored, opened)| {

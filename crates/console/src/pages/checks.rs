@@ -6,7 +6,7 @@ use super::{Answer, Problem, see_other, tenant_name};
 use crate::ask::Ask;
 use crate::callers::{Supplier, TenantAdministrator};
 use crate::desk::Role;
-use crate::desk::views::FindingRow;
+use crate::desk::views::{FindingRow, Verdict};
 use crate::html::{Action, ActionKind, Cell, Fact, Listing, Nav, Table, render};
 use crate::shown;
 
@@ -108,7 +108,13 @@ pub async fn round(who: TenantAdministrator, ask: Ask) -> Answer {
     render(&page, StatusCode::OK)
 }
 
-fn findings(caption: &'static str, rows: Vec<FindingRow>) -> Table {
+/// What is not held comes first: it is why somebody looks.
+fn findings(caption: &'static str, mut rows: Vec<FindingRow>) -> Table {
+    rows.sort_by_key(|row| match row.verdict {
+        Verdict::Broken => 0,
+        Verdict::Unproven => 1,
+        Verdict::Held => 2,
+    });
     Table {
         caption,
         headings: vec!["Claim", "Check", "Verdict", "Observed", "Tenant", "When"],

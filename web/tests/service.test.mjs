@@ -1,0 +1,283 @@
+// The whole service in a real browser, as the people it is for use it.
+//
+// Every distinct page is looked at in both widths: WCAG 2.2 AA, no script, nothing to scroll sideways, nothing loaded from
+// elsewhere.
+// `TOUR=1 npm test` also takes the pictures of the README's tour.
+
+import assert from "node:assert/strict";
+import { chmod, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { check_axe, launch, overflow, vouched_for, WIDTHS } from "./browser.mjs";
+import { start } from "./service.mjs";
+
+const TOUR = new URL("../../docs/tour/", import.meta.url).pathname;
+
+const DATE = new Date(Date.now() - 86_400_000);
+const YESTERDAY = { day: DATE.getUTCDate(), month: DATE.getUTCMonth() + 1, year: DATE.getUTCFullYear() };
+
+/** A test that takes longer than this, in milliseconds, hangs. Most take a few seconds. */
+const PATIENCE = { timeout: 180_000 };
+
+let service;
+let browser;
+
+before(async () => {
+  service = await start();
+  const hosts = [service.statement, service.signin, service.console, ...Object.values(service.apps)];
+  const names = hosts.map((address) => new URL(address).hostname);
+  browser = await launch({ trust: await vouched_for(await readFile(service.ca), service.port, names) });
+});
+
+after(async () => {
+  await browser?.close();
+  const stopped = await service?.stop();
+  assert.equal(stopped?.code, 0, `avouch ends cleanly when told to:\n${stopped?.log}`);
+});
+
+/** Somebody with a browser of their own, who looks at pages closely. */
+async function visitor() {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  const page = await context.newPage();
+  const complaints = [];
+  const ours = (address) => new URL(address).hostname.endsWith("acuity.localhost");
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("requestfailed", (request) => {
+    // So a browser calls a page that it saved instead of showing it.
+    if (request.failure().errorText !== "net::ERR_ABORTED") complaints.push(`${request.url()} failed`);
+  });
+  page.on("request", (request) => ours(request.url()) || complaints.push(`asked ${request.url()}`));
+  return {
+    page,
+    context,
+    complaints,
+    /** Fails unless the page is good in both widths; keeps pictures of it for the tour in those that are named. */
+    async look(name, pictures = {}) {
+      assert.equal(await page.locator("script").count(), 0, `${name} has no script`);
+      for (const width of WIDTHS) {
+        await page.setViewportSize({ width, height: 900 });
+        assert.deepEqual(await check_axe(page), [], `${name} at ${width} px`);
+        assert.equal(await overflow(page), 0, `${name} at ${width} px fits`);
+        if (process.env.TOUR && pictures[width]) {
+          await page.setViewportSize({ width, height: pictures[width] });
+          await page.evaluate(() => scrollTo(0, 0));
+          await page.screenshot({ path: `${TOUR}${name}-${width}.png` });
+        }
+      }
+    },
+    leave: () => context.close(),
+  };
+}
+
+/** One of the demo's people. */
+function known(role, tenant) {
+  return service.users.find((user) => user.role === role && user.tenant === tenant);
+}
+
+/** Fills in the sign-in form that is shown. */
+async function sign_in(page, { email, password }) {
+  await page.getByLabel("Email address").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Asks for a page of the console, signing in on the way. */
+async function at_console(person, place = "/") {
+  const somebody = await visitor();
+  await somebody.page.goto(service.console + place);
+  await sign_in(somebody.page, person);
+  assert.equal(somebody.page.url(), service.console + place, "after signing in, people are where they wanted to be");
+  return somebody;
+}
+
+/** Follows a link to something that is saved, and returns where it is. */
+async function download(page, name) {
+  const began = page.waitForEvent("download");
+  await page.getByRole("link", { name }).click();
+  return (await began).path();
+}
+
+/** Enters an assessment of a period of yesterday that the demo leaves open, and returns the record's path. */
+async function enter_assessment(page, period) {
+  const counts = { category_1: 4, category_2: 3, category_3: 2, category_4: 1, category_5: 0, midwives: 2 };
+  for (const [name, value] of Object.entries({ ...YESTERDAY, ...counts })) {
+    await page.locator(`[name=${name}]`).fill(String(value));
+  }
+  await page.locator("[name=period]").selectOption(period);
+  await page.getByRole("button", { name: "Save assessment" }).click();
+  const { pathname } = new URL(page.url());
+  assert.match(pathname, /^\/wards\/2\/assessments\/[^/]+$/);
+  return pathname;
+}
+
+test("a member signs in, enters an assessment, sees it in the trend, and signs out", PATIENCE, async () => {
+  const { page, context, complaints, look, leave } = await visitor();
+  const app = service.apps.riverside;
+  await page.goto(`${app}/wards/2`);
+  assert.equal(new URL(page.url()).host, new URL(service.signin).host, "nobody gets in without signing in");
+  await look("sign-in", { 360: 800 });
+  await sign_in(page, { ...known("member", "riverside"), password: "not-the-right-1" });
+  assert.match(await page.title(), /^Error: /);
+  await look("sign-in-refused");
+  await sign_in(page, known("member", "riverside"));
+  assert.equal(page.url(), `${app}/wards/2`);
+
+  await page.getByRole("link", { name: "Enter an assessment" }).click();
+  await look("assessment-form");
+  const record = await enter_assessment(page, "4");
+  await look("assessment");
+  await page.getByRole("link", { name: "Ward 2" }).filter({ visible: true }).click();
+  await page.locator("svg.acuity-trend").waitFor();
+  assert.equal(await page.locator(`a[href="${record}"]`).count(), 1, "the new assessment is in the list");
+  await look("ward", { 1440: 900 });
+
+  const cookies = await context.cookies(app);
+  assert.deepEqual(cookies.map(({ name, secure, httpOnly, sameSite }) => ({ name, secure, httpOnly, sameSite })), [
+    { name: "__Host-avouch", secure: true, httpOnly: true, sameSite: "Lax" },
+  ]);
+  await page.goto(service.console);
+  assert.doesNotMatch(await page.locator("main").innerText(), /Claims now/, "the console is not for members");
+  await look("console-refused");
+
+  await page.goto(app);
+  await look("wards");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  assert.equal(page.url(), `${service.signin}/done`);
+  await look("signed-out");
+  await page.goto(app);
+  assert.equal(new URL(page.url()).host, new URL(service.signin).host, "signed out is signed out");
+  // The refused sign-in and the refused console were the answers that a browser reports.
+  assert.deepEqual(complaints.filter((text) => !/\b(401|403)\b/.test(text)), []);
+  await leave();
+});
+
+test("an administrator finds who entered an assessment in the audit trail", PATIENCE, async () => {
+  const member = await visitor();
+  await member.page.goto(`${service.apps.riverside}/wards/2/enter`);
+  await sign_in(member.page, known("member", "riverside"));
+  const record = await enter_assessment(member.page, 21);
+  await member.leave();
+
+  const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/trail");
+  await page.getByLabel("Subject").fill(path.basename(record));
+  await page.getByRole("button", { name: "Search" }).click();
+  const row = page.getByRole("row").filter({ hasText: "POST /wards/2/assessments" }).first();
+  const told = await row.innerText();
+  assert.match(told.replaceAll("\u200b", ""), /member@riverside\.example/);
+  assert.match(told, /done/);
+  await look("trail", { 1440: 900 });
+  await page.getByLabel("First day").fill("yesterday");
+  await page.getByRole("button", { name: "Search" }).click();
+  assert.match(await page.title(), /^Error: /);
+  await look("trail-refused");
+  await page.goto(`${service.console}/tenants`);
+  assert.match(await page.locator("main").innerText(), /not|cannot/i);
+  assert.deepEqual(complaints.filter((text) => !/\b(400|403|404)\b/.test(text)), []);
+  await leave();
+});
+
+test("an administrator adds a person, who signs in, and is shut out once disabled", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/people");
+  await look("people");
+  await page.getByRole("link", { name: "Add a person" }).click();
+  await page.getByRole("button", { name: "Add this person" }).click();
+  await look("person-refused");
+  await page.getByLabel("Full name").fill("Robin Newcomer");
+  await page.getByLabel("Email address").fill("robin@riverside.example");
+  await page.getByLabel("Member").check();
+  await look("person-new");
+  await page.getByRole("button", { name: "Add this person" }).click();
+  await look("password");
+  const password = await page.locator("dd.nhsuk-u-font-code").innerText();
+  assert.match(password, /^[A-Za-z0-9]{12}$/);
+
+  const robin = await visitor();
+  await robin.page.goto(service.apps.riverside);
+  await sign_in(robin.page, { email: "robin@riverside.example", password });
+  assert.equal(new URL(robin.page.url()).origin, service.apps.riverside);
+  await robin.page.goto(service.apps.hillside);
+  assert.doesNotMatch(await robin.page.locator("main").innerText(), /Midwives on duty/, "another tenant is not theirs");
+
+  await page.getByRole("link", { name: "go to people" }).click();
+  await page.getByRole("link", { name: "Robin Newcomer" }).click();
+  await look("person");
+  await page.getByRole("button", { name: "Disable this person" }).click();
+  assert.match(await page.locator("[role=alert]").innerText(), /can no longer sign in/);
+  await robin.page.goto(service.apps.riverside);
+  assert.equal(new URL(robin.page.url()).host, new URL(service.signin).host, "their session ended at once");
+  await robin.leave();
+  assert.deepEqual(complaints.filter((text) => !/\b400\b/.test(text)), []);
+  await leave();
+});
+
+test("the supplier starts a drill and follows it until it has passed", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/drills");
+  await look("drills");
+  await page.getByLabel("Tenant").selectOption("riverside");
+  await page.getByRole("button", { name: "Start a drill" }).click();
+  await page.waitForURL(/\/drills\/.+/);
+  await page.locator(".nhsuk-summary-list .nhsuk-tag").filter({ hasText: "Passed" }).waitFor();
+  assert.equal(await page.locator("table .nhsuk-tag").filter({ hasText: "Passed" }).count(), 3, "every step passed");
+  await look("drill", { 1440: 900 });
+  assert.deepEqual(complaints, []);
+  await leave();
+});
+
+test("a promise that is broken by hand is shown broken, and held once it is mended", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/checks");
+  const key = path.join(service.data, "keys/master.key");
+  const verdict = () =>
+    page.getByRole("row").filter({ hasText: /keys\W*master/ }).locator(".nhsuk-tag").first().innerText();
+  await chmod(key, 0o644);
+  assert.equal((await service.avouch("check", "keys.master")).code, 1);
+  await page.reload();
+  assert.equal(await verdict(), "Broken");
+  await look("checks", { 1440: 900 });
+  await page.goto(`${service.console}/`);
+  await look("overview");
+  await chmod(key, 0o600);
+  const mended = await service.avouch("check", "keys.master");
+  assert.equal(mended.code, 0, mended.stdout + mended.stderr);
+  await page.goto(`${service.console}/checks`);
+  assert.equal(await verdict(), "Held");
+  assert.deepEqual(complaints, []);
+  await leave();
+});
+
+test("the supplier sees rounds, backups and tenants, and downloads a pack that verifies without the service", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/rounds");
+  await look("rounds");
+  await page.getByRole("link", { name: /^Round / }).first().click();
+  await look("round");
+  for (const [place, name] of Object.entries({ "/backups": "backups", "/tenants": "tenants", "/account": "account" })) {
+    await page.goto(service.console + place);
+    await look(name);
+  }
+  await page.goto(`${service.console}/pack`);
+  await look("packs");
+  const pack = await download(page, "Download the pack for Riverside");
+  const policy = path.join(service.folder, "policy");
+  await writeFile(policy, `log ${await readFile(path.join(service.data, "run/log.vkey"), "utf8")}`);
+  const verified = await service.avouch("verify", pack, "--policy", policy);
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+  assert.deepEqual(complaints, []);
+  await leave();
+});
+
+test("a stranger reads the promises, whether each is true now, and what they answer", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await visitor();
+  await page.goto(service.statement);
+  const claims = await page.locator(".nhsuk-card").count();
+  await look("statement", { 1440: 900, 360: 800 });
+  const promised = JSON.parse(await readFile(await download(page, "statement for programs"), "utf8"));
+  assert.equal(promised.claims.length, claims, "the page and the document hold the same claims");
+  const text = await readFile(await download(page, "statement to read"), "utf8");
+  for (const claim of promised.claims) assert.ok(text.includes(claim.text), `the text holds ${claim.id}`);
+  await page.getByRole("link", { name: /^How it answers/ }).first().click();
+  await page.getByRole("table", { name: "Requirements" }).waitFor();
+  await look("coverage");
+  await page.goto(`${service.statement}/nowhere`);
+  await look("missing");
+  assert.deepEqual(complaints.filter((said) => !/\b404\b/.test(said)), []);
+  await leave();
+});
