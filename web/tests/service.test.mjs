@@ -153,9 +153,10 @@ test("a member signs in, enters an assessment, sees it in the trend, and signs o
 
 test("an administrator finds who entered an assessment in the audit trail", PATIENCE, async () => {
   const member = await visitor();
-  await member.page.goto(`${service.apps.riverside}/wards/2/enter`);
+  await member.page.goto(`${service.apps.riverside}/wards/2`);
   await sign_in(member.page, known("member", "riverside"));
-  const record = await enter_assessment(member.page, 21);
+  await member.page.getByRole("link", { name: "Enter an assessment" }).click();
+  const record = await enter_assessment(member.page, "5");
   await member.leave();
 
   const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/trail");

@@ -261,3 +261,14 @@ async fn a_method_that_a_page_does_not_have_is_refused() {
     let got = asked(STATEMENT, "POST", "/").of(&fake).await;
     assert_eq!(got.status, 405);
 }
+
+#[tokio::test]
+async fn what_is_broken_comes_before_what_is_held() {
+    let fake = Arc::new(Fake::default());
+    for path in ["/checks", "/rounds/2"] {
+        let body = supplier_sees(&fake, CONSOLE, path).await.body;
+        let broken = body.find(">Broken</strong>").expect("a broken finding");
+        let held = body.find(">Held</strong>").expect("a finding that holds");
+        assert!(broken < held, "{path}");
+    }
+}
