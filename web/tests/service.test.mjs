@@ -166,7 +166,7 @@ test("an administrator finds who entered an assessment in the audit trail", PATI
   const told = await row.innerText();
   assert.match(told.replaceAll("\u200b", ""), /member@riverside\.example/);
   assert.match(told, /done/);
-  await look("trail", { 1440: 900 });
+  await look("trail", { 1440: 1240 });
   await page.getByLabel("First day").fill("yesterday");
   await page.getByRole("button", { name: "Search" }).click();
   assert.match(await page.title(), /^Error: /);
@@ -219,7 +219,7 @@ test("the supplier starts a drill and follows it until it has passed", PATIENCE,
   await page.waitForURL(/\/drills\/.+/);
   await page.locator(".nhsuk-summary-list .nhsuk-tag").filter({ hasText: "Passed" }).waitFor();
   assert.equal(await page.locator("table .nhsuk-tag").filter({ hasText: "Passed" }).count(), 3, "every step passed");
-  await look("drill", { 1440: 900 });
+  await look("drill", { 1440: 1000 });
   assert.deepEqual(complaints, []);
   await leave();
 });

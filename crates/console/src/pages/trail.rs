@@ -15,7 +15,7 @@ use crate::shown;
 /// The outcomes that can be looked for, with their words.
 const OUTCOMES: [(&str, &str); 4] = [
     ("", "Any"),
-    ("allowed", "Allowed"),
+    ("allowed", "Done"),
     ("refused", "Refused"),
     ("failed", "Failed"),
 ];
