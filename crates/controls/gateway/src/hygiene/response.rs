@@ -26,7 +26,13 @@ pub fn clean(headers: &mut HeaderMap) -> Vec<String> {
             name.as_str().starts_with("avouch-")
                 || matches!(
                     name.as_str(),
-                    "clear-site-data" | "alt-svc" | "server" | "x-powered-by"
+                    "clear-site-data"
+                        | "alt-svc"
+                        | "server"
+                        | "x-powered-by"
+                        | "strict-transport-security"
+                        | "nel"
+                        | "service-worker-allowed"
                 )
         })
         .cloned()
@@ -134,6 +140,9 @@ mod tests {
             ("x-a", "1"),
             ("keep-alive", "1"),
             ("server", "x"),
+            ("strict-transport-security", "max-age=0; includeSubDomains"),
+            ("nel", "{}"),
+            ("service-worker-allowed", "/"),
             ("x-kept", "1"),
         ]);
         assert!(clean(&mut headers).is_empty());
