@@ -52,7 +52,12 @@ async fn an_instance_that_hangs_up_each_time_is_not_asked_in_a_rush() {
         }
     });
     assert_eq!(stage.get("/", "").await.status, 502);
-    assert_eq!(stage.ended().await.outcome, Outcome::Broken);
+    // By which of the two the time ran out is the machine's to say.
+    let outcome = stage.ended().await.outcome;
+    assert!(
+        matches!(outcome, Outcome::Broken | Outcome::Unreachable),
+        "{outcome:?}"
+    );
     let calls = calls.load(Ordering::SeqCst);
     assert!((2..=12).contains(&calls), "{calls} calls in 200 ms");
 }
