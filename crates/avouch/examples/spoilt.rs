@@ -24,7 +24,11 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> io::Result<()> {
-    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or_else(|| io::Error::other(format!("no ${name}")));
+    let folder = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .ok_or_else(|| io::Error::other(format!("no ${name}")))
+    };
     let (socket, mark) = (folder("SOCKET")?, folder("DATA")?.join("in-use"));
     if mark.exists() {
         loop {
@@ -54,9 +58,15 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
     let request = lines.first().cloned().unwrap_or_default();
     let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in lines.iter().skip(1).filter_map(|line| line.split_once(':')) {
-        headers.entry(name.to_ascii_lowercase()).or_default().push(value.trim().to_owned());
+        headers
+            .entry(name.to_ascii_lowercase())
+            .or_default()
+            .push(value.trim().to_owned());
     }
-    let length = headers.get("content-length").and_then(|values| values.first()?.parse().ok()).unwrap_or(0);
+    let length = headers
+        .get("content-length")
+        .and_then(|values| values.first()?.parse().ok())
+        .unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let mut words = request.split(' ').skip(1);

@@ -11,8 +11,17 @@ use crate::harness::{Browser, Entry, Options, Service, avouch, shared};
 
 /// The day before yesterday: a period that has begun, and that the demo's figures leave free.
 fn entry(midwives: u32) -> Entry {
-    let day = Timestamp::now().to_zoned(TimeZone::UTC).date().checked_sub(jiff::Span::new().days(2)).unwrap();
-    Entry { ward: 2, day, period: 4, midwives }
+    let day = Timestamp::now()
+        .to_zoned(TimeZone::UTC)
+        .date()
+        .checked_sub(jiff::Span::new().days(2))
+        .unwrap();
+    Entry {
+        ward: 2,
+        day,
+        period: 4,
+        midwives,
+    }
 }
 
 #[test]
@@ -27,17 +36,38 @@ fn a_member_signs_in_enters_an_assessment_sees_it_and_it_is_audited() {
     let id = at.rsplit('/').next().unwrap();
     let record = browser.get("riverside", &at);
     assert_eq!(record.status, StatusCode::OK);
-    assert!(record.text().contains("Midwives on duty"), "{}", record.text());
+    assert!(
+        record.text().contains("Midwives on duty"),
+        "{}",
+        record.text()
+    );
 
-    let row = |object: &str| service.audited(&["--subject", id, "--tenant", "riverside", "--outcome", "done"], |row| row["object"] == object);
+    let row = |object: &str| {
+        service.audited(
+            &[
+                "--subject",
+                id,
+                "--tenant",
+                "riverside",
+                "--outcome",
+                "done",
+            ],
+            |row| row["object"] == object,
+        )
+    };
     let (made, opened) = (row("POST /wards/2/assessments"), row(&format!("GET {at}")));
     assert_eq!(opened["action"], "record-opened", "{opened}");
     for row in [&made, &opened] {
         assert_eq!(row["who"], member.email.as_str(), "{row}");
         assert_eq!(row["source"], "127.0.0.1", "{row}");
     }
-    let intent = service.audited(&["--outcome", "intended", "--tenant", "riverside"], |row| row["correlation"] == made["correlation"]);
-    assert!(intent["index"].as_u64() < made["index"].as_u64(), "the outcome stands before the intent");
+    let intent = service.audited(&["--outcome", "intended", "--tenant", "riverside"], |row| {
+        row["correlation"] == made["correlation"]
+    });
+    assert!(
+        intent["index"].as_u64() < made["index"].as_u64(),
+        "the outcome stands before the intent"
+    );
 }
 
 #[test]
@@ -47,13 +77,27 @@ fn a_correction_is_kept_under_the_same_record() {
     browser.sign_in("hillside", &service.user("hillside", "member"));
     let first = entry(3);
     let at = browser.enter("hillside", &first).unwrap();
-    let corrected = Entry { midwives: 9, ..first };
+    let corrected = Entry {
+        midwives: 9,
+        ..first
+    };
     let fields: Vec<(&str, &str)> = Vec::new();
-    assert_eq!(browser.post("hillside", &at, &fields).status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        browser.post("hillside", &at, &fields).status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     let body = corrected.body();
-    let fields: Vec<(&str, &str)> = body.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    let fields: Vec<(&str, &str)> = body
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .collect();
     let answer = browser.post("hillside", &at, &fields);
-    assert_eq!(answer.header("location"), Some(at.as_str()), "{}", answer.text());
+    assert_eq!(
+        answer.header("location"),
+        Some(at.as_str()),
+        "{}",
+        answer.text()
+    );
     assert!(browser.get("hillside", &at).text().contains("value=\"9\""));
 }
 
@@ -61,10 +105,14 @@ fn a_correction_is_kept_under_the_same_record() {
 fn the_audit_trail_verifies_with_nothing_but_its_public_key() {
     let service = shared();
     let key = fs::read_to_string(service.data().join("run/log.vkey")).unwrap();
-    service.avouch(&["--json", "audit", "verify", "--key", key.trim()]).with(0);
+    service
+        .avouch(&["--json", "audit", "verify", "--key", key.trim()])
+        .with(0);
     let (name, rest) = key.trim().split_once('+').unwrap();
     let foreign = format!("{name}+00000000+{}", rest.split_once('+').unwrap().1);
-    service.avouch(&["audit", "verify", "--key", &foreign]).with(2);
+    service
+        .avouch(&["audit", "verify", "--key", &foreign])
+        .with(2);
 }
 
 #[test]
@@ -72,10 +120,22 @@ fn a_drill_restores_compares_and_starts_the_application_in_the_promised_time() {
     let service = shared();
     let drill = service.ask(&["drill", "run", "riverside"]);
     assert_eq!(drill["held"], true, "{drill}");
-    let steps: Vec<&str> = drill["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap_or_else(|| panic!("{drill}"))).collect();
+    let steps: Vec<&str> = drill["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["step"].as_str().unwrap_or_else(|| panic!("{drill}")))
+        .collect();
     assert_eq!(steps, ["restore", "compare", "rehearse"], "{drill}");
     let listed = service.ask(&["drill", "list"]);
-    assert!(listed.as_array().unwrap().iter().any(|row| row["id"] == drill["id"]), "{listed}");
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|row| row["id"] == drill["id"]),
+        "{listed}"
+    );
 }
 
 #[test]
@@ -93,7 +153,12 @@ fn every_claim_is_held_and_every_requirement_of_the_demo_is_met() {
     assert_eq!(report.code, 0);
 
     let coverage = service.ask(&["coverage", "--set", "demo"]);
-    let unmet: Vec<&Value> = coverage["requirements"].as_array().unwrap().iter().filter(|one| one["status"] != "met").collect();
+    let unmet: Vec<&Value> = coverage["requirements"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["status"] != "met")
+        .collect();
     assert!(unmet.is_empty(), "{unmet:#?}");
 }
 
@@ -101,22 +166,59 @@ fn every_claim_is_held_and_every_requirement_of_the_demo_is_met() {
 fn a_lowered_figure_never_leaves_its_requirement_met() {
     let lowered = [
         ("length = 12", "length = 8", "hub4-password-12"),
-        ("minimum = \"1.2\", ciphers = \"256-bit\"", "minimum = \"1.2\", ciphers = \"128-bit\"", "hub4-cipher-256"),
-        ("daily = \"14 d\"", "daily = \"13 d\"", "hub4-backup-daily-2w"),
-        ("before-effect = true", "before-effect = false", "brp-gap-no-user-audit"),
-        ("keep = \"8 years\"", "keep = \"7 years\"", "brp-gap-no-user-audit"),
-        ("restart-within = \"10 s\"", "restart-within = \"11 s\"", "brp-gap-manual-restart"),
-        ("every = \"quarter\"", "every = \"4 months\"", "maiya-dr-quarterly"),
+        (
+            "minimum = \"1.2\", ciphers = \"256-bit\"",
+            "minimum = \"1.2\", ciphers = \"128-bit\"",
+            "hub4-cipher-256",
+        ),
+        (
+            "daily = \"14 d\"",
+            "daily = \"13 d\"",
+            "hub4-backup-daily-2w",
+        ),
+        (
+            "before-effect = true",
+            "before-effect = false",
+            "brp-gap-no-user-audit",
+        ),
+        (
+            "keep = \"8 years\"",
+            "keep = \"7 years\"",
+            "brp-gap-no-user-audit",
+        ),
+        (
+            "restart-within = \"10 s\"",
+            "restart-within = \"11 s\"",
+            "brp-gap-manual-restart",
+        ),
+        (
+            "every = \"quarter\"",
+            "every = \"4 months\"",
+            "maiya-dr-quarterly",
+        ),
     ];
     let place = crate::harness::Place::new();
     for (from, to, requirement) in lowered {
         let path = place.statement(&[(from.to_owned(), to.to_owned())]);
         let path = path.to_str().unwrap();
         let absent = place.join("nowhere");
-        let done = avouch(["--json", "-c", path, "--data", absent.to_str().unwrap(), "coverage", "--set", "demo"]);
+        let done = avouch([
+            "--json",
+            "-c",
+            path,
+            "--data",
+            absent.to_str().unwrap(),
+            "coverage",
+            "--set",
+            "demo",
+        ]);
         assert_eq!(done.code, 1, "{to}: {done:?}");
         let coverage = done.json();
-        let found = coverage["requirements"].as_array().unwrap().iter().find(|one| one["id"] == requirement);
+        let found = coverage["requirements"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["id"] == requirement);
         let found = found.unwrap_or_else(|| panic!("no {requirement} in {coverage}"));
         assert_eq!(found["status"], "gap", "{to}: {found}");
     }
@@ -125,14 +227,26 @@ fn a_lowered_figure_never_leaves_its_requirement_met() {
 #[test]
 fn the_statement_is_printed_as_json_as_markdown_and_as_a_page() {
     let service = shared();
-    let report = service.avouch(&["statement", "--format", "json"]).with(0).json();
+    let report = service
+        .avouch(&["statement", "--format", "json"])
+        .with(0)
+        .json();
     let claims = report["claims"].as_array().unwrap();
     assert!(claims.len() > 25, "{} claims", claims.len());
-    let (text, page) = (service.avouch(&["statement"]).with(0).out, service.avouch(&["statement", "--format", "html"]).with(0).out);
+    let (text, page) = (
+        service.avouch(&["statement"]).with(0).out,
+        service
+            .avouch(&["statement", "--format", "html"])
+            .with(0)
+            .out,
+    );
     for claim in claims {
         let sentence = claim["text"].as_str().unwrap();
         assert!(text.contains(sentence), "not in the document: {sentence}");
-        assert!(!claim["limits"].as_str().unwrap().is_empty(), "nothing is said of what is not tried: {claim}");
+        assert!(
+            !claim["limits"].as_str().unwrap().is_empty(),
+            "nothing is said of what is not tried: {claim}"
+        );
     }
     assert!(page.starts_with("<!doctype html>"), "{page}");
 }
@@ -144,13 +258,43 @@ fn a_pack_verifies_offline_with_a_pinned_key_and_is_of_an_unknown_signer_without
     let file = file.to_str().unwrap();
     let summary = service.ask(&["pack", "riverside", "-o", file]);
     let policy = service.place().join("policy");
-    fs::write(&policy, format!("# from the contract\nlog {}\n", summary["key"].as_str().unwrap())).unwrap();
+    fs::write(
+        &policy,
+        format!(
+            "# from the contract\nlog {}\n",
+            summary["key"].as_str().unwrap()
+        ),
+    )
+    .unwrap();
 
-    let known = avouch(["--json", "verify", file, "--policy", policy.to_str().unwrap()]).with(0).json();
+    let known = avouch([
+        "--json",
+        "verify",
+        file,
+        "--policy",
+        policy.to_str().unwrap(),
+    ])
+    .with(0)
+    .json();
     assert_eq!(known["signer_known"], true, "{known}");
-    let confirmed: Vec<&str> = known["confirmed"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-    assert!(confirmed.iter().any(|one| one.contains("the key that you pinned")), "{confirmed:?}");
-    assert!(confirmed.iter().any(|one| one.contains("none between them is missing")), "{confirmed:?}");
+    let confirmed: Vec<&str> = known["confirmed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        confirmed
+            .iter()
+            .any(|one| one.contains("the key that you pinned")),
+        "{confirmed:?}"
+    );
+    assert!(
+        confirmed
+            .iter()
+            .any(|one| one.contains("none between them is missing")),
+        "{confirmed:?}"
+    );
 
     let unknown = avouch(["--json", "verify", file]).with(1).json();
     assert_eq!(unknown["signer_known"], false, "{unknown}");
@@ -165,5 +309,8 @@ fn stopping_leaves_no_process_and_starting_again_shows_the_same_people() {
     service.up().unwrap();
     let after = service.user("riverside", "member");
     assert_eq!(before.password, after.password);
-    assert_eq!(Browser::new(&service).sign_in("riverside", &after).status, StatusCode::OK);
+    assert_eq!(
+        Browser::new(&service).sign_in("riverside", &after).status,
+        StatusCode::OK
+    );
 }

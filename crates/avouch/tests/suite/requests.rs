@@ -1,7 +1,7 @@
 //! What comes from outside and is not meant well: each is refused clearly, and the refusal is an event.
 
-use std::net::TcpStream;
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -19,7 +19,12 @@ struct Ill {
 }
 
 fn ill(what: &'static str, bytes: impl Into<String>, status: u16, reason: &'static str) -> Ill {
-    Ill { what, bytes: bytes.into(), status, reason }
+    Ill {
+        what,
+        bytes: bytes.into(),
+        status,
+        reason,
+    }
 }
 
 fn table() -> Vec<Ill> {
@@ -27,42 +32,166 @@ fn table() -> Vec<Ill> {
     let get = "GET / HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n";
     let form = "content-type: application/x-www-form-urlencoded\r\n";
     vec![
-        ill("two lengths", format!("{post}{form}content-length: 3\r\ncontent-length: 30\r\n\r\na=1"), 400, "ambiguous-length"),
-        ill("the same length twice", format!("{post}{form}content-length: 3\r\ncontent-length: 3\r\n\r\na=1"), 400, "ambiguous-length"),
         ill(
-            "a length and chunks",
-            format!("{post}{form}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"),
+            "two lengths",
+            format!("{post}{form}content-length: 3\r\ncontent-length: 30\r\n\r\na=1"),
             400,
             "ambiguous-length",
         ),
-        ill("chunks in another spelling", format!("{post}{form}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n"), 400, "ambiguous-length"),
-        ill("a length that is none", format!("{post}{form}content-length: +3\r\n\r\na=1"), 400, "ambiguous-length"),
-        ill("two hosts", format!("{get}host: console.acuity.localhost\r\n\r\n"), 400, "ambiguous-target"),
-        ill("no host", "GET / HTTP/1.1\r\ncookie: {cookie}\r\n\r\n", 400, "ambiguous-target"),
-        ill("another host than the connection's", "GET / HTTP/1.1\r\nhost: hillside.acuity.localhost\r\n\r\n", 421, "misdirected"),
-        ill("a host that is not ours", "GET / HTTP/1.1\r\nhost: example.org\r\n\r\n", 421, "misdirected"),
-        ill("a path that climbs", "GET /wards/../totals HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n", 400, "ambiguous-target"),
-        ill("a path with a hidden slash", "GET /wards%2f1 HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n", 400, "ambiguous-target"),
-        ill("an identity sent twice", format!("{get}avouch-assertion: a\r\nAvouch_Assertion: b\r\n\r\n"), 400, "meddling"),
-        ill("an identity to be taken out on the way", format!("{get}connection: avouch-assertion\r\n\r\n"), 400, "meddling"),
-        ill("a cookie to be taken out on the way", format!("{get}connection: close, cookie\r\n\r\n"), 400, "meddling"),
-        ill("two sessions", format!("{get}cookie: __Host-avouch=another\r\n\r\n"), 400, "ambiguous-session"),
-        ill("a method that is not spoken", "TRACE / HTTP/1.1\r\nhost: {host}\r\n\r\n", 405, "method"),
-        ill("a head without end", format!("{get}x: {}\r\n\r\n", "x".repeat(80_000)), 431, "large-head"),
-        ill("a space before a colon", format!("{get}content-length : 0\r\n\r\n"), 400, "malformed"),
-        ill("no HTTP at all", "\u{16}\u{3}hello there\r\n\r\n", 400, "malformed"),
-        ill("a stated body that is too large", format!("{post}{form}content-length: 999999999\r\n\r\n"), 413, "large-body"),
-        ill("a form from nowhere", "POST /wards/1/assessments HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\ncontent-length: 0\r\n\r\n", 403, "other-origin"),
+        ill(
+            "the same length twice",
+            format!("{post}{form}content-length: 3\r\ncontent-length: 3\r\n\r\na=1"),
+            400,
+            "ambiguous-length",
+        ),
+        ill(
+            "a length and chunks",
+            format!(
+                "{post}{form}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\n\r\n"
+            ),
+            400,
+            "ambiguous-length",
+        ),
+        ill(
+            "chunks in another spelling",
+            format!("{post}{form}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n"),
+            400,
+            "ambiguous-length",
+        ),
+        ill(
+            "a length that is none",
+            format!("{post}{form}content-length: +3\r\n\r\na=1"),
+            400,
+            "ambiguous-length",
+        ),
+        ill(
+            "two hosts",
+            format!("{get}host: console.acuity.localhost\r\n\r\n"),
+            400,
+            "ambiguous-target",
+        ),
+        ill(
+            "no host",
+            "GET / HTTP/1.1\r\ncookie: {cookie}\r\n\r\n",
+            400,
+            "ambiguous-target",
+        ),
+        ill(
+            "another host than the connection's",
+            "GET / HTTP/1.1\r\nhost: hillside.acuity.localhost\r\n\r\n",
+            421,
+            "misdirected",
+        ),
+        ill(
+            "a host that is not ours",
+            "GET / HTTP/1.1\r\nhost: example.org\r\n\r\n",
+            421,
+            "misdirected",
+        ),
+        ill(
+            "a path that climbs",
+            "GET /wards/../totals HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n",
+            400,
+            "ambiguous-target",
+        ),
+        ill(
+            "a path with a hidden slash",
+            "GET /wards%2f1 HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n",
+            400,
+            "ambiguous-target",
+        ),
+        ill(
+            "an identity sent twice",
+            format!("{get}avouch-assertion: a\r\nAvouch_Assertion: b\r\n\r\n"),
+            400,
+            "meddling",
+        ),
+        ill(
+            "an identity to be taken out on the way",
+            format!("{get}connection: avouch-assertion\r\n\r\n"),
+            400,
+            "meddling",
+        ),
+        ill(
+            "a cookie to be taken out on the way",
+            format!("{get}connection: close, cookie\r\n\r\n"),
+            400,
+            "meddling",
+        ),
+        ill(
+            "two sessions",
+            format!("{get}cookie: __Host-avouch=another\r\n\r\n"),
+            400,
+            "ambiguous-session",
+        ),
+        ill(
+            "a method that is not spoken",
+            "TRACE / HTTP/1.1\r\nhost: {host}\r\n\r\n",
+            405,
+            "method",
+        ),
+        ill(
+            "a head without end",
+            format!("{get}x: {}\r\n\r\n", "x".repeat(80_000)),
+            431,
+            "large-head",
+        ),
+        ill(
+            "a space before a colon",
+            format!("{get}content-length : 0\r\n\r\n"),
+            400,
+            "malformed",
+        ),
+        ill(
+            "no HTTP at all",
+            "\u{16}\u{3}hello there\r\n\r\n",
+            400,
+            "malformed",
+        ),
+        ill(
+            "a stated body that is too large",
+            format!("{post}{form}content-length: 999999999\r\n\r\n"),
+            413,
+            "large-body",
+        ),
+        ill(
+            "a form from nowhere",
+            "POST /wards/1/assessments HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\ncontent-length: 0\r\n\r\n",
+            403,
+            "other-origin",
+        ),
         ill(
             "a form from another tenant's page",
             "POST /wards/1/assessments HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\norigin: https://hillside.acuity.localhost\r\ncontent-length: 0\r\n\r\n",
             403,
             "other-origin",
         ),
-        ill("text where numbers go", format!("{post}{form}content-length: 10\r\n\r\nday=monday"), 422, "not-numbers"),
-        ill("a number that is too long", format!("{post}{form}content-length: 9\r\n\r\nday=12345"), 422, "not-numbers"),
-        ill("a field sent twice", format!("{post}{form}content-length: 11\r\n\r\nday=1&day=2"), 422, "not-numbers"),
-        ill("a file where numbers go", format!("{post}content-type: multipart/form-data; boundary=x\r\ncontent-length: 5\r\n\r\n--x--"), 422, "not-numbers"),
+        ill(
+            "text where numbers go",
+            format!("{post}{form}content-length: 10\r\n\r\nday=monday"),
+            422,
+            "not-numbers",
+        ),
+        ill(
+            "a number that is too long",
+            format!("{post}{form}content-length: 9\r\n\r\nday=12345"),
+            422,
+            "not-numbers",
+        ),
+        ill(
+            "a field sent twice",
+            format!("{post}{form}content-length: 11\r\n\r\nday=1&day=2"),
+            422,
+            "not-numbers",
+        ),
+        ill(
+            "a file where numbers go",
+            format!(
+                "{post}content-type: multipart/form-data; boundary=x\r\ncontent-length: 5\r\n\r\n--x--"
+            ),
+            422,
+            "not-numbers",
+        ),
     ]
 }
 
@@ -73,14 +202,25 @@ fn every_ill_meant_request_is_refused_clearly_and_leaves_an_event() {
     browser.sign_in("riverside", &service.user("riverside", "member"));
     let cookie = browser.cookie("riverside").unwrap();
     let mut wrong = Vec::new();
-    for Ill { what, bytes, status, reason } in table() {
+    for Ill {
+        what,
+        bytes,
+        status,
+        reason,
+    } in table()
+    {
         let host = format!("{TENANT}:{}", service.address().port());
-        let bytes = bytes.replace("{host}", &host).replace("{cookie}", &cookie).replace("{origin}", &format!("https://{host}"));
+        let bytes = bytes
+            .replace("{host}", &host)
+            .replace("{cookie}", &cookie)
+            .replace("{origin}", &format!("https://{host}"));
         let before = refusals(service, reason);
         let found = Raw::connect(service, TENANT).send(&bytes).status();
         if found != Some(status) {
             wrong.push(format!("{what}: answered {found:?}, not {status}"));
-        } else if crate::harness::within(10, || (refusals(service, reason) > before).then_some(())).is_none() {
+        } else if crate::harness::within(10, || (refusals(service, reason) > before).then_some(()))
+            .is_none()
+        {
             wrong.push(format!("{what}: no event says `{reason}`"));
         }
     }
@@ -91,7 +231,8 @@ fn every_ill_meant_request_is_refused_clearly_and_leaves_an_event() {
 fn a_smuggled_second_request_is_never_carried_out() {
     let service = shared();
     let host = format!("{TENANT}:{}", service.address().port());
-    let inner = format!("GET /wards/1/assessments/4040404040404040 HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let inner =
+        format!("GET /wards/1/assessments/4040404040404040 HTTP/1.1\r\nhost: {host}\r\n\r\n");
     let outer = format!(
         "POST /wards/1/assessments HTTP/1.1\r\nhost: {host}\r\norigin: https://{host}\r\ncontent-length: {}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{inner}",
         inner.len() + 5
@@ -109,8 +250,13 @@ fn a_request_that_comes_too_slowly_is_given_up_and_leaves_an_event() {
     let mut raw = Raw::connect(service, TENANT);
     raw.send("GET / HTTP/1.1\r\nhost: ");
     let answer = raw.rest();
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
-    eventually("an event of the slow head", 10, || (refusals(service, "slow-head") > before).then_some(()));
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
+    eventually("an event of the slow head", 10, || {
+        (refusals(service, "slow-head") > before).then_some(())
+    });
 }
 
 #[test]
@@ -118,12 +264,21 @@ fn a_client_that_speaks_no_tls_gets_nothing_and_leaves_an_event() {
     let service = shared();
     let before = refusals(service, "handshake");
     let mut socket = TcpStream::connect(service.address()).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    socket.write_all(b"GET / HTTP/1.1\r\nhost: riverside.acuity.localhost\r\n\r\n").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    socket
+        .write_all(b"GET / HTTP/1.1\r\nhost: riverside.acuity.localhost\r\n\r\n")
+        .unwrap();
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer);
-    assert!(!String::from_utf8_lossy(&answer).contains("HTTP/"), "{answer:?}");
-    eventually("an event of the handshake", 10, || (refusals(service, "handshake") > before).then_some(()));
+    assert!(
+        !String::from_utf8_lossy(&answer).contains("HTTP/"),
+        "{answer:?}"
+    );
+    eventually("an event of the handshake", 10, || {
+        (refusals(service, "handshake") > before).then_some(())
+    });
 }
 
 #[test]
@@ -134,14 +289,27 @@ fn an_application_is_unknown_to_whoever_is_not_signed_in() {
         let answer = browser.get(host, "/wards/1");
         assert_eq!(answer.status.as_u16(), 303, "{host}");
         let to = answer.header("location").unwrap();
-        assert!(to.starts_with(&format!("{}/?to={host}", browser.gateway().origin("signin"))), "{to}");
+        assert!(
+            to.starts_with(&format!(
+                "{}/?to={host}",
+                browser.gateway().origin("signin")
+            )),
+            "{to}"
+        );
     }
 }
 
 /// How many refusals of this reason the trail holds, repeated ones counted as often as they came.
 fn refusals(service: &Service, reason: &str) -> u64 {
     let seen = service.ask(&["audit", "search", "--outcome", "refused", "--limit", "1000"]);
-    let times = |row: &Value| row["parameters"]["times"].as_str().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let times = |row: &Value| {
+        row["parameters"]["times"]
+            .as_str()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1)
+    };
     let rows = seen["rows"].as_array().unwrap().iter();
-    rows.filter(|row| row["reason"].as_str().unwrap().split(' ').next() == Some(reason)).map(times).sum()
+    rows.filter(|row| row["reason"].as_str().unwrap().split(' ').next() == Some(reason))
+        .map(times)
+        .sum()
 }

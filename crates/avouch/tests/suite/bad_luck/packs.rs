@@ -23,15 +23,27 @@ fn pack(name: &str) -> Pack {
     let file = service.place().join(name);
     let summary = service.ask(&["pack", "riverside", "-o", file.to_str().unwrap()]);
     let policy = service.place().join(&format!("{name}.policy"));
-    fs::write(&policy, format!("log {}\n", summary["key"].as_str().unwrap())).unwrap();
-    Pack { text: fs::read_to_string(&file).unwrap(), policy, file }
+    fs::write(
+        &policy,
+        format!("log {}\n", summary["key"].as_str().unwrap()),
+    )
+    .unwrap();
+    Pack {
+        text: fs::read_to_string(&file).unwrap(),
+        policy,
+        file,
+    }
 }
 
 impl Pack {
     #[track_caller]
     fn verify(&self, bytes: &[u8], policy: Option<&Path>) -> Done {
         fs::write(&self.file, bytes).unwrap();
-        let mut words = vec!["--json".into(), "verify".into(), self.file.clone().into_os_string()];
+        let mut words = vec![
+            "--json".into(),
+            "verify".into(),
+            self.file.clone().into_os_string(),
+        ];
         if let Some(policy) = policy {
             words.extend(["--policy".into(), policy.as_os_str().to_owned()]);
         }
@@ -43,7 +55,12 @@ impl Pack {
     fn refusal(&self, bytes: &[u8]) -> (String, String) {
         let done = self.verify(bytes, Some(&self.policy)).with(1);
         let refused = &done.json()["refused"];
-        let text = |name: &str| refused[name].as_str().unwrap_or_else(|| panic!("{done:?}")).to_owned();
+        let text = |name: &str| {
+            refused[name]
+                .as_str()
+                .unwrap_or_else(|| panic!("{done:?}"))
+                .to_owned()
+        };
         (text("part"), text("why"))
     }
 
@@ -59,13 +76,18 @@ impl Pack {
 #[test]
 fn a_pack_with_any_one_byte_altered_is_refused() {
     let pack = pack("bytes.pack");
-    pack.verify(pack.text.as_bytes(), Some(&pack.policy)).with(0);
+    pack.verify(pack.text.as_bytes(), Some(&pack.policy))
+        .with(0);
     let mut random = Random::new(20_261_122);
     let tries = 60;
     for number in 0..tries {
         // Spread over the whole length, with the signature at the end among them.
         let stretch = pack.text.len() / tries;
-        let at = if number == 0 { pack.text.len() - 3 } else { number * stretch + random.below(stretch) };
+        let at = if number == 0 {
+            pack.text.len() - 3
+        } else {
+            number * stretch + random.below(stretch)
+        };
         let mut bytes = pack.text.clone().into_bytes();
         bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
         if bytes == pack.text.as_bytes() {
@@ -82,7 +104,11 @@ fn a_pack_that_was_cut_off_is_refused_at_every_length() {
     let pack = pack("cut.pack");
     for part in 0..16 {
         let cut = &pack.text.as_bytes()[..pack.text.len() * part / 16];
-        assert_eq!(pack.verify(cut, Some(&pack.policy)).code, 1, "cut to {part}/16");
+        assert_eq!(
+            pack.verify(cut, Some(&pack.policy)).code,
+            1,
+            "cut to {part}/16"
+        );
     }
 }
 
@@ -122,5 +148,9 @@ fn a_policy_without_a_key_is_not_taken_for_one() {
     let policy = pack.file.with_extension("empty-policy");
     fs::write(&policy, "# nothing here\n").unwrap();
     let done = pack.verify(pack.text.as_bytes(), Some(&policy)).with(2);
-    assert!(done.err.contains("names no log") && done.err.contains("help: "), "{}", done.err);
+    assert!(
+        done.err.contains("names no log") && done.err.contains("help: "),
+        "{}",
+        done.err
+    );
 }

@@ -11,7 +11,15 @@ use crate::harness::{Done, Options, Place, Service, avouch, shared};
 #[track_caller]
 fn up(place: &Place) -> Done {
     let (statement, data) = (place.join("avouch.toml"), place.join("data"));
-    avouch(["-c", statement.to_str().unwrap(), "--data", data.to_str().unwrap(), "--json", "up", "--demo"])
+    avouch([
+        "-c",
+        statement.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+        "--json",
+        "up",
+        "--demo",
+    ])
 }
 
 fn placed() -> Place {
@@ -24,9 +32,17 @@ fn placed() -> Place {
 #[track_caller]
 fn refused(done: &Done, says: &[&str]) {
     assert_eq!((done.code, done.out.as_str()), (2, ""), "{done:?}");
-    let sentence = done.err.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("{done:?}"));
+    let sentence = done
+        .err
+        .lines()
+        .find(|line| line.starts_with("error: "))
+        .unwrap_or_else(|| panic!("{done:?}"));
     for words in says {
-        assert!(done.err.contains(words), "`{words}` is not in: {sentence}\n{}", done.err);
+        assert!(
+            done.err.contains(words),
+            "`{words}` is not in: {sentence}\n{}",
+            done.err
+        );
     }
 }
 
@@ -35,7 +51,10 @@ fn a_port_in_use_is_named_and_nothing_is_left_running() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let place = Place::new();
-    place.statement(&[("domain = \"acuity.localhost\"".to_owned(), format!("domain = \"acuity.localhost\"\nlisten = [\"{address}\"]"))]);
+    place.statement(&[(
+        "domain = \"acuity.localhost\"".to_owned(),
+        format!("domain = \"acuity.localhost\"\nlisten = [\"{address}\"]"),
+    )]);
     let done = up(&place);
     refused(&done, &[&address.to_string()]);
     assert!(done.err.contains("in use"), "{}", done.err);
@@ -47,8 +66,21 @@ fn a_port_in_use_is_named_and_nothing_is_left_running() {
 fn a_second_start_on_the_same_folder_is_refused_and_the_first_goes_on() {
     let service = shared();
     let (statement, data) = (service.statement(), service.data());
-    let done = avouch(["-c", statement.to_str().unwrap(), "--data", data.to_str().unwrap(), "up"]);
-    refused(&done, &["is in use by process", &service.supervisor().to_string(), "--data"]);
+    let done = avouch([
+        "-c",
+        statement.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+        "up",
+    ]);
+    refused(
+        &done,
+        &[
+            "is in use by process",
+            &service.supervisor().to_string(),
+            "--data",
+        ],
+    );
     service.ask(&["tenant", "list"]);
 }
 
@@ -61,8 +93,14 @@ fn a_folder_with_somebody_elses_files_is_not_touched() {
     let before = fs::metadata(&data).unwrap();
     refused(&up(&place), &[data.to_str().unwrap(), "--data"]);
     let after = fs::metadata(&data).unwrap();
-    assert_eq!((before.mode(), before.uid(), before.mtime_nsec()), (after.mode(), after.uid(), after.mtime_nsec()));
-    let names: Vec<_> = fs::read_dir(&data).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(
+        (before.mode(), before.uid(), before.mtime_nsec()),
+        (after.mode(), after.uid(), after.mtime_nsec())
+    );
+    let names: Vec<_> = fs::read_dir(&data)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(names, ["thesis.txt"]);
 }
 
@@ -81,7 +119,10 @@ fn a_folder_of_a_newer_version_is_refused() {
 #[test]
 fn an_application_that_is_not_there_is_named() {
     let place = Place::new();
-    place.statement(&[("command = [\"acuity\"".to_owned(), "command = [\"acuiti\"".to_owned())]);
+    place.statement(&[(
+        "command = [\"acuity\"".to_owned(),
+        "command = [\"acuiti\"".to_owned(),
+    )]);
     refused(&up(&place), &["`acuiti`", "[app] command"]);
 }
 
@@ -90,7 +131,11 @@ fn a_command_without_a_service_says_how_to_start_one() {
     let place = placed();
     let data = place.join("data");
     let done = avouch(["--data", data.to_str().unwrap(), "tenant", "list"]).with(2);
-    assert!(done.err.contains("no service runs on") && done.err.contains("avouch up"), "{}", done.err);
+    assert!(
+        done.err.contains("no service runs on") && done.err.contains("avouch up"),
+        "{}",
+        done.err
+    );
 }
 
 #[test]
@@ -102,7 +147,16 @@ fn nobody_but_root_and_the_services_own_user_may_command_it() {
     }
     let data = service.data();
     let ours = data.join("bin/avouch");
-    let words = ["--reuid=65534", "--regid=65534", "--clear-groups", ours.to_str().unwrap(), "--data", data.to_str().unwrap(), "tenant", "list"];
+    let words = [
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        ours.to_str().unwrap(),
+        "--data",
+        data.to_str().unwrap(),
+        "tenant",
+        "list",
+    ];
     let output = Command::new("setpriv").args(words).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(output.stdout.is_empty(), "{output:?}");

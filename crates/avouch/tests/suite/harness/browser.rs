@@ -31,7 +31,11 @@ impl Browser {
 
     pub fn at(gateway: Gateway) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        Self { gateway, runtime, cookies: BTreeMap::new() }
+        Self {
+            gateway,
+            runtime,
+            cookies: BTreeMap::new(),
+        }
     }
 
     pub fn gateway(&self) -> &Gateway {
@@ -61,7 +65,10 @@ impl Browser {
         if let Some(cookie) = self.cookies.get(label) {
             ask = ask.with("cookie", cookie.clone());
         }
-        let answer = self.runtime.block_on(self.gateway.send(label, ask)).map_err(|error| error.to_string())?;
+        let answer = self
+            .runtime
+            .block_on(self.gateway.send(label, ask))
+            .map_err(|error| error.to_string())?;
         for set in answer.headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
             match pair.ends_with('=') {
@@ -76,32 +83,64 @@ impl Browser {
     #[track_caller]
     pub fn sign_in(&mut self, to: &str, user: &User) -> Answer {
         let sent_away = self.get(to, "/");
-        assert_eq!(sent_away.status, StatusCode::SEE_OTHER, "{}", sent_away.text());
+        assert_eq!(
+            sent_away.status,
+            StatusCode::SEE_OTHER,
+            "{}",
+            sent_away.text()
+        );
         let form = self.follow(&sent_away);
         assert_eq!(form.status, StatusCode::OK, "{}", form.text());
         let answer = self.submit(to, user, &user.password);
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
         let entered = self.follow(&answer);
         assert_eq!(entered.status, StatusCode::SEE_OTHER, "{}", entered.text());
-        assert!(self.cookies.contains_key(to), "no cookie was set at {to}: {:?}", entered.headers);
+        assert!(
+            self.cookies.contains_key(to),
+            "no cookie was set at {to}: {:?}",
+            entered.headers
+        );
         self.get(to, entered.header("location").unwrap())
     }
 
     /// Sends the sign-in form with this password.
     #[track_caller]
     pub fn submit(&mut self, to: &str, user: &User, password: &str) -> Answer {
-        self.post("signin", "/", &[("to", to), ("path", "/"), ("email", &user.email), ("password", password)])
+        self.post(
+            "signin",
+            "/",
+            &[
+                ("to", to),
+                ("path", "/"),
+                ("email", &user.email),
+                ("password", password),
+            ],
+        )
     }
 
     /// Can this person sign in and see the application's first page just now?
     pub fn can_enter(&mut self, to: &str, user: &User) -> bool {
-        let fields = form(&[("to", to), ("path", "/"), ("email", &user.email), ("password", &user.password)]);
+        let fields = form(&[
+            ("to", to),
+            ("path", "/"),
+            ("email", &user.email),
+            ("password", &user.password),
+        ]);
         let ask = Ask::form("/", &self.gateway.origin("signin"), fields);
-        let Ok(answer) = self.send("signin", ask) else { return false };
-        let Some(location) = answer.header("location") else { return false };
+        let Ok(answer) = self.send("signin", ask) else {
+            return false;
+        };
+        let Some(location) = answer.header("location") else {
+            return false;
+        };
         let (label, path) = self.place(location);
-        let entered = self.send(&label, Ask::get(path)).is_ok_and(|answer| answer.status == StatusCode::SEE_OTHER);
-        entered && self.send(to, Ask::get("/")).is_ok_and(|answer| answer.status == StatusCode::OK)
+        let entered = self
+            .send(&label, Ask::get(path))
+            .is_ok_and(|answer| answer.status == StatusCode::SEE_OTHER);
+        entered
+            && self
+                .send(to, Ask::get("/"))
+                .is_ok_and(|answer| answer.status == StatusCode::OK)
     }
 
     /// Goes where an answer sends the browser.
@@ -127,8 +166,18 @@ impl Browser {
         let rest = location.strip_prefix("https://").expect("a secure address");
         let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = host.split(':').next().unwrap();
-        let label = host.strip_suffix(self.gateway.domain()).expect("a host of ours").trim_end_matches('.');
-        (label.to_owned(), if path.is_empty() { "/".to_owned() } else { path.to_owned() })
+        let label = host
+            .strip_suffix(self.gateway.domain())
+            .expect("a host of ours")
+            .trim_end_matches('.');
+        (
+            label.to_owned(),
+            if path.is_empty() {
+                "/".to_owned()
+            } else {
+                path.to_owned()
+            },
+        )
     }
 }
 
@@ -152,7 +201,19 @@ impl Entry {
 pub fn form(fields: &[(&str, &str)]) -> String {
     let escape = |text: &str| -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"*-._".contains(&byte);
-        text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+        text.bytes()
+            .map(|byte| {
+                if plain(byte) {
+                    char::from(byte).to_string()
+                } else {
+                    format!("%{byte:02X}")
+                }
+            })
+            .collect()
     };
-    fields.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect::<Vec<_>>().join("&")
+    fields
+        .iter()
+        .map(|(name, value)| format!("{}={}", escape(name), escape(value)))
+        .collect::<Vec<_>>()
+        .join("&")
 }

@@ -18,15 +18,22 @@ pub enum Deed {
 }
 
 /// Puts him there.
-pub fn impersonate(service: &Service, deed: impl Fn(&str) -> Deed + Send + Sync + 'static) -> Aside {
+pub fn impersonate(
+    service: &Service,
+    deed: impl Fn(&str) -> Deed + Send + Sync + 'static,
+) -> Aside {
     let (aside, listener) = Aside::move_away(&service.data().join("run/console.sock"));
     let to = aside.true_path().to_owned();
     let deed = Arc::new(deed);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (Ok(near), to, deed) = (stream, to.clone(), deed.clone()) else { return };
+            let (Ok(near), to, deed) = (stream, to.clone(), deed.clone()) else {
+                return;
+            };
             std::thread::spawn(move || {
-                let Ok(far) = UnixStream::connect(&to) else { return };
+                let Ok(far) = UnixStream::connect(&to) else {
+                    return;
+                };
                 let _ = serve(near, far, &*deed);
             });
         }
@@ -46,17 +53,27 @@ fn serve(near: UnixStream, mut far: UnixStream, deed: &dyn Fn(&str) -> Deed) -> 
     }
     let text = String::from_utf8_lossy(&head).into_owned();
     let body = body(&text, &mut reader)?;
-    let (first, spoil) = (text.lines().next().unwrap_or_default(), |bytes: Vec<u8>| bytes);
+    let (first, spoil) = (text.lines().next().unwrap_or_default(), |bytes: Vec<u8>| {
+        bytes
+    });
     match deed(first) {
         Deed::Answer(answer) => back.write_all(answer.as_bytes()),
         Deed::Pass => pass(&text, &body, &mut far, &mut back, spoil),
         Deed::Spoil(from, to) => pass(&text, &body, &mut far, &mut back, move |bytes| {
-            String::from_utf8_lossy(&bytes).replace(from, to).into_bytes()
+            String::from_utf8_lossy(&bytes)
+                .replace(from, to)
+                .into_bytes()
         }),
     }
 }
 
-fn pass(head: &str, body: &[u8], far: &mut UnixStream, back: &mut UnixStream, spoil: impl FnOnce(Vec<u8>) -> Vec<u8>) -> io::Result<()> {
+fn pass(
+    head: &str,
+    body: &[u8],
+    far: &mut UnixStream,
+    back: &mut UnixStream,
+    spoil: impl FnOnce(Vec<u8>) -> Vec<u8>,
+) -> io::Result<()> {
     let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
     far.write_all(head.as_bytes())?;
     far.write_all(body)?;
@@ -75,7 +92,12 @@ fn body(head: &str, reader: &mut impl io::BufRead) -> io::Result<Vec<u8>> {
                 break;
             }
         }
-    } else if let Some(length) = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<u64>().ok()) {
+    } else if let Some(length) = head.lines().find_map(|line| {
+        line.strip_prefix("content-length:")?
+            .trim()
+            .parse::<u64>()
+            .ok()
+    }) {
         reader.take(length).read_to_end(&mut body)?;
     }
     Ok(body)

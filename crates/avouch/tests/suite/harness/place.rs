@@ -19,7 +19,10 @@ pub struct Place {
 impl Place {
     /// Makes the folder: roles run as users of their own, who must be able to pass through it.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("avouch-suite-").tempdir_in("/var/tmp").unwrap();
+        let folder = tempfile::Builder::new()
+            .prefix("avouch-suite-")
+            .tempdir_in("/var/tmp")
+            .unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
         Self { folder }
     }
@@ -57,7 +60,10 @@ pub fn demo() -> String {
 pub fn edited(text: &str, edits: &[(String, String)]) -> String {
     let mut text = text.to_owned();
     for (from, to) in edits {
-        assert!(text.contains(from.as_str()), "the statement has no `{from}`");
+        assert!(
+            text.contains(from.as_str()),
+            "the statement has no `{from}`"
+        );
         text = text.replacen(from, to, 1);
     }
     text
@@ -65,7 +71,10 @@ pub fn edited(text: &str, edits: &[(String, String)]) -> String {
 
 /// An address on this machine that nobody listens on.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
 }
 
 /// Each service of a run has user ids of its own, so that services that run at once are strangers.

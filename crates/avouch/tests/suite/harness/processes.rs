@@ -60,6 +60,9 @@ fn read(pid: i32) -> Option<Process> {
         return None;
     }
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let words = line.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+    let words = line
+        .split(|byte| *byte == 0)
+        .map(|word| String::from_utf8_lossy(word).into_owned())
+        .collect();
     Some(Process { pid, words })
 }

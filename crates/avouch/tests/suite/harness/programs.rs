@@ -24,9 +24,15 @@ pub fn example(name: &str) -> PathBuf {
 pub fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        for what in [["--package", "acuity", "--bin", "acuity"], ["--package", "avouch", "--example", "spoilt"]] {
+        for what in [
+            ["--package", "acuity", "--bin", "acuity"],
+            ["--package", "avouch", "--example", "spoilt"],
+        ] {
             let mut cargo = Command::new(env!("CARGO"));
-            cargo.args(["build", "--quiet", "--locked"]).args(what).current_dir(root());
+            cargo
+                .args(["build", "--quiet", "--locked"])
+                .args(what)
+                .current_dir(root());
             if profile_folder().ends_with("release") {
                 cargo.arg("--release");
             }
@@ -37,5 +43,8 @@ pub fn build() {
 
 /// The repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }

@@ -36,7 +36,10 @@ impl Raw {
 
     /// Sends bytes; that the other side has hung up is seen when reading.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        let _ = self.0.write_all(bytes.as_ref()).and_then(|()| self.0.flush());
+        let _ = self
+            .0
+            .write_all(bytes.as_ref())
+            .and_then(|()| self.0.flush());
         self
     }
 
@@ -65,7 +68,15 @@ impl Raw {
 
 fn whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length:")?
+            .trim()
+            .parse::<usize>()
+            .ok()
+    });
     length.is_some_and(|length| body.len() >= length)
 }

@@ -73,15 +73,27 @@ impl Service {
         let place = Place::new();
         let address = free_address();
         place.statement(&wired(address, &options));
-        let mut service = Self { place, options, address, running: None, ready: Value::Null };
-        service.up().unwrap_or_else(|log| panic!("the service did not start:\n{log}"));
+        let mut service = Self {
+            place,
+            options,
+            address,
+            running: None,
+            ready: Value::Null,
+        };
+        service
+            .up()
+            .unwrap_or_else(|log| panic!("the service did not start:\n{log}"));
         service
     }
 
     /// Starts it again on what it left; the error is its log.
     pub fn up(&mut self) -> Result<(), String> {
         programs::build();
-        let log = File::options().create(true).append(true).open(self.log()).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .unwrap();
         let mut words: Vec<OsString> = self.options.through.iter().map(OsString::from).collect();
         words.push(programs::avouch_binary().into());
         words.extend(self.arguments());
@@ -95,7 +107,10 @@ impl Service {
             .unwrap();
         let guard = Guard::new(child.id(), self.place.path());
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        self.running = Some(Running { child, _guard: guard });
+        self.running = Some(Running {
+            child,
+            _guard: guard,
+        });
         self.ready = first_line(lines).ok_or_else(|| self.tail())?;
         Ok(())
     }
@@ -118,7 +133,12 @@ impl Service {
 
     /// The supervisor.
     pub fn supervisor(&self) -> i32 {
-        self.running.as_ref().expect("a running service").child.id().cast_signed()
+        self.running
+            .as_ref()
+            .expect("a running service")
+            .child
+            .id()
+            .cast_signed()
     }
 
     /// The service as a client sees it, which believes only the service's own authority.
@@ -129,15 +149,22 @@ impl Service {
     /// The authority's certificate, DER.
     pub fn authority(&self) -> Vec<u8> {
         let pem = fs::read_to_string(self.ready["ca"].as_str().unwrap()).unwrap();
-        let text: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-        base64::engine::general_purpose::STANDARD.decode(text).unwrap()
+        let text: String = pem
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect();
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .unwrap()
     }
 
     /// Somebody of this tenant (none for the supplier's) and role.
     #[track_caller]
     pub fn user(&self, tenant: &str, role: &str) -> User {
         let users: Vec<User> = serde_json::from_value(self.ready["users"].clone()).unwrap();
-        let found = users.into_iter().find(|user| user.tenant == tenant && user.role == role);
+        let found = users
+            .into_iter()
+            .find(|user| user.tenant == tenant && user.role == role);
         found.unwrap_or_else(|| panic!("nobody is {role} at `{tenant}`: {}", self.ready))
     }
 
@@ -161,7 +188,14 @@ impl Service {
     #[track_caller]
     pub fn audited(&self, words: &[&str], holds: impl Fn(&Value) -> bool) -> Value {
         let all = [&["audit", "search", "--limit", "1000"], words].concat();
-        let newest = || self.ask(&all)["rows"].as_array().unwrap().iter().find(|row| holds(row)).cloned();
+        let newest = || {
+            self.ask(&all)["rows"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|row| holds(row))
+                .cloned()
+        };
         wait::within(15, newest).unwrap_or_else(|| panic!("no such event in {}", self.ask(&all)))
     }
 
@@ -199,7 +233,10 @@ impl Service {
                 kill(running.child.id().cast_signed());
                 let _ = running.child.wait();
                 self.sweep();
-                panic!("the service did not end within {seconds} s:\n{}", self.tail());
+                panic!(
+                    "the service did not end within {seconds} s:\n{}",
+                    self.tail()
+                );
             }
         }
     }
@@ -216,7 +253,12 @@ impl Service {
     }
 
     fn arguments(&self) -> Vec<OsString> {
-        vec!["-c".into(), self.statement().into(), "--data".into(), self.data().into()]
+        vec![
+            "-c".into(),
+            self.statement().into(),
+            "--data".into(),
+            self.data().into(),
+        ]
     }
 
     /// Ends what a failed test left.
@@ -247,12 +289,19 @@ impl Drop for Service {
 /// The edits of the statement that give a service its own address and user ids, and a schedule that is never due while
 /// tests run: its slot was twelve hours ago.
 fn wired(address: SocketAddr, options: &Options) -> Vec<(String, String)> {
-    let slot = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(12)).to_zoned(jiff::tz::TimeZone::UTC);
+    let slot = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(12))
+        .to_zoned(jiff::tz::TimeZone::UTC);
     let at = format!("at = \"{:02}:{:02} UTC\"", slot.hour(), slot.minute());
     let pair = |from: &str, to: String| (from.to_owned(), to);
     let mut edits = vec![
-        pair("domain = \"acuity.localhost\"", format!("domain = \"acuity.localhost\"\nlisten = [\"{address}\"]")),
-        pair("restart-within = \"10 s\"", format!("restart-within = \"10 s\"\nuser-ids = {}", user_ids())),
+        pair(
+            "domain = \"acuity.localhost\"",
+            format!("domain = \"acuity.localhost\"\nlisten = [\"{address}\"]"),
+        ),
+        pair(
+            "restart-within = \"10 s\"",
+            format!("restart-within = \"10 s\"\nuser-ids = {}", user_ids()),
+        ),
         pair("at = \"04:00 Europe/London\"", at.clone()),
         pair("at = \"04:30 Europe/London\"", at),
     ];

@@ -33,7 +33,13 @@ impl Aside {
         let listener = UnixListener::bind(path).unwrap();
         chown(path, Some(about.uid()), Some(about.gid())).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(about.mode())).unwrap();
-        (Self { path: path.to_owned(), aside }, listener)
+        (
+            Self {
+                path: path.to_owned(),
+                aside,
+            },
+            listener,
+        )
     }
 
     pub fn true_path(&self) -> &Path {
@@ -52,7 +58,9 @@ pub fn bend(service: &Service, front: BendFront, core: BendCore) -> Aside {
     let to = aside.true_path().to_owned();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (Ok(near), Ok(far)) = (stream, UnixStream::connect(&to)) else { return };
+            let (Ok(near), Ok(far)) = (stream, UnixStream::connect(&to)) else {
+                return;
+            };
             relay(near, far, front.clone(), core.clone());
         }
     });
@@ -71,9 +79,16 @@ pub fn renew(service: &Service) {
     let data = service.data();
     let before = named(&data, "front").expect("a front");
     kill(before);
-    eventually("another front", 40, || named(&data, "front").filter(|pid| *pid != before));
+    eventually("another front", 40, || {
+        named(&data, "front").filter(|pid| *pid != before)
+    });
     let mut browser = super::Browser::new(service);
-    eventually("the front to serve", 40, || browser.send("", avouch_evidence::Ask::get("/")).ok().filter(|answer| answer.status.is_success()));
+    eventually("the front to serve", 40, || {
+        browser
+            .send("", avouch_evidence::Ask::get("/"))
+            .ok()
+            .filter(|answer| answer.status.is_success())
+    });
 }
 
 fn relay(near: UnixStream, far: UnixStream, front: BendFront, core: BendCore) {
@@ -115,7 +130,10 @@ fn read<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
 
 fn write(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
     let body = postcard::to_stdvec(message).map_err(io::Error::other)?;
-    let mut frame = u32::try_from(body.len()).map_err(io::Error::other)?.to_be_bytes().to_vec();
+    let mut frame = u32::try_from(body.len())
+        .map_err(io::Error::other)?
+        .to_be_bytes()
+        .to_vec();
     frame.extend_from_slice(&body);
     to.write_all(&frame)
 }

@@ -10,7 +10,9 @@ pub const ALL: &[&Sabotage] = &[
         what: "sessions are kept from growing idle",
         turns: &[("access.session.idle", "broken")],
         act: |bench| {
-            let body = format!("update session set last_used = {NOW} where token_digest = new.token_digest");
+            let body = format!(
+                "update session set last_used = {NOW} where token_digest = new.token_digest"
+            );
             trigger(bench, "after insert on session", &body)
         },
     },
@@ -18,20 +20,28 @@ pub const ALL: &[&Sabotage] = &[
         what: "sessions are kept from growing old",
         turns: &[("access.session.absolute", "broken")],
         act: |bench| {
-            let body = format!("update session set created = {NOW} where token_digest = new.token_digest");
+            let body =
+                format!("update session set created = {NOW} where token_digest = new.token_digest");
             trigger(bench, "after insert on session", &body)
         },
     },
     &Sabotage {
         what: "failed attempts are forgotten",
         turns: &[("access.lockout.failures", "broken")],
-        act: |bench| trigger(bench, "after insert on failure", "delete from failure where id = new.id"),
+        act: |bench| {
+            trigger(
+                bench,
+                "after insert on failure",
+                "delete from failure where id = new.id",
+            )
+        },
     },
     &Sabotage {
         what: "an address can be registered twice",
         turns: &[("access.sign-in", "broken")],
         act: |bench| {
-            let body = "update person set email_key = email_key || '#' where email_key = new.email_key";
+            let body =
+                "update person set email_key = email_key || '#' where email_key = new.email_key";
             trigger(bench, "before insert on person", body)
         },
     },

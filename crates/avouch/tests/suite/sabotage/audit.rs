@@ -17,10 +17,17 @@ pub const ALL: &[&Sabotage] = &[
         turns: &[("audit.before-effect", "broken")],
         act: |bench| {
             let swallow = |message| match message {
-                ToCore::End(end) => Err(ToFront::Ended { id: end.id, kept: true }),
+                ToCore::End(end) => Err(ToFront::Ended {
+                    id: end.id,
+                    kept: true,
+                }),
                 other => Ok(other),
             };
-            let aside = bend(&bench.service, Arc::new(|message| message), Arc::new(swallow));
+            let aside = bend(
+                &bench.service,
+                Arc::new(|message| message),
+                Arc::new(swallow),
+            );
             Box::new(|bench| straighten(&bench.service, aside))
         },
     },
@@ -49,5 +56,8 @@ pub const ALL: &[&Sabotage] = &[
 
 /// The ledger's oldest segment.
 fn journal(bench: &Bench) -> PathBuf {
-    files(&bench.data("core/ledger/journal")).into_iter().next().expect("a segment")
+    files(&bench.data("core/ledger/journal"))
+        .into_iter()
+        .next()
+        .expect("a segment")
 }

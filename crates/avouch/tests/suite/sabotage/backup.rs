@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::bench::{chmod, files, flip, flip_at};
 use super::{Bench, Mend, Sabotage};
+use crate::harness::run;
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -51,26 +52,46 @@ pub const ALL: &[&Sabotage] = &[
         act: |bench| lose(bench, "platform"),
     },
     &Sabotage {
-        what: "a tenant's database holds what it cannot hold",
+        what: "a tenant's database speaks of a ward that it does not have",
         turns: &[("backup.source.tenant-data.kind", "broken")],
         act: |bench| {
-            let oldest = "(select min(id) from assessment)";
-            let before = bench.tenant("riverside", &format!("select id, midwives from assessment where id = {oldest}"));
-            let (id, midwives) = before.trim().split_once('|').map(|(id, count)| (id.to_owned(), count.to_owned())).unwrap();
-            bench.tenant("riverside", &format!("pragma ignore_check_constraints = 1; update assessment set midwives = 100 where id = {id}"));
-            bench.service.avouch(&["backup", "run", "riverside"]).with(2);
+            let oldest = bench.tenant(
+                "riverside",
+                "select id, ward from assessment order by starts limit 1",
+            );
+            let (id, ward) = oldest
+                .trim()
+                .split_once('|')
+                .map(|(id, ward)| (id.to_owned(), ward.to_owned()))
+                .unwrap();
+            bench.tenant(
+                "riverside",
+                &format!("update assessment set ward = 999 where id = {id}"),
+            );
+            bench
+                .service
+                .avouch(&["backup", "run", "riverside"])
+                .with(2);
             Box::new(move |bench| {
-                bench.tenant("riverside", &format!("update assessment set midwives = {midwives} where id = {id}"));
-                bench.service.avouch(&["backup", "run", "riverside"]).with(0);
+                bench.tenant(
+                    "riverside",
+                    &format!("update assessment set ward = {ward} where id = {id}"),
+                );
+                bench
+                    .service
+                    .avouch(&["backup", "run", "riverside"])
+                    .with(0);
             })
         },
     },
     &Sabotage {
-        what: "a database in the platform's own folder is cut short",
+        what: "a database in the platform's own folder is not whole",
         turns: &[("backup.source.platform.kind", "broken")],
         act: |bench| {
             let stray = bench.data("core/stray.db");
-            fs::write(&stray, [b"SQLite format 3\0".as_slice(), &[7; 1000]].concat()).unwrap();
+            let orphan = "create table parent (id integer primary key); create table child (of references parent (id)); insert into child values (7)";
+            run("sqlite3", [stray.to_str().unwrap(), orphan]);
+            chmod(&stray, 0o644);
             bench.service.avouch(&["backup", "run", "platform"]).with(2);
             Box::new(move |bench| {
                 fs::remove_file(stray).unwrap();
@@ -96,13 +117,13 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
-        what: "a drill fails because the application does not start",
+        what: "a drill fails because its copy has decayed",
         turns: &[("backup.drill.back-within", "broken")],
         act: |bench| {
-            let program = bench.data("bin/acuity");
-            let mode = chmod(&program, 0o600);
+            // Decayed only while it is drilled: what is judged is what the drill has shown.
+            let mend = decay(bench, "riverside");
             bench.service.avouch(&["drill", "run", "riverside"]).with(1);
-            chmod(&program, mode);
+            mend(bench);
             Box::new(|bench| {
                 bench.service.avouch(&["drill", "run", "riverside"]).with(0);
             })
@@ -117,7 +138,10 @@ fn repository(bench: &Bench, owner: &str, place: &str) -> PathBuf {
 /// Turns over a bit of the largest pack.
 fn decay(bench: &Bench, owner: &str) -> Mend {
     let packs = files(&repository(bench, owner, "local").join("data"));
-    let largest = packs.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).expect("a pack");
+    let largest = packs
+        .into_iter()
+        .max_by_key(|path| fs::metadata(path).unwrap().len())
+        .expect("a pack");
     let at = flip(&largest);
     Box::new(move |_| flip_at(&largest, at))
 }
@@ -129,7 +153,10 @@ fn lose(bench: &Bench, owner: &str) -> Mend {
     fs::create_dir(&aside).unwrap();
     let names: Vec<PathBuf> = files(&snapshots);
     let away = |path: &Path| aside.join(path.file_name().unwrap());
-    let moved: Vec<(PathBuf, PathBuf)> = names.iter().map(|path| (path.clone(), away(path))).collect();
+    let moved: Vec<(PathBuf, PathBuf)> = names
+        .iter()
+        .map(|path| (path.clone(), away(path)))
+        .collect();
     for (from, to) in &moved {
         fs::rename(from, to).unwrap();
     }

@@ -13,7 +13,9 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        Self { service: Service::start(Options::default()) }
+        Self {
+            service: Service::start(Options::default()),
+        }
     }
 
     pub fn data(&self, path: &str) -> PathBuf {
@@ -35,14 +37,19 @@ impl Bench {
     /// Stops the service and starts it again.
     pub fn restart(&mut self) {
         self.service.stop();
-        self.service.up().unwrap_or_else(|log| panic!("the service did not start again:\n{log}"));
+        self.service
+            .up()
+            .unwrap_or_else(|log| panic!("the service did not start again:\n{log}"));
     }
 }
 
 /// Runs SQL in `sqlite3`, waiting for whoever writes at the moment.
 #[track_caller]
 fn sql_on(database: &Path, sql: &str) -> String {
-    run("sqlite3", ["-cmd", ".timeout 10000", database.to_str().unwrap(), sql])
+    run(
+        "sqlite3",
+        ["-cmd", ".timeout 10000", database.to_str().unwrap(), sql],
+    )
 }
 
 /// Changes a file's mode; the mode before.
@@ -80,7 +87,11 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
     }
     found.sort();
     found

@@ -31,7 +31,10 @@ pub const ALL: &[&Sabotage] = &[
     },
     &Sabotage {
         what: "the front is told of no entries",
-        turns: &[("gateway.entry.assessment.accept", "broken"), ("gateway.entry.correction.accept", "broken")],
+        turns: &[
+            ("gateway.entry.assessment.accept", "broken"),
+            ("gateway.entry.correction.accept", "broken"),
+        ],
         act: |bench| {
             let aside = told(bench, |rules| rules.entries.clear());
             Box::new(|bench| straighten(&bench.service, aside))
@@ -63,7 +66,9 @@ fn old_server(bench: &mut Bench) -> Mend {
         let stop = stop.clone();
         std::thread::spawn(move || {
             // The place is taken as soon as the front has left it.
-            let door = eventually("the front to leave its place", 40, || TcpListener::bind(address).ok());
+            let door = eventually("the front to leave its place", 40, || {
+                TcpListener::bind(address).ok()
+            });
             for stream in door.incoming() {
                 if stop.load(Ordering::SeqCst) {
                     return;
@@ -94,21 +99,39 @@ fn old_server(bench: &mut Bench) -> Mend {
 
 /// A server of ten years ago.
 fn s_server(bench: &Bench, at: SocketAddr) -> Child {
-    let (key, certificate) = (bench.service.place().join("old.key"), bench.service.place().join("old.pem"));
+    let (key, certificate) = (
+        bench.service.place().join("old.key"),
+        bench.service.place().join("old.pem"),
+    );
     let (key, certificate) = (key.to_str().unwrap(), certificate.to_str().unwrap());
     run(
         "sh",
-        ["-c", &format!("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=old -keyout '{key}' -out '{certificate}' 2>&1")],
+        [
+            "-c",
+            &format!(
+                "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=old -keyout '{key}' -out '{certificate}' 2>&1"
+            ),
+        ],
     );
     let server = Command::new("openssl")
-        .args(["s_server", "-quiet", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-accept", &at.to_string()])
+        .args([
+            "s_server",
+            "-quiet",
+            "-tls1_1",
+            "-cipher",
+            "ALL:@SECLEVEL=0",
+            "-accept",
+            &at.to_string(),
+        ])
         .args(["-key", key, "-cert", certificate])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    eventually("the old server to listen", 20, || TcpStream::connect(at).ok());
+    eventually("the old server to listen", 20, || {
+        TcpStream::connect(at).ok()
+    });
     server
 }
 
@@ -124,8 +147,14 @@ fn lead(near: TcpStream, front: SocketAddr, old: SocketAddr) {
         }
     }
     // A handshake record; its hello's own version stands in the tenth and eleventh byte.
-    let to = if hello[0] == 22 && hello[9..11] < [3, 3][..] { old } else { front };
-    let Ok(far) = TcpStream::connect(to) else { return };
+    let to = if hello[0] == 22 && hello[9..11] < [3, 3][..] {
+        old
+    } else {
+        front
+    };
+    let Ok(far) = TcpStream::connect(to) else {
+        return;
+    };
     let (near_in, far_out) = (near.try_clone().unwrap(), far.try_clone().unwrap());
     let up = std::thread::spawn(move || pour(near_in, far_out));
     pour(far, near);

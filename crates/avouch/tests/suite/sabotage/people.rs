@@ -21,7 +21,10 @@ pub const ALL: &[&Sabotage] = &[
     },
     &Sabotage {
         what: "a password of somebody's choice is written into the store",
-        turns: &[("access.password.issued", "broken"), ("access.administrators", "broken")],
+        turns: &[
+            ("access.password.issued", "broken"),
+            ("access.administrators", "broken"),
+        ],
         act: |bench| {
             let other = "(select password from person where email_key = 'member@hillside.example')";
             change(bench, "password", other)
@@ -29,21 +32,34 @@ pub const ALL: &[&Sabotage] = &[
     },
     &Sabotage {
         what: "a short password is in use",
-        turns: &[("access.password.length", "broken"), ("access.password.issued", "broken"), ("access.administrators", "broken")],
+        turns: &[
+            ("access.password.length", "broken"),
+            ("access.password.issued", "broken"),
+            ("access.administrators", "broken"),
+        ],
         act: |bench| change(bench, "length", "6"),
     },
     &Sabotage {
         what: "a password of another alphabet is in use",
-        turns: &[("access.password.alphabet", "broken"), ("access.password.issued", "broken"), ("access.administrators", "broken")],
+        turns: &[
+            ("access.password.alphabet", "broken"),
+            ("access.password.issued", "broken"),
+            ("access.administrators", "broken"),
+        ],
         act: |bench| change(bench, "alphabet", "'digits'"),
     },
 ];
 
 /// Changes one thing of the member's row, and puts it back.
 fn change(bench: &Bench, column: &'static str, to: &str) -> Mend {
-    let before = bench.store(&format!("select quote({column}) from person where {MEMBER}"));
+    let before = bench.store(&format!(
+        "select quote({column}) from person where {MEMBER}"
+    ));
     bench.store(&format!("update person set {column} = {to} where {MEMBER}"));
     Box::new(move |bench| {
-        bench.store(&format!("update person set {column} = {} where {MEMBER}", before.trim()));
+        bench.store(&format!(
+            "update person set {column} = {} where {MEMBER}",
+            before.trim()
+        ));
     })
 }

@@ -44,7 +44,7 @@ pub const ALL: &[&Sabotage] = &[
         turns: &[("evidence.overview", "broken")],
         act: |bench| {
             let deed = |request: &str| match request.starts_with("GET /statement.json ") {
-                true => Deed::Spoil("\"enforced\"", "\"promised\""),
+                true => Deed::Spoil("\"held\"", "\"fine\""),
                 false => Deed::Pass,
             };
             let aside = impersonate(&bench.service, deed);
@@ -67,8 +67,17 @@ pub const ALL: &[&Sabotage] = &[
         act: |bench| {
             let file = bench.service.statement();
             let before = fs::read_to_string(&file).unwrap();
-            let yesterday = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_zoned(jiff::tz::TimeZone::UTC).date();
-            fs::write(&file, before.replace("review-by = 2028-06-01", &format!("review-by = {yesterday}"))).unwrap();
+            let yesterday = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24))
+                .to_zoned(jiff::tz::TimeZone::UTC)
+                .date();
+            fs::write(
+                &file,
+                before.replace(
+                    "review-by = 2028-06-01",
+                    &format!("review-by = {yesterday}"),
+                ),
+            )
+            .unwrap();
             bench.restart();
             Box::new(move |bench| {
                 fs::write(&file, before).unwrap();
