@@ -328,13 +328,7 @@ async fn health_is_an_answer_from_the_database() {
 async fn every_response_forbids_script_and_inline_style_and_no_page_has_any() {
     let running = Running::start().await;
     let record = running.entered().await;
-    for path in [
-        "/",
-        "/wards/2",
-        "/wards/2/enter",
-        &record,
-        "/nowhere",
-    ] {
+    for path in ["/", "/wards/2", "/wards/2/enter", &record, "/nowhere"] {
         let answer = running.get(path).await;
         let policy = answer.headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(

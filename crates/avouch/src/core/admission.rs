@@ -17,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 use super::state::Core;
 use crate::fail::chain;
 
+/// Characters of a path that an event keeps.
+const PATH_CAP: usize = 256;
+
 /// The core's answers to the front.
 pub struct Gate {
     core: Arc<Core>,
@@ -93,7 +96,7 @@ impl Gate {
                 })?,
         };
         let Some(session) = session else {
-            let who = core.unseated(begin.token_digest).await;
+            let who = core.unseated(begin.token_digest, tenant.as_ref()).await;
             self.write_refusal(begin, who, tenant.as_ref(), "no session here")
                 .await?;
             return Err(sign_in(core, begin, tenant.as_ref()));
@@ -148,6 +151,14 @@ impl Gate {
         why: &str,
     ) -> Result<(), Admit> {
         let tenant = tenant.filter(|tenant| self.core.tenants.get(tenant).is_some());
+        let mut untold = 0;
+        if begin.token_digest.is_none() {
+            let host = tenant.map_or("", TenantId::as_str);
+            match self.core.strangers.write(host, self.core.now()) {
+                Some(before) => untold = before,
+                None => return Ok(()),
+            }
+        }
         let action = if begin.record.is_some() {
             Action::RecordOpened
         } else {
@@ -157,7 +168,7 @@ impl Gate {
             self.core.now(),
             who,
             action,
-            format!("{} {}{}", begin.method, begin.host, begin.path),
+            format!("{} {}{}", begin.method, begin.host, shortened(&begin.path)),
             Outcome::Refused,
         )
         .of(tenant)
@@ -165,6 +176,9 @@ impl Gate {
         .from(begin.client.to_string());
         event.subjects.clone_from(&begin.subjects);
         event.status = Some(303);
+        if untold > 0 {
+            event = event.with("requests-untold-before", untold.to_string());
+        }
         self.core
             .record(event)
             .await
@@ -242,17 +256,20 @@ impl Admission for Gate {
     }
 
     async fn refused(&self, refused: Refused) {
-        let who = self.core.unseated(refused.token_digest).await;
+        let tenant = refused
+            .host
+            .as_deref()
+            .and_then(|host| self.core.tenant_at(host));
+        let who = self
+            .core
+            .unseated(refused.token_digest, tenant.as_ref())
+            .await;
         let object = format!(
             "{} {}{}",
             refused.method.as_deref().unwrap_or("-"),
             refused.host.as_deref().unwrap_or("-"),
             refused.path.as_deref().unwrap_or("")
         );
-        let tenant = refused
-            .host
-            .as_deref()
-            .and_then(|host| self.core.tenant_at(host));
         let mut event = Event::new(
             self.core.now(),
             who,
@@ -299,8 +316,10 @@ impl Admission for Gate {
 }
 
 impl Core {
-    /// Who holds a session somewhere else: for the record of a refusal, never for letting anybody in.
-    async fn unseated(&self, digest: Option<[u8; 32]>) -> Actor {
+    /// Who holds a session somewhere else: for the record of a refusal in `tenant`'s trail, never for letting anybody in.
+    ///
+    /// Somebody of another organisation is not named there: only their id, which says nothing about them.
+    async fn unseated(&self, digest: Option<[u8; 32]>, tenant: Option<&TenantId>) -> Actor {
         let Some(digest) = digest else {
             return Actor::nobody();
         };
@@ -310,7 +329,11 @@ impl Core {
                 .resolve(&TokenDigest(digest), &host, self.now())
                 .await
             {
-                return actor(&session.person);
+                let mut who = actor(&session.person);
+                if session.person.tenant.as_ref() != tenant {
+                    who.name = "somebody of another organisation".to_owned();
+                }
+                return who;
             }
         }
         Actor::nobody()
@@ -385,7 +408,7 @@ fn describe(
         now,
         who,
         action,
-        format!("{} {}", begin.method, begin.path),
+        format!("{} {}", begin.method, shortened(&begin.path)),
         Outcome::Intended,
     )
     .of(Some(tenant))
@@ -394,6 +417,11 @@ fn describe(
     event.session = hex::encode(tag(session));
     event.correlation = format!("{}-{}", now.as_microsecond(), begin.id);
     event
+}
+
+/// A path as an event keeps it: an event is no place to store things.
+fn shortened(path: &str) -> String {
+    path.chars().take(PATH_CAP).collect()
 }
 
 /// A mark for one session: it groups events, and is no credential.

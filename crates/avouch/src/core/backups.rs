@@ -26,6 +26,8 @@ use crate::statement_file::Statement;
 
 /// How long the application may take to start on restored data.
 const START: Duration = Duration::from_secs(60);
+/// How long starting and answering may take together.
+const LONGEST_QUESTION: Duration = Duration::from_secs(120);
 /// The longest answer to a drill's question that is read.
 const LONGEST_ANSWER: usize = 64 << 10;
 
@@ -189,7 +191,9 @@ impl Core {
         instance.ends_with_core = true;
         let socket = instance.socket.clone();
         self.supervisor.start(instance).await.map_err(said)?;
-        let answered = self.question(tenant, &socket).await;
+        let answered = tokio::time::timeout(LONGEST_QUESTION, self.question(tenant, &socket))
+            .await
+            .unwrap_or_else(|_| Err("the application did not answer within 2 minutes".to_owned()));
         let stopped = self.supervisor.stop(&name).await.map_err(said);
         let answered = answered?;
         stopped?;

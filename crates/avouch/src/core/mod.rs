@@ -15,6 +15,7 @@ mod people;
 mod rounds;
 mod state;
 mod steady;
+mod strangers;
 mod tenants;
 mod watching;
 

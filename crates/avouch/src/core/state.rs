@@ -30,6 +30,7 @@ use super::authority::Authority;
 use super::jobs::Runner;
 use super::rounds::Rounds;
 use super::steady::Steady;
+use super::strangers::Strangers;
 use super::tenants::Tenants;
 use crate::fail::{Fail, chain};
 use crate::statement_file::{self, Statement};
@@ -65,6 +66,7 @@ pub struct Core {
     /// The latest session of each person who uses the console: proof of who asks.
     pub sessions: Mutex<BTreeMap<String, Session>>,
     pub shutdown: CancellationToken,
+    pub strangers: Strangers,
     /// The link to the front, for closing the tunnels of a session that ends.
     pub link: CoreEnd,
     /// Whether the disk was full at the last event.
@@ -186,6 +188,7 @@ impl Core {
             suites: Arc::default(),
             sessions: Mutex::default(),
             shutdown,
+            strangers: Strangers::default(),
             link: CoreEnd::default(),
             full: AtomicBool::new(false),
             statement,

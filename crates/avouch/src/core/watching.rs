@@ -91,6 +91,20 @@ async fn tidy(core: Arc<Core>) {
             () = tokio::time::sleep(TIDY) => {}
             () = core.shutdown.cancelled() => return,
         }
+        for (host, untold) in core.strangers.untold() {
+            let tenant = host.parse().ok();
+            let event = Event::new(
+                core.now(),
+                Actor::nobody(),
+                Action::Request,
+                "requests without a sign-in",
+                Outcome::Refused,
+            )
+            .of(tenant.as_ref())
+            .because("too many to write down one by one")
+            .with("times", untold.to_string());
+            let _ = core.record(event).await;
+        }
         let doubt = core.steady.doubt(core.now());
         if doubt != doubted {
             let (outcome, reason) = match &doubt {

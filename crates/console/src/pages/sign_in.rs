@@ -65,7 +65,7 @@ pub async fn done(_: Visitor, ask: Ask) -> Answer {
     let page = Message {
         frame: ask.frame("You have signed out", &Caller::Unknown),
         text: format!(
-            "You are signed out of every part of {}.",
+            "You are signed out here. Where you signed in to another part of {}, sign out there too.",
             ask.app.service.name
         ),
         next: "Close the browser if you share this computer.",

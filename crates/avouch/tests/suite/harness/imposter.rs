@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use super::Service;
-use super::wire::Aside;
+use super::wire::{Aside, renew};
 
 /// What he does with a request, told by its first line.
 pub enum Deed {
@@ -17,7 +17,7 @@ pub enum Deed {
     Spoil(&'static str, &'static str),
 }
 
-/// Puts him there.
+/// Puts him there, and has the front start anew, because it keeps connections that it has.
 pub fn impersonate(
     service: &Service,
     deed: impl Fn(&str) -> Deed + Send + Sync + 'static,
@@ -38,6 +38,7 @@ pub fn impersonate(
             });
         }
     });
+    renew(service);
     aside
 }
 

@@ -16,7 +16,7 @@ use super::{Service, eventually, kill, named};
 /// What is made of what the core says.
 pub type BendFront = Arc<dyn Fn(ToFront) -> ToFront + Send + Sync>;
 /// What is made of what the front says: something for the core, or an answer in the core's name.
-pub type BendCore = Arc<dyn Fn(ToCore) -> Result<ToCore, ToFront> + Send + Sync>;
+pub type BendCore = Arc<dyn Fn(ToCore) -> Result<ToCore, Box<ToFront>> + Send + Sync>;
 
 /// A socket's true listener, moved aside.
 pub struct Aside {

@@ -17,10 +17,10 @@ pub const ALL: &[&Sabotage] = &[
         turns: &[("audit.before-effect", "broken")],
         act: |bench| {
             let swallow = |message| match message {
-                ToCore::End(end) => Err(ToFront::Ended {
+                ToCore::End(end) => Err(Box::new(ToFront::Ended {
                     id: end.id,
                     kept: true,
-                }),
+                })),
                 other => Ok(other),
             };
             let aside = bend(
@@ -40,7 +40,7 @@ pub const ALL: &[&Sabotage] = &[
                 false => Deed::Pass,
             };
             let aside = impersonate(&bench.service, deed);
-            Box::new(|_| aside.put_back())
+            Box::new(|bench| straighten(&bench.service, aside))
         },
     },
     &Sabotage {

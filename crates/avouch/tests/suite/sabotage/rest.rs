@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::bench::{chmod, replace};
 use super::{Bench, Sabotage};
-use crate::harness::{Deed, example, impersonate, profile_folder};
+use crate::harness::{Deed, example, impersonate, profile_folder, straighten};
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -48,7 +48,7 @@ pub const ALL: &[&Sabotage] = &[
                 false => Deed::Pass,
             };
             let aside = impersonate(&bench.service, deed);
-            Box::new(|_| aside.put_back())
+            Box::new(|bench| straighten(&bench.service, aside))
         },
     },
     &Sabotage {

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::chain;
 use super::child::{self, Input, Living};
-use crate::confine::Confinement;
+use crate::confine::{Confinement, Network};
 use crate::grant::Grounds;
 use crate::ids::Ids;
 use crate::protocol::{Bytes, Job, JobResult, LONGEST_OUTPUT, Status};
@@ -24,8 +24,11 @@ pub(super) struct Place {
     pub grace: Duration,
 }
 
-/// Whether the core may have something run so: only as ids declared for this service.
+/// Whether the core may have something run so: only as ids declared for this service, and never on the host's network.
 pub(super) fn may_run(confinement: &Confinement, ids: &Ids) -> Result<(), String> {
+    if confinement.network != Network::None {
+        return Err("only the front and the core are given a network".to_owned());
+    }
     let asked = [confinement.uid, confinement.gid];
     match asked
         .iter()
