@@ -86,7 +86,7 @@ async function at_console(person, place = "/") {
   const somebody = await visitor();
   await somebody.page.goto(service.console + place);
   await sign_in(somebody.page, person);
-  assert.equal(somebody.page.url(), service.console + place, "after signing in, people are where they wanted to be");
+  await somebody.page.waitForURL(service.console + place);
   return somebody;
 }
 
@@ -105,9 +105,8 @@ async function enter_assessment(page, period) {
   }
   await page.locator("[name=period]").selectOption(period);
   await page.getByRole("button", { name: "Save assessment" }).click();
-  const { pathname } = new URL(page.url());
-  assert.match(pathname, /^\/wards\/2\/assessments\/[^/]+$/);
-  return pathname;
+  await page.waitForURL(/\/wards\/2\/assessments\/[^/]+$/);
+  return new URL(page.url()).pathname;
 }
 
 test("a member signs in, enters an assessment, sees it in the trend, and signs out", PATIENCE, async () => {
@@ -117,10 +116,11 @@ test("a member signs in, enters an assessment, sees it in the trend, and signs o
   assert.equal(new URL(page.url()).host, new URL(service.signin).host, "nobody gets in without signing in");
   await look("sign-in", { 360: 800 });
   await sign_in(page, { ...known("member", "riverside"), password: "not-the-right-1" });
+  await page.getByRole("alert").waitFor();
   assert.match(await page.title(), /^Error: /);
   await look("sign-in-refused");
   await sign_in(page, known("member", "riverside"));
-  assert.equal(page.url(), `${app}/wards/2`);
+  await page.waitForURL(`${app}/wards/2`);
 
   await page.getByRole("link", { name: "Enter an assessment" }).click();
   await look("assessment-form");
@@ -142,7 +142,7 @@ test("a member signs in, enters an assessment, sees it in the trend, and signs o
   await page.goto(app);
   await look("wards");
   await page.getByRole("button", { name: "Sign out" }).click();
-  assert.equal(page.url(), `${service.signin}/done`);
+  await page.waitForURL(`${service.signin}/done`);
   await look("signed-out");
   await page.goto(app);
   assert.equal(new URL(page.url()).host, new URL(service.signin).host, "signed out is signed out");
@@ -169,6 +169,7 @@ test("an administrator finds who entered an assessment in the audit trail", PATI
   await look("trail", { 1440: 1240 });
   await page.getByLabel("First day").fill("yesterday");
   await page.getByRole("button", { name: "Search" }).click();
+  await page.getByRole("alert").waitFor();
   assert.match(await page.title(), /^Error: /);
   await look("trail-refused");
   await page.goto(`${service.console}/tenants`);
@@ -195,7 +196,7 @@ test("an administrator adds a person, who signs in, and is shut out once disable
   const robin = await visitor();
   await robin.page.goto(service.apps.riverside);
   await sign_in(robin.page, { email: "robin@riverside.example", password });
-  assert.equal(new URL(robin.page.url()).origin, service.apps.riverside);
+  await robin.page.waitForURL(`${service.apps.riverside}/`);
   await robin.page.goto(service.apps.hillside);
   assert.doesNotMatch(await robin.page.locator("main").innerText(), /Midwives on duty/, "another tenant is not theirs");
 
