@@ -101,7 +101,10 @@ impl Report {
     pub fn markdown(&self) -> String {
         let mut text = format!(
             "# {}: what we promise, and whether it is true\n\nBy {}. Judged {}. Statement SHA-256 `{}`.\n\n",
-            self.service, self.supplier, self.at, self.statement
+            self.service,
+            self.supplier,
+            when(self.at),
+            self.statement
         );
         for claim in &self.claims {
             text.push_str(&format!(
@@ -115,7 +118,9 @@ impl Report {
             for check in &claim.checks {
                 text.push_str(&format!(
                     "- {} {}: {}\n",
-                    check.at, check.verdict, check.observed
+                    when(check.at),
+                    check.verdict,
+                    check.observed
                 ));
             }
             text.push('\n');
@@ -128,7 +133,7 @@ impl Report {
         let mut text = format!(
             "<!doctype html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{name}: what we promise</title></head><body><main>\n<h1>{name}: what we promise, and whether it is true</h1>\n<p>By {}. Judged {}. Statement SHA-256 <code>{}</code>.</p>\n",
             escape(&self.supplier),
-            self.at,
+            when(self.at),
             self.statement,
             name = escape(&self.service),
         );
@@ -144,7 +149,7 @@ impl Report {
             for check in &claim.checks {
                 text.push_str(&format!(
                     "<li>{} {}: {}</li>\n",
-                    check.at,
+                    when(check.at),
                     check.verdict,
                     escape(&check.observed)
                 ));
@@ -229,6 +234,11 @@ pub fn coverage_lines(coverage: &Coverage) -> String {
         .count();
     text.push_str(&format!("\n{met} of {} met\n", coverage.requirements.len()));
     text
+}
+
+/// A time for a person: whole seconds, UTC.
+pub fn when(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A unit variant's word, as it stands in JSON.

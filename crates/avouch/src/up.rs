@@ -268,7 +268,7 @@ fn welcome(line: &str) -> String {
         .cloned()
         .unwrap_or_default();
     if !users.is_empty() {
-        out.push_str("\nSign in as one of these; the passwords are shown here and nowhere else:\n");
+        out.push_str("\nSign in as one of these; the passwords are shown here only:\n");
         for user in users {
             let field = |name: &str| {
                 user.get(name)

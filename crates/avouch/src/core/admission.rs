@@ -210,6 +210,8 @@ impl Admission for Gate {
             return Err(NotRecorded);
         };
         event.at = self.core.now();
+        // An answer that names a record opened or made one, wherever its path lies.
+        let record = record || !end.subjects.is_empty();
         event.action = match (record, unsafe_method) {
             (true, true) => Action::RecordChanged,
             (true, false) => Action::RecordOpened,

@@ -148,7 +148,7 @@ pub async fn figures(core: &Arc<Core>) -> Result<(), Fail> {
             .await
             .map_err(Fail::new)?;
         for day in 1..=DAYS {
-            for period in [1_i64, 3] {
+            for period in 0..=5_i64 {
                 for ward in 1..=3_i64 {
                     let body = entry(core, day, period, ward, label.len());
                     let ask = Ask::form(
@@ -198,7 +198,7 @@ fn entry(core: &Core, days_ago: i64, period: i64, ward: i64, salt: usize) -> Str
         wave(3) / 2,
         wave(4) / 3,
         wave(5) / 4,
-        4 + wave(6)
+        3 + wave(6)
     )
 }
 

@@ -206,7 +206,7 @@ impl Core {
             },
         ));
         drop(last);
-        let report = self.report();
+        let mut report = self.report();
         let count = |status: &str| {
             report
                 .claims
@@ -226,6 +226,12 @@ impl Core {
             Outcome::Failed
         };
         let _ = self.say("checks", outcome, summary).await;
+        if !claims.is_empty() {
+            report.claims.retain(|claim| {
+                let id = ClaimId::new(&*claim.id);
+                claims.iter().any(|wanted| id.matches(wanted))
+            });
+        }
         Ok(report)
     }
 

@@ -108,7 +108,7 @@ impl Report {
         self.tally.opened += 1;
         self.note(
             summary,
-            Some(format!("{} ({})", finding.observed, finding.at)),
+            Some(format!("{} ({})", finding.observed, seconds(&finding.at))),
         );
     }
 
@@ -155,6 +155,7 @@ impl Report {
         let tally = std::mem::take(&mut self.tally);
         match (&tally.first_round, &tally.last_round) {
             (Some((first, since)), Some((last, until))) => {
+                let (since, until) = (seconds(since), seconds(until));
                 self.confirmed.push(format!("Rounds {first} to {last} of checks, from {since} to {until}, are in the ledger, and none between them is missing."));
                 if *first > 1 {
                     self.not_confirmed
@@ -170,7 +171,7 @@ impl Report {
         }
         if tally.opened > 0 {
             self.confirmed.push(format!(
-                "{} findings read as they were recorded; {} of all findings were not `held`.",
+                "{} findings read as they were recorded. Not `held`, of all findings: {}.",
                 tally.opened, tally.not_held
             ));
         }
@@ -185,7 +186,7 @@ impl Report {
             }
             None => self.not_confirmed.push("No event of your audit trail is in this pack.".to_owned()),
         }
-        self.not_confirmed.push(format!("Events of yours after {}, and whether others were shown a different ledger: no witness has signed this checkpoint.", self.made));
+        self.not_confirmed.push(format!("Events of yours after {}, and whether others were shown a different ledger: no witness has signed this checkpoint.", seconds(&self.made)));
         self.claims = pack
             .claims
             .iter()
@@ -204,6 +205,12 @@ impl Report {
             })
             .collect();
     }
+}
+
+/// A time as the pack has it, to the second, for a person.
+fn seconds(at: &str) -> String {
+    let whole = at.split(['.', 'Z']).next().unwrap_or(at);
+    format!("{} UTC", whole.replace('T', " "))
 }
 
 fn severity(verdict: &str) -> u8 {

@@ -227,7 +227,7 @@ fn judge(met: &Met) -> (Verdict, String) {
     (
         Verdict::Held,
         format!(
-            "a member's {asked} account operations were forbidden and recorded; administrators of {neighbours} other tenants \
+            "a member's {asked} account operations were forbidden and recorded; administrators of other tenants ({neighbours} tried) \
              could not see the account; {accounts} accounts are intact and name who nominated them, and when"
         ),
     )

@@ -42,8 +42,8 @@ pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)], source: &str
         None => (
             Verdict::Held,
             format!(
-                "the backup{taken}, read in one statement and restored {}: integrity and foreign keys sound, {} rows \
-                 in {} files the same as when it was taken",
+                "the backup{taken}, read in one statement and restored {}: integrity and foreign keys sound, the same as \
+                 when it was taken (rows {}, files {})",
                 drill.started, compared.rows, compared.files
             ),
         ),

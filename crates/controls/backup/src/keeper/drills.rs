@@ -107,7 +107,7 @@ impl Backups {
             let said = complaint(&found).map_or_else(
                 || {
                     Ok(format!(
-                        "{} rows in {} files are the same",
+                        "the same as when it was taken: rows {}, files {}",
                         found.rows, found.files
                     ))
                 },

@@ -29,7 +29,11 @@ impl Open<'_> {
         end.status = status.as_u16();
         end.bytes = bytes;
         end.outcome = outcome;
-        end.subjects.extend(shown);
+        for subject in shown {
+            if !end.subjects.contains(&subject) {
+                end.subjects.push(subject);
+            }
+        }
         match self.link.end(end).await {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(Refusal::NotRecorded),

@@ -117,7 +117,7 @@ impl FrontEnd {
             if let Ok(socket) = UnixStream::connect(path).await {
                 pause = FIRST_PAUSE;
                 tokio::select! {
-                    error = self.hold(socket, &orders) => tracing::warn!(%error, "the link to the core was lost"),
+                    error = self.hold(socket, &orders) => tracing::info!(%error, "the link to the core was lost; until it is back nothing passes"),
                     () = shutdown.cancelled() => {}
                 }
                 *self.line() = Line::default();
