@@ -148,7 +148,7 @@ pub async fn figures(core: &Arc<Core>) -> Result<(), Fail> {
             .await
             .map_err(Fail::new)?;
         for day in 1..=DAYS {
-            for period in 0..=5_i64 {
+            for period in 0..=3_i64 {
                 for ward in 1..=3_i64 {
                     let body = entry(core, day, period, ward, label.len());
                     let ask = Ask::form(
