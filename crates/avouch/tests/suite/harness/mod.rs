@@ -15,7 +15,7 @@ mod wire;
 
 pub use browser::{Browser, Entry};
 pub use command::{Done, avouch, run};
-pub use imposter::{Deed, impersonate};
+pub use imposter::impersonate;
 pub use place::{Place, free_address as free};
 pub use processes::{kill, named, under};
 pub use programs::{avouch_binary, example, profile_folder};

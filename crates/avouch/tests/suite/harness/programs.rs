@@ -24,14 +24,19 @@ pub fn example(name: &str) -> PathBuf {
 pub fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        for what in [
-            ["--package", "acuity", "--bin", "acuity"],
-            ["--package", "avouch", "--example", "spoilt"],
-        ] {
+        for what in ["acuity", "avouch"] {
             let mut cargo = Command::new(env!("CARGO"));
             cargo
                 .args(["build", "--quiet", "--locked"])
-                .args(what)
+                .args([
+                    "--package",
+                    what,
+                    if what == "acuity" {
+                        "--bins"
+                    } else {
+                        "--examples"
+                    },
+                ])
                 .current_dir(root());
             if profile_folder().ends_with("release") {
                 cargo.arg("--release");

@@ -7,9 +7,7 @@ use avouch_gateway::link::{ToCore, ToFront};
 
 use super::bench::{files, flip, flip_at};
 use super::{Bench, Sabotage};
-use crate::harness::{Deed, bend, impersonate, straighten};
-
-const FORBIDDEN: &str = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+use crate::harness::{bend, impersonate, straighten};
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -35,12 +33,8 @@ pub const ALL: &[&Sabotage] = &[
         what: "somebody answers for the console before it hears of an act",
         turns: &[("audit.management", "broken")],
         act: |bench| {
-            let deed = |request: &str| match request.starts_with("POST /people/check-") {
-                true => Deed::Answer(FORBIDDEN),
-                false => Deed::Pass,
-            };
-            let aside = impersonate(&bench.service, deed);
-            Box::new(|bench| straighten(&bench.service, aside))
+            let imposter = impersonate(&bench.service, &["answer", "POST /people/check-"]);
+            Box::new(|bench| imposter.leave(&bench.service))
         },
     },
     &Sabotage {

@@ -68,6 +68,7 @@ fn every_sabotage_turns_exactly_what_it_declares_and_mending_turns_it_back() {
             words(sabotage.turns)
         );
         if !failed.is_empty() {
+            println!("{}", failed.join("\n"));
             wrong.push(format!("{}:\n{}", sabotage.what, failed.join("\n")));
             // What went wrong must not spoil what comes after.
             bench = Bench::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::bench::{chmod, replace};
 use super::{Bench, Sabotage};
-use crate::harness::{Deed, example, impersonate, profile_folder, straighten};
+use crate::harness::{example, impersonate, profile_folder};
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -43,12 +43,11 @@ pub const ALL: &[&Sabotage] = &[
         what: "somebody changes the overview on its way out",
         turns: &[("evidence.overview", "broken")],
         act: |bench| {
-            let deed = |request: &str| match request.starts_with("GET /statement.json ") {
-                true => Deed::Spoil("\"held\"", "\"fine\""),
-                false => Deed::Pass,
-            };
-            let aside = impersonate(&bench.service, deed);
-            Box::new(|bench| straighten(&bench.service, aside))
+            let imposter = impersonate(
+                &bench.service,
+                &["spoil", "GET /statement.json ", "\"held\"", "\"fine\""],
+            );
+            Box::new(|bench| imposter.leave(&bench.service))
         },
     },
     &Sabotage {
