@@ -43,7 +43,13 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(code) => ExitCode::from(code),
         Err(fail) => {
-            talk(&format!("error: {fail}"));
+            let text = fail.to_string();
+            // The faults of a statement each begin so themselves.
+            if text.starts_with("error: ") {
+                talk(&text);
+            } else {
+                talk(&format!("error: {text}"));
+            }
             ExitCode::from(fail.exit_code())
         }
     }
