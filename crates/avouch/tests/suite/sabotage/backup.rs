@@ -103,15 +103,19 @@ pub const ALL: &[&Sabotage] = &[
         what: "the last drill was longer ago than a quarter",
         turns: &[("backup.drill.every", "broken")],
         act: |bench| {
-            bench.store("create table sabotage as select * from backup_drill");
-            let long_ago = "2020-01-01T00:00:00Z";
+            bench.store("create table kept as select * from backup_drill");
+            // The keeper would at once do what is overdue: what it notes down is thrown away.
+            bench.store("create trigger sabotage before insert on backup_drill begin select raise(ignore); end");
+            let long_ago = "started = 1577836800000000, record = json_set(record, '$.started', '2020-01-01T00:00:00Z')";
             bench.store(&format!(
-                "update backup_drill set started = 1577836800000000, record = json_set(record, '$.started', '{long_ago}') where owner = 'riverside'"
+                "update backup_drill set {long_ago} where owner = 'riverside'"
             ));
             Box::new(|bench| {
                 bench.store(
-                    "update backup_drill set (started, record) = (select started, record from sabotage where sabotage.id = backup_drill.id); \
-                     drop table sabotage",
+                    "drop trigger sabotage; \
+                     update backup_drill set (started, record) = (select started, record from kept where kept.id = backup_drill.id) \
+                     where id in (select id from kept); \
+                     drop table kept",
                 );
             })
         },
