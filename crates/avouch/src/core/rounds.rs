@@ -23,12 +23,10 @@ const READ_BACK: i64 = 200;
 
 /// What is known from the rounds so far.
 pub struct Rounds {
-    latest: Mutex<BTreeMap<Key, (Finding, u64)>>,
+    /// All that each check found when it ran last: it may say several things of one claim.
+    latest: Mutex<BTreeMap<String, Vec<(Finding, u64)>>>,
     last: tokio::sync::Mutex<Option<(u64, Previous)>>,
 }
-
-/// One finding for each claim, check and tenant.
-type Key = (ClaimId, String, Option<String>);
 
 /// A round that is in the ledger.
 #[derive(Debug, Clone)]
@@ -93,12 +91,13 @@ impl Rounds {
         Ok(rounds)
     }
 
-    /// The latest finding of each check, with the ledger entry of its round.
+    /// What each check found when it ran last, with the ledger entry of its round.
     pub fn latest(&self) -> Vec<(Finding, u64)> {
         self.latest
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .values()
+            .flatten()
             .cloned()
             .collect()
     }
@@ -113,16 +112,20 @@ impl Rounds {
         if read.header.statement != statement.source.digest() {
             return Ok(());
         }
-        for finding in read.findings {
-            let key = (
-                finding.claim.clone(),
-                finding.check.clone(),
-                finding.tenant.as_ref().map(ToString::to_string),
-            );
-            latest.insert(key, (finding, round.index));
-        }
+        latest.extend(by_check(read.findings, round.index));
         Ok(())
     }
+}
+
+/// Everything that each check said in one round.
+fn by_check(findings: Vec<Finding>, index: u64) -> BTreeMap<String, Vec<(Finding, u64)>> {
+    let mut said: BTreeMap<String, Vec<(Finding, u64)>> = BTreeMap::new();
+    for finding in findings {
+        said.entry(finding.check.clone())
+            .or_default()
+            .push((finding, index));
+    }
+    said
 }
 
 /// Runs all checks now and then again and again, as the statement says.
@@ -380,4 +383,25 @@ fn salt() -> [u8; 32] {
         std::process::abort();
     }
     salt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use avouch_evidence::Verdict;
+
+    #[test]
+    fn nothing_that_a_check_said_of_a_claim_hides_another_thing_it_said() {
+        let claim = ClaimId::new("backup.source.tenant-data.to");
+        let at = "2026-01-05T12:00:00Z".parse().unwrap();
+        let findings = [Seen::broken(&claim, "local"), Seen::held(&claim, "offsite")]
+            .map(|seen| Finding::new("to", seen, at))
+            .to_vec();
+        let said = by_check(findings, 7);
+        let verdicts: Vec<Verdict> = said["to"]
+            .iter()
+            .map(|(finding, _)| finding.verdict)
+            .collect();
+        assert_eq!(verdicts, [Verdict::Broken, Verdict::Held]);
+    }
 }
