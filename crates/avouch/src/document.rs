@@ -5,6 +5,11 @@ use avouch_statement::{Claim, Coverage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::text::wrapped;
+
+/// Under a status and an id.
+const INDENT: &str = "          ";
+
 /// What `avouch check` prints, what the overview offers, what `avouch statement` is made of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
@@ -164,12 +169,10 @@ impl Report {
     pub fn lines(&self) -> String {
         let mut text = String::new();
         for claim in &self.claims {
-            text.push_str(&format!(
-                "{:<9} {}\n          {}\n",
-                claim.status, claim.id, claim.text
-            ));
+            text.push_str(&format!("{:<9} {}\n", claim.status, claim.id));
+            text.push_str(&wrapped(&claim.text, INDENT, INDENT));
             if !claim.why.is_empty() {
-                text.push_str(&format!("          why: {}\n", claim.why));
+                text.push_str(&wrapped(&format!("why: {}", claim.why), INDENT, INDENT));
             }
         }
         let count = |status: &str| {
@@ -218,13 +221,14 @@ pub fn coverage_lines(coverage: &Coverage) -> String {
     let mut text = format!("{}\n\n", coverage.title);
     for requirement in &coverage.requirements {
         text.push_str(&format!(
-            "{:<9} {}\n          {}\n",
+            "{:<9} {}\n",
             word(&requirement.status),
-            requirement.id,
-            requirement.text
+            requirement.id
         ));
+        text.push_str(&wrapped(&requirement.text, INDENT, INDENT));
         if !requirement.why.is_empty() {
-            text.push_str(&format!("          why: {}\n", requirement.why));
+            let why = format!("why: {}", requirement.why);
+            text.push_str(&wrapped(&why, INDENT, INDENT));
         }
     }
     let met = coverage

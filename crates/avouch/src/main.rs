@@ -19,6 +19,7 @@ mod fail;
 mod front;
 mod requirements;
 mod statement_file;
+mod text;
 mod up;
 
 use std::io::{IsTerminal as _, Write as _};

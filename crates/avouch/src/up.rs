@@ -207,7 +207,7 @@ fn give(path: &Path, uid: u32, gid: u32, mode: u32) -> std::io::Result<()> {
 }
 
 /// The application's file: as named, beside this program, or on the search path.
-fn find_program(name: &str, avouch: &Path) -> Result<PathBuf, Fail> {
+pub fn find_program(name: &str, avouch: &Path) -> Result<PathBuf, Fail> {
     let beside = avouch.parent().map(|folder| folder.join(name));
     let on_path = std::env::var_os("PATH")
         .map(|paths| {

@@ -1,8 +1,10 @@
 //! Each command: asks the running core or works on files, prints data, returns an exit code.
 
+mod doctor;
 mod offline;
 mod online;
 mod roles;
+mod views;
 
 use crate::cli::{Cli, Command};
 use crate::control::Request;
@@ -22,23 +24,29 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Job => roles::job(),
         Command::Probe => roles::probe(),
         Command::Verify { file, policy } => offline::verify(&global, &file, policy.as_deref()),
-        Command::Doctor => offline::doctor(&global),
+        Command::Doctor => doctor::run(&global),
         Command::Audit(cli::Audit::Verify { key }) => offline::audit_verify(&global, key),
         Command::Statement { format } => online::statement(&global, format),
         Command::Coverage { set } => online::coverage(&global, &set),
         Command::Check { claims } => online::check(&global, claims),
         Command::Pack { tenant, output } => online::pack(&global, tenant, &output),
         Command::Backup(cli::Backup::Run { tenant }) => {
-            online::simple(&global, &Request::BackupRun { tenant })
+            online::simple(&global, &Request::BackupRun { tenant }, views::snapshots)
         }
-        Command::Backup(cli::Backup::List) => online::simple(&global, &Request::BackupList),
-        Command::Backup(cli::Backup::Verify) => online::verified(&global, &Request::BackupVerify),
+        Command::Backup(cli::Backup::List) => {
+            online::simple(&global, &Request::BackupList, views::snapshots)
+        }
+        Command::Backup(cli::Backup::Verify) => {
+            online::verified(&global, &Request::BackupVerify, views::examined)
+        }
         Command::Drill(cli::Drill::Run { tenant }) => {
-            online::verified(&global, &Request::DrillRun { tenant })
+            online::verified(&global, &Request::DrillRun { tenant }, views::drill)
         }
-        Command::Drill(cli::Drill::List) => online::simple(&global, &Request::DrillList),
+        Command::Drill(cli::Drill::List) => {
+            online::simple(&global, &Request::DrillList, views::drills)
+        }
         Command::Drill(cli::Drill::Show { id }) => {
-            online::simple(&global, &Request::DrillShow { id })
+            online::simple(&global, &Request::DrillShow { id }, views::drill)
         }
         Command::Audit(cli::Audit::Search {
             who,
@@ -57,12 +65,17 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
                 outcome,
                 limit,
             },
+            views::trail,
         ),
-        Command::Tenant(cli::Tenant::List) => online::simple(&global, &Request::TenantList),
-        Command::Tenant(cli::Tenant::Add { id, name }) => {
-            online::simple(&global, &Request::TenantAdd { id, name })
+        Command::Tenant(cli::Tenant::List) => {
+            online::simple(&global, &Request::TenantList, views::tenants)
         }
-        Command::User(cli::User::List) => online::simple(&global, &Request::UserList),
+        Command::Tenant(cli::Tenant::Add { id, name }) => {
+            online::simple(&global, &Request::TenantAdd { id, name }, views::tenant)
+        }
+        Command::User(cli::User::List) => {
+            online::simple(&global, &Request::UserList, views::people)
+        }
         Command::User(cli::User::Add {
             email,
             name,
@@ -76,12 +89,13 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
                 tenant,
                 administrator,
             },
+            views::password,
         ),
         Command::User(cli::User::Disable { email }) => {
-            online::simple(&global, &Request::UserDisable { email })
+            online::simple(&global, &Request::UserDisable { email }, views::closed)
         }
         Command::User(cli::User::Reset { email }) => {
-            online::simple(&global, &Request::UserReset { email })
+            online::simple(&global, &Request::UserReset { email }, views::password)
         }
     }
 }

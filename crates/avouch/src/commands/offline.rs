@@ -7,7 +7,8 @@ use avouch_ledger::verify as ledger;
 
 use crate::cli::Global;
 use crate::fail::Fail;
-use crate::{print, statement_file, talk};
+use crate::text::wrapped;
+use crate::{print, talk};
 
 /// Verifies a pack: 0 verified with a pinned key, 1 refused or signer unknown.
 pub fn verify(global: &Global, file: &Path, policy: Option<&Path>) -> Result<u8, Fail> {
@@ -42,18 +43,16 @@ fn sentences(report: &verify::Report) -> String {
         report.service, report.supplier, report.tenant, report.made
     );
     for sentence in &report.confirmed {
-        text.push_str(&format!("  {sentence}\n"));
+        text.push_str(&wrapped(sentence, "  ", "    "));
     }
     text.push_str("\nNot confirmed:\n");
     for sentence in &report.not_confirmed {
-        text.push_str(&format!("  {sentence}\n"));
+        text.push_str(&wrapped(sentence, "  ", "    "));
     }
     text.push_str("\nThe claims, as the newest round of checks found them:\n");
     for claim in &report.claims {
-        text.push_str(&format!(
-            "  {:<9} {}\n            {}\n",
-            claim.verdict, claim.id, claim.text
-        ));
+        text.push_str(&format!("  {:<9} {}\n", claim.verdict, claim.id));
+        text.push_str(&wrapped(&claim.text, "            ", "            "));
     }
     text
 }
@@ -118,55 +117,4 @@ pub fn audit_verify(global: &Global, key: Option<String>) -> Result<u8, Fail> {
             Err(Fail::new(fault.to_string()).code(1))
         }
     }
-}
-
-/// Says what would stop this machine from keeping the statement.
-pub fn doctor(global: &Global) -> Result<u8, Fail> {
-    let statement = statement_file::load(&global.statement)?;
-    let abi = avouch_runtime::confine::landlock_abi();
-    let root = nix::unistd::geteuid().is_root();
-    let mut lines = vec![(
-        true,
-        format!("the statement is sound: {} claims", statement.claims.len()),
-    )];
-    lines.push((
-        abi > 0,
-        format!("the kernel's Landlock has ABI {abi} (0 means none: processes cannot be confined)"),
-    ));
-    lines.push((
-        root,
-        if root {
-            "started as root: each tenant gets a user id and a network namespace".to_owned()
-        } else {
-            "not root: tenants are kept apart by Landlock alone, and the statement says so"
-                .to_owned()
-        },
-    ));
-    for address in statement.gateway.addresses() {
-        let free = std::net::TcpListener::bind(address);
-        lines.push((
-            free.is_ok(),
-            match free {
-                Ok(_) => format!("{address} is free to listen on"),
-                Err(error) => format!("{address} cannot be listened on: {error}"),
-            },
-        ));
-    }
-    let mut text = String::new();
-    for (sound, line) in &lines {
-        text.push_str(&format!(
-            "{} {line}\n",
-            if *sound { "ok  " } else { "look" }
-        ));
-    }
-    if global.json {
-        let list: Vec<_> = lines
-            .iter()
-            .map(|(sound, line)| serde_json::json!({ "ok": sound, "text": line }))
-            .collect();
-        print(&serde_json::Value::from(list).to_string());
-    } else {
-        print(&text);
-    }
-    Ok(u8::from(lines.iter().any(|(sound, _)| !sound)))
 }

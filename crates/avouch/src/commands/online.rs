@@ -6,6 +6,7 @@ use avouch_statement::{Coverage, Verdict, cover};
 use serde_json::Value;
 
 use super::block_on;
+use super::views::View;
 use crate::cli::{Format, Global};
 use crate::control::{self, Request};
 use crate::document::{Report, coverage_lines};
@@ -105,16 +106,16 @@ pub fn pack(global: &Global, tenant: String, output: &Path) -> Result<u8, Fail> 
 }
 
 /// Anything whose answer is data to be shown.
-pub fn simple(global: &Global, request: &Request) -> Result<u8, Fail> {
+pub fn simple(global: &Global, request: &Request, view: View) -> Result<u8, Fail> {
     let value = ask(global, request)?;
-    show(global, &value, || table(&value));
+    show(global, &value, || view(&value));
     Ok(0)
 }
 
 /// The same for an act that can come out badly: `"held": false` is exit 1.
-pub fn verified(global: &Global, request: &Request) -> Result<u8, Fail> {
+pub fn verified(global: &Global, request: &Request, view: View) -> Result<u8, Fail> {
     let value = ask(global, request)?;
-    show(global, &value, || table(&value));
+    show(global, &value, || view(&value));
     Ok(u8::from(
         value.get("held").and_then(Value::as_bool) != Some(true),
     ))
@@ -140,80 +141,4 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Fail> {
 
 fn json(value: &impl serde::Serialize) -> Result<String, Fail> {
     serde_json::to_string(value).map_err(|error| Fail::new("cannot be written as JSON").from(error))
-}
-
-/// A list of objects as aligned columns; an object as `name: value` lines.
-fn table(value: &Value) -> String {
-    let Some(rows) = value
-        .as_array()
-        .or_else(|| value.get("rows").and_then(Value::as_array))
-    else {
-        return lines(value, "");
-    };
-    let Some(Value::Object(first)) = rows.first() else {
-        return "nothing".to_owned();
-    };
-    let names: Vec<&String> = first.keys().collect();
-    let cells: Vec<Vec<String>> =
-        std::iter::once(names.iter().map(|name| (*name).clone()).collect())
-            .chain(rows.iter().map(|row| {
-                names
-                    .iter()
-                    .map(|name| cell(row.get(name.as_str()).unwrap_or(&Value::Null)))
-                    .collect()
-            }))
-            .collect();
-    let widths: Vec<usize> = (0..names.len())
-        .map(|column| {
-            cells
-                .iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    let mut text = String::new();
-    for row in cells {
-        let padded: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        text.push_str(padded.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn lines(value: &Value, indent: &str) -> String {
-    let Value::Object(fields) = value else {
-        return format!("{indent}{}\n", cell(value));
-    };
-    let mut text = String::new();
-    for (name, value) in fields {
-        match value {
-            Value::Array(rows) if rows.iter().any(Value::is_object) => {
-                text.push_str(&format!("{indent}{name}:\n"));
-                for row in table(value).lines() {
-                    text.push_str(&format!("{indent}  {row}\n"));
-                }
-            }
-            Value::Object(_) => text.push_str(&format!(
-                "{indent}{name}:\n{}",
-                lines(value, &format!("{indent}  "))
-            )),
-            other => text.push_str(&format!("{indent}{name}: {}\n", cell(other))),
-        }
-    }
-    text
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
 }

@@ -1,0 +1,224 @@
+//! `avouch doctor`: what on this machine would stop the statement from being kept, and what to do about it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::sys::statvfs::statvfs;
+
+use super::block_on;
+use crate::cli::Global;
+use crate::control::{self, Request};
+use crate::fail::Fail;
+use crate::statement_file::{self, Statement};
+use crate::text::{size, wrapped};
+use crate::{print, up};
+
+/// With less room than this the ledger soon has to refuse.
+const LITTLE_ROOM: u64 = 1 << 30;
+
+/// How something was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// As it should be.
+    Ok,
+    /// It works, with less than it could have.
+    Note,
+    /// It stops the service, or will.
+    Mend,
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Note => "note",
+            Self::Mend => "mend",
+        }
+    }
+}
+
+type Line = (State, String);
+
+/// Looks at everything, and says what it saw: 1 if something has to be mended.
+pub fn run(global: &Global) -> Result<u8, Fail> {
+    let statement = statement_file::load(&global.statement)?;
+    let runs = block_on(control::ask(&global.data, &Request::Statement)).is_ok();
+    let mut lines = vec![(
+        State::Ok,
+        format!("the statement is sound: {} claims", statement.claims.len()),
+    )];
+    lines.push(program(&statement));
+    lines.extend(confinement());
+    lines.extend(
+        statement
+            .gateway
+            .addresses()
+            .into_iter()
+            .map(|address| listener(address, runs)),
+    );
+    lines.extend(folders(global, &statement, runs));
+    lines.push(if runs {
+        (State::Ok, "the service runs and answers here".to_owned())
+    } else {
+        (
+            State::Note,
+            format!(
+                "no service answers for {}: `avouch up` starts it",
+                global.data.display()
+            ),
+        )
+    });
+    show(global, &lines);
+    Ok(u8::from(
+        lines.iter().any(|(state, _)| *state == State::Mend),
+    ))
+}
+
+fn show(global: &Global, lines: &[Line]) {
+    if global.json {
+        let list: Vec<_> = lines
+            .iter()
+            .map(|(state, text)| serde_json::json!({ "state": state.word(), "text": text }))
+            .collect();
+        print(&serde_json::Value::from(list).to_string());
+    } else {
+        let text: String = lines
+            .iter()
+            .map(|(state, text)| wrapped(text, &format!("{:<6}", state.word()), "      "))
+            .collect();
+        print(&text);
+    }
+}
+
+fn program(statement: &Statement) -> Line {
+    let found = std::env::current_exe()
+        .map_err(|error| Fail::new("cannot find this program's own file").from(error))
+        .and_then(|avouch| {
+            let name = statement.app.command.first().map_or("", String::as_str);
+            up::find_program(name, &avouch)
+        });
+    match found {
+        Ok(path) => (
+            State::Ok,
+            format!("the application is `{}`", path.display()),
+        ),
+        Err(fail) => (State::Mend, fail.to_string()),
+    }
+}
+
+/// What this kernel and this user can keep processes apart with.
+fn confinement() -> Vec<Line> {
+    let abi = avouch_runtime::confine::landlock_abi();
+    let landlock = if abi > 0 {
+        (State::Ok, format!("the kernel has Landlock, ABI {abi}"))
+    } else {
+        (
+            State::Mend,
+            "the kernel has no Landlock, so no process can be confined: start one with `lsm=landlock` among its modules".to_owned(),
+        )
+    };
+    let root = if nix::unistd::geteuid().is_root() {
+        (
+            State::Ok,
+            "started as root: each tenant gets a user id and a network namespace of its own"
+                .to_owned(),
+        )
+    } else {
+        (
+            State::Note,
+            "not root: tenants are kept apart by Landlock alone, and the statement says so"
+                .to_owned(),
+        )
+    };
+    vec![landlock, root]
+}
+
+fn listener(address: SocketAddr, runs: bool) -> Line {
+    match TcpListener::bind(address) {
+        Ok(_) if runs => (
+            State::Mend,
+            format!("the service runs, and yet nothing listens on {address}"),
+        ),
+        Ok(_) => (State::Ok, format!("{address} is free to listen on")),
+        Err(_) if runs => (State::Ok, format!("{address} is listened on")),
+        Err(error) => (
+            State::Mend,
+            format!(
+                "{address} cannot be listened on ({error}): stop what holds it, or name another in `[gateway] listen`"
+            ),
+        ),
+    }
+}
+
+/// The data folder and each backup destination: there, with room, and not all on one disk.
+fn folders(global: &Global, statement: &Statement, runs: bool) -> Vec<Line> {
+    let mut lines = vec![room("the data folder", &global.data)];
+    let data = existing(&global.data).and_then(|path| path.metadata().ok());
+    for destination in &statement.backup.destinations {
+        let folder = global.data.join("backups").join(&destination.folder);
+        let name = format!("the backup destination `{}`", destination.name);
+        if runs && !folder.is_dir() {
+            lines.push((
+                State::Mend,
+                format!(
+                    "{name} is gone: `{}` is not a folder. Is its disk mounted?",
+                    folder.display()
+                ),
+            ));
+            continue;
+        }
+        lines.push(room(&name, &folder));
+        let there = existing(&folder).and_then(|path| path.metadata().ok());
+        if let (Some(data), Some(there)) = (&data, there)
+            && data.dev() == there.dev()
+        {
+            lines.push((
+                State::Note,
+                format!("{name} is on the same disk as the data: losing that disk loses both"),
+            ));
+        }
+    }
+    lines
+}
+
+fn room(name: &str, folder: &Path) -> Line {
+    let Some(there) = existing(folder) else {
+        return (
+            State::Mend,
+            format!("{name} `{}` cannot be made", folder.display()),
+        );
+    };
+    match statvfs(&there) {
+        Ok(disk) => {
+            let free = disk.blocks_available() * disk.fragment_size();
+            let text = format!("{name} `{}` has {} free", folder.display(), size(free));
+            if free < LITTLE_ROOM {
+                (
+                    State::Mend,
+                    format!("{text}: make room before the ledger has to refuse"),
+                )
+            } else {
+                (State::Ok, text)
+            }
+        }
+        Err(error) => (
+            State::Mend,
+            format!("{name} `{}` cannot be looked at: {error}", folder.display()),
+        ),
+    }
+}
+
+/// The nearest folder above `path` that exists.
+fn existing(path: &Path) -> Option<PathBuf> {
+    path.ancestors()
+        .map(|path| {
+            if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            }
+        })
+        .find(|path| path.exists())
+        .map(Path::to_path_buf)
+}

@@ -1,0 +1,188 @@
+//! What a person sees of each answer; a program reads the same answer with `--json`.
+
+use serde_json::Value;
+
+use crate::text::{Column, Shown, cell, table, wrapped};
+
+/// How an answer is put into words.
+pub type View = fn(&Value) -> String;
+
+/// The snapshots that are kept.
+pub fn snapshots(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("whose", "owner", Shown::Plain),
+            Column("source", "source", Shown::Plain),
+            Column("at", "destination", Shown::Plain),
+            Column("snapshot", "snapshot", Shown::Plain),
+            Column("taken", "taken", Shown::When),
+            Column("read back", "read-back", Shown::When),
+            Column("size", "bytes", Shown::Bytes),
+            Column("rows", "rows", Shown::Plain),
+            Column("kept as", "kept-as", Shown::Plain),
+        ],
+    )
+}
+
+/// Repositories that were read back whole.
+pub fn examined(answer: &Value) -> String {
+    let mut text = rows(
+        answer,
+        &[
+            Column("whose", "owner", Shown::Plain),
+            Column("at", "destination", Shown::Plain),
+            Column("sound", "sound", Shown::Plain),
+            Column("snapshots", "snapshots", Shown::Plain),
+            Column("objects read", "objects", Shown::Plain),
+            Column("what was found", "findings", Shown::Plain),
+        ],
+    );
+    text.push_str(match answer.get("held").and_then(Value::as_bool) {
+        Some(true) => "\nEvery stored byte was read back and is as it was written.\n",
+        _ => "\nSomething stored is not as it was written: take a new backup, then look at that disk.\n",
+    });
+    text
+}
+
+/// The drills, one line each.
+pub fn drills(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("drill", "id", Shown::Plain),
+            Column("whose", "owner", Shown::Plain),
+            Column("source", "source", Shown::Plain),
+            Column("from", "destination", Shown::Plain),
+            Column("snapshot", "snapshot", Shown::Plain),
+            Column("taken", "taken", Shown::When),
+            Column("restored", "started", Shown::When),
+            Column("back in", "took-ms", Shown::Took),
+            Column("verdict", "verdict", Shown::Plain),
+        ],
+    )
+}
+
+/// One drill, step by step.
+pub fn drill(answer: &Value) -> String {
+    let field = |name| cell(answer.get(name), Shown::Plain);
+    let mut text = wrapped(
+        &format!(
+            "Drill {}: {} of {}, snapshot {} taken {} from {}, restored {}.",
+            field("id"),
+            field("source"),
+            field("owner"),
+            field("snapshot"),
+            cell(answer.get("taken"), Shown::When),
+            field("destination"),
+            cell(answer.get("started"), Shown::When),
+        ),
+        "",
+        "",
+    );
+    for step in answer
+        .get("steps")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let begin = format!(
+            "  {:<9} {:<6} {:>8}  ",
+            cell(step.get("step"), Shown::Plain),
+            cell(step.get("outcome"), Shown::Plain),
+            cell(step.get("took-ms"), Shown::Took),
+        );
+        text.push_str(&wrapped(
+            &cell(step.get("seen"), Shown::Plain),
+            &begin,
+            &" ".repeat(28),
+        ));
+    }
+    text.push_str(&format!(
+        "{}, back in {}.\n",
+        capital(&field("verdict")),
+        cell(answer.get("took-ms"), Shown::Took)
+    ));
+    text
+}
+
+/// Entries of the audit trail, newest first.
+pub fn trail(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("entry", "index", Shown::Plain),
+            Column("at", "at", Shown::When),
+            Column("who", "who", Shown::Plain),
+            Column("tenant", "tenant", Shown::Plain),
+            Column("did", "action", Shown::Plain),
+            Column("what", "object", Shown::Plain),
+            Column("outcome", "outcome", Shown::Plain),
+            Column("why", "reason", Shown::Plain),
+        ],
+    )
+}
+
+/// The tenants.
+pub fn tenants(answer: &Value) -> String {
+    rows(answer, TENANT)
+}
+
+/// One tenant.
+pub fn tenant(answer: &Value) -> String {
+    table(TENANT, std::slice::from_ref(answer))
+}
+
+const TENANT: &[Column] = &[
+    Column("tenant", "id", Shown::Plain),
+    Column("name", "name", Shown::Plain),
+    Column("address", "url", Shown::Plain),
+];
+
+/// The people.
+pub fn people(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("email", "email", Shown::Plain),
+            Column("name", "name", Shown::Plain),
+            Column("tenant", "tenant", Shown::Plain),
+            Column("role", "role", Shown::Plain),
+            Column("closed", "disabled", Shown::Plain),
+            Column("nominated by", "nominated-by", Shown::Plain),
+            Column("on", "nominated-at", Shown::When),
+        ],
+    )
+}
+
+/// Somebody who was given a password.
+pub fn password(answer: &Value) -> String {
+    format!(
+        "{}   {}\nThe password is shown here only; it is stored as a hash.\n",
+        cell(answer.get("email"), Shown::Plain),
+        cell(answer.get("password"), Shown::Plain)
+    )
+}
+
+/// Somebody whose account was closed.
+pub fn closed(answer: &Value) -> String {
+    format!(
+        "{} can no longer sign in, and is signed out everywhere.\n",
+        cell(answer.get("email"), Shown::Plain)
+    )
+}
+
+/// The list in an answer: the answer itself, or its `rows`.
+fn rows(answer: &Value, columns: &[Column]) -> String {
+    let rows = answer
+        .as_array()
+        .or_else(|| answer.get("rows").and_then(Value::as_array));
+    table(columns, rows.map_or(&[][..], Vec::as_slice))
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
