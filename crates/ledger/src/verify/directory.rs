@@ -192,7 +192,7 @@ fn check(dir: &Path, key: &Vkey, earlier: Option<&Checkpoint>) -> Result<Report,
     walk.finish()
 }
 
-fn read_checkpoint(dir: &Path, key: &Vkey) -> Result<Checkpoint, Fault> {
+pub(super) fn read_checkpoint(dir: &Path, key: &Vkey) -> Result<Checkpoint, Fault> {
     let text = match std::fs::read_to_string(dir.join("checkpoint")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Why::Missing),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {

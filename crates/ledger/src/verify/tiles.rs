@@ -66,6 +66,24 @@ impl Row {
         }
     }
 
+    /// The same row, begun at this tile.
+    pub(super) fn begun_at(mut self, tile: u64) -> Self {
+        self.tile = tile;
+        self
+    }
+
+    /// The current tile's units on disk, as far as the checkpoint covers them.
+    pub(super) fn stored(&self) -> Result<Vec<u8>, Fault> {
+        Ok(self.load()?.bytes)
+    }
+
+    /// The fault of a unit of the current tile that is not what the entries give.
+    pub(super) fn differs(&self, unit: u64) -> Fault {
+        let path = self.load().map(|on_disk| on_disk.path);
+        let offset = usize::try_from(unit).unwrap_or_default() * self.unit_bytes;
+        self.fault(&path.unwrap_or_default(), offset, self.altered())
+    }
+
     /// Adds the next hash or entry; tells where the file on disk differs.
     pub(super) fn add(&mut self, unit: &[u8]) -> Result<Option<Difference>, Fault> {
         if self.derived.is_empty() {

@@ -178,7 +178,8 @@ fn root_of_nothing() -> Hash {
     hash(&[])
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+/// The hash of two subtrees.
+pub(super) fn node(left: &Hash, right: &Hash) -> Hash {
     hash(&[&[1], left, right])
 }
 

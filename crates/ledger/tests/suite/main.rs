@@ -10,6 +10,7 @@
 
 mod alteration;
 mod concurrency;
+mod parts;
 mod proofs;
 mod separation;
 mod vectors;
