@@ -148,7 +148,7 @@ impl Trial {
             What::Kind(source) => {
                 let run = backups
                     .records()
-                    .newest_run(&name, source.name.as_str())
+                    .newest_ended_run(&name, source.name.as_str())
                     .await?;
                 judged.push(kind::judge(
                     run.as_ref(),

@@ -14,7 +14,7 @@ use crate::{
     repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
     retention::{self, Grade, Rule, Snapshot, SnapshotId},
     schedule::At,
-    source::{self, Source, SourceError},
+    source::{self, Source, SourceError, SourceFault},
 };
 
 mod examine;
@@ -127,6 +127,9 @@ pub enum Answer {
         message: String,
         /// Whether it may be tried again as it is.
         retry: bool,
+        /// What is wrong with the source, if that is why.
+        #[serde(default)]
+        fault: Option<SourceFault>,
     },
 }
 
@@ -231,6 +234,16 @@ pub enum JobError {
     /// What was stored is not what was staged.
     #[error("what {0} holds is not what was staged: the manifest read back differs")]
     Differs(SnapshotId),
+    /// A job's process found the source at fault.
+    #[error("{message}")]
+    Unsound {
+        /// What is wrong with the source.
+        fault: SourceFault,
+        /// The whole message, for the operator.
+        message: String,
+        /// Whether it may be tried again as it is.
+        retry: bool,
+    },
     /// The job's process did not run or did not answer; or it answered with this.
     #[error("{message}")]
     Process {
@@ -248,8 +261,18 @@ impl JobError {
         match self {
             Self::Repository(error) => error.retry_is_safe(),
             Self::Source(SourceError::Io { .. } | SourceError::Sqlite { .. }) => true,
-            Self::Process { retry, .. } => *retry,
+            Self::Process { retry, .. } | Self::Unsound { retry, .. } => *retry,
             Self::Source(_) | Self::TooEarly(_) | Self::NoKey | Self::Differs(_) => false,
+        }
+    }
+
+    /// What is wrong with the source, if that is why.
+    #[must_use]
+    pub fn fault(&self) -> Option<SourceFault> {
+        match self {
+            Self::Source(error) => error.fault(),
+            Self::Unsound { fault, .. } => Some(fault.clone()),
+            _ => None,
         }
     }
 
@@ -273,6 +296,7 @@ impl From<Result<Outcome, JobError>> for Answer {
             Err(error) => Self::Failed {
                 message: error.chain(),
                 retry: error.retry_is_safe(),
+                fault: error.fault(),
             },
         }
     }
@@ -282,7 +306,16 @@ impl From<Answer> for Result<Outcome, JobError> {
     fn from(answer: Answer) -> Self {
         match answer {
             Answer::Done(outcome) => Ok(outcome),
-            Answer::Failed { message, retry } => Err(JobError::Process { message, retry }),
+            Answer::Failed {
+                message,
+                retry,
+                fault: Some(fault),
+            } => Err(JobError::Unsound {
+                fault,
+                message,
+                retry,
+            }),
+            Answer::Failed { message, retry, .. } => Err(JobError::Process { message, retry }),
         }
     }
 }
@@ -455,8 +488,10 @@ async fn compare(restored: &Path, digest: &str, expect: &[String]) -> Result<Out
             compared.differences = recorded.compare(&found);
             compared.differences.truncate(MOST);
         }
-        Err(error @ SourceError::Damaged { .. }) => compared.damage = Some(error.to_string()),
-        Err(error) => return Err(error.into()),
+        Err(error) => match error.fault() {
+            Some(fault) => compared.damage = Some(fault.to_string()),
+            None => return Err(error.into()),
+        },
     }
     for name in recorded.databases.keys() {
         for question in expect {

@@ -22,6 +22,7 @@ use crate::{
     retention,
     schedule::is_late,
     settings::{LOCAL, Settings, SourceSettings},
+    source::SourceFault,
 };
 
 mod drills;
@@ -94,6 +95,17 @@ pub enum KeeperError {
     /// A job answered something else than it was asked.
     #[error("a job answered what it was not asked")]
     Confused,
+}
+
+impl KeeperError {
+    /// What is wrong with the source, if that is why.
+    #[must_use]
+    pub fn fault(&self) -> Option<SourceFault> {
+        match self {
+            Self::Job(error) => error.fault(),
+            _ => None,
+        }
+    }
 }
 
 /// Why a run is done.
@@ -303,8 +315,9 @@ impl Backups {
         self.progress
             .send_modify(|progress| progress.runs.retain(|(o, s, _)| (o, s) != (&name, &of)));
         let failure = result.as_ref().err().map(|error| chain(error));
+        let fault = result.as_ref().err().and_then(KeeperError::fault);
         self.records
-            .end(run, (self.clock)(), failure.as_deref())
+            .end(run, (self.clock)(), failure.as_deref(), fault.as_ref())
             .await?;
         result?;
         drop(_held);

@@ -14,6 +14,7 @@ use crate::{
     manifest::Changes,
     repository::Listed,
     retention::{Grade, Snapshot, SnapshotId},
+    source::SourceFault,
 };
 
 /// The name of this part of the schema.
@@ -69,6 +70,12 @@ create table backup_examination (
 ) strict;
 ";
 
+/// A later part of the schema: what was wrong with the source of a run that failed.
+const FAULTS: (&str, &str) = (
+    "backup, faults of sources",
+    "alter table backup_run add column fault text",
+);
+
 /// Why the records could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -123,6 +130,8 @@ pub struct Run {
     pub late: bool,
     /// Why it failed, if it did: one reason for each destination that has no copy.
     pub failure: Option<String>,
+    /// What was wrong with the source, if that is why.
+    pub fault: Option<SourceFault>,
 }
 
 /// The tables.
@@ -139,6 +148,7 @@ impl Records {
     /// If the store refuses.
     pub async fn open(store: Store) -> Result<Self, RecordError> {
         store.execute_schema(PART, SCHEMA).await?;
+        store.execute_schema(FAULTS.0, FAULTS.1).await?;
         Ok(Self { store })
     }
 
@@ -171,12 +181,15 @@ impl Records {
         run: i64,
         at: Timestamp,
         failure: Option<&str>,
+        fault: Option<&SourceFault>,
     ) -> Result<(), RecordError> {
+        let fault = fault.map(json).transpose()?;
         let mut write = self.store.write().await?;
-        sqlx::query("update backup_run set finished = $2, failure = $3 where id = $1")
+        sqlx::query("update backup_run set finished = $2, failure = $3, fault = $4 where id = $1")
             .bind(run)
             .bind(micros(at))
             .bind(failure)
+            .bind(fault)
             .execute(&mut *write)
             .await?;
         Ok(write.commit().await?)
@@ -188,8 +201,33 @@ impl Records {
     ///
     /// If the store refuses.
     pub async fn newest_run(&self, owner: &str, source: &str) -> Result<Option<Run>, RecordError> {
-        let sql = "select day, started, finished, late, failure from backup_run \
+        let sql = "select day, started, finished, late, failure, fault from backup_run \
                    where owner = $1 and source = $2 order by started desc, id desc limit 1";
+        self.one_run(sql, owner, source).await
+    }
+
+    /// The newest run of a source that came to an end: one that is under way says nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses.
+    pub async fn newest_ended_run(
+        &self,
+        owner: &str,
+        source: &str,
+    ) -> Result<Option<Run>, RecordError> {
+        let sql = "select day, started, finished, late, failure, fault from backup_run \
+                   where owner = $1 and source = $2 and finished is not null \
+                   order by started desc, id desc limit 1";
+        self.one_run(sql, owner, source).await
+    }
+
+    async fn one_run(
+        &self,
+        sql: &'static str,
+        owner: &str,
+        source: &str,
+    ) -> Result<Option<Run>, RecordError> {
         let row = sqlx::query(sql)
             .bind(owner)
             .bind(source)
@@ -205,6 +243,10 @@ impl Records {
                     .transpose()?,
                 late: row.try_get("late")?,
                 failure: row.try_get("failure")?,
+                fault: row
+                    .try_get::<Option<String>, _>("fault")?
+                    .map(|text| parse(&text))
+                    .transpose()?,
             })
         })
         .transpose()
@@ -458,5 +500,9 @@ fn from_json<T: serde::de::DeserializeOwned>(
     column: &str,
 ) -> Result<T, RecordError> {
     let text: String = row.try_get(column)?;
-    serde_json::from_str(&text).map_err(|error| RecordError::Form(error.to_string()))
+    parse(&text)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, RecordError> {
+    serde_json::from_str(text).map_err(|error| RecordError::Form(error.to_string()))
 }

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::{DATA, FILE, Manifest, VERSION};
 
+mod fault;
 mod folder;
 mod sqlite;
 
+pub use fault::{Fault, SourceFault};
 pub use sqlite::{Damage, expect, inspect};
 
 /// What is read, and where it is.
@@ -57,6 +59,12 @@ pub enum SourceError {
         /// Why not.
         source: io::Error,
     },
+    /// What should be a database is something else.
+    #[error("{path} is not a SQLite database; check `path` and `kind` in its [[backup.source]]", path = .0.display())]
+    NotADatabase(PathBuf),
+    /// The database has no table: nothing in it could be restored.
+    #[error("the database {path} is empty: it has no table", path = .0.display())]
+    Empty(PathBuf),
     /// SQLite could not read the database.
     #[error("cannot read the database {path}", path = path.display())]
     Sqlite {

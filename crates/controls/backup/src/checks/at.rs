@@ -77,6 +77,7 @@ mod tests {
             finished: None,
             late: false,
             failure: failure.map(str::to_owned),
+            fault: None,
         };
         let judged = judge(
             &at,

@@ -11,13 +11,13 @@ use crate::{
 /// A copy is made in one statement and passes the database's own checks, or its run fails; and the last one that was
 /// restored must have been the same, row by row.
 pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)], source: &str) -> Judged {
-    if let Some(damage) = run
-        .and_then(|run| run.failure.as_ref())
-        .filter(|why| why.contains("is damaged"))
-    {
+    if let Some((run, fault)) = run.and_then(|run| Some((run, run.fault.as_ref()?))) {
         return (
             Verdict::Broken,
-            format!("the last run found no whole database: {damage}"),
+            format!(
+                "there was nothing whole to back up at {}: {fault}",
+                run.started
+            ),
         );
     }
     let last = drills
@@ -53,7 +53,10 @@ pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)], source: &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::Compared;
+    use crate::{
+        job::Compared,
+        source::{Fault, SourceFault},
+    };
 
     fn drilled(compared: Option<Compared>) -> Vec<(Drill, Drilled)> {
         let drill = Drill {
@@ -99,22 +102,37 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_damaged_now_breaks_it() {
-        let run = Run {
+    fn a_source_that_is_at_fault_now_breaks_it_and_is_named() {
+        let run = |fault| Run {
             day: "2026-01-05".parse().unwrap(),
             started: "2026-01-05T04:00:00Z".parse().unwrap(),
-            finished: None,
+            finished: Some("2026-01-05T04:00:01Z".parse().unwrap()),
             late: false,
-            failure: Some("the source was not backed up: the database /x is damaged: …".to_owned()),
+            failure: Some("no sound copy at offsite: a file there is damaged".to_owned()),
+            fault,
         };
+        let drills = drilled(Some(Compared::default()));
+        for (fault, says) in [
+            (Fault::Damaged("1 row".to_owned()), "`acuity.db` is damaged"),
+            (Fault::NotADatabase, "`acuity.db` is not a database"),
+            (Fault::Empty, "`acuity.db` is an empty database"),
+            (Fault::Absent, "`acuity.db` is not there"),
+            (
+                Fault::Unreadable("permission denied".to_owned()),
+                "`acuity.db` cannot be read: permission denied",
+            ),
+        ] {
+            let file = "acuity.db".to_owned();
+            let faulty = run(Some(SourceFault { file, fault }));
+            let (verdict, observed) = judge(Some(&faulty), &drills, "tenant-data");
+            assert_eq!(verdict, Verdict::Broken);
+            assert!(observed.contains(says), "{observed}");
+        }
+        let (verdict, _) = judge(Some(&run(None)), &drills, "tenant-data");
         assert_eq!(
-            judge(
-                Some(&run),
-                &drilled(Some(Compared::default())),
-                "tenant-data"
-            )
-            .0,
-            Verdict::Broken
+            verdict,
+            Verdict::Held,
+            "a destination failed, not the source"
         );
     }
 }

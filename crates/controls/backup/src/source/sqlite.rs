@@ -12,7 +12,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use super::SourceError;
+use super::{Fault, SourceError};
 use crate::manifest::{Database, Rows};
 
 /// What SQLite's own checks said of a database.
@@ -47,6 +47,14 @@ pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), SourceError> {
     }
     let fault = fault(from);
     let mut connection = open(from).await?;
+    let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_schema where type = 'table'")
+        .fetch_one(&mut connection)
+        .await
+        .map_err(&fault)?;
+    // A file of no bytes opens as a database too; a copy of it would be a backup that did nothing.
+    if tables == 0 {
+        return Err(SourceError::Empty(from.to_owned()));
+    }
     let target = to.to_string_lossy().into_owned();
     sqlx::query("vacuum into ?1")
         .bind(target)
@@ -161,9 +169,15 @@ async fn open(path: &Path) -> Result<SqliteConnection, SourceError> {
 
 fn fault(path: &Path) -> impl Fn(sqlx::Error) -> SourceError {
     let path: PathBuf = path.to_owned();
-    move |source| SourceError::Sqlite {
-        path: path.clone(),
-        source,
+    move |source| {
+        let error = SourceError::Sqlite {
+            path: path.clone(),
+            source,
+        };
+        match error.fault().map(|found| found.fault) {
+            Some(Fault::NotADatabase) => SourceError::NotADatabase(path.clone()),
+            _ => error,
+        }
     }
 }
 

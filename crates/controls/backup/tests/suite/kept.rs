@@ -377,6 +377,34 @@ async fn a_source_that_cannot_be_read_breaks_the_claim_and_is_not_stored() {
     fs::remove_file(world.home.path().join("riverside/live.db")).unwrap();
     let failed = world.tick("2026-01-05T04:00:01Z").await.unwrap_err();
     assert!(failed.to_string().contains("was not backed up"), "{failed}");
-    assert_eq!(world.broken().await, ["backup.source.tenant-data.at"]);
+    let turned = [
+        "backup.source.tenant-data.at",
+        "backup.source.tenant-data.kind",
+    ];
+    assert_eq!(world.broken().await, turned);
     assert!(!world.home.path().join("backups").exists());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_stops_being_a_database_breaks_its_kind_at_the_next_run_until_it_is_mended() {
+    let world = World::new("2026-01-05T04:00:01Z").await;
+    world.tick("2026-01-05T04:00:01Z").await.unwrap();
+    assert_eq!(world.broken().await, Vec::<String>::new());
+
+    let live = world.home.path().join("riverside/live.db");
+    let sound = fs::read(&live).unwrap();
+    for (content, says) in [
+        (&b"not one page of a database, and long enough to be read as its head ................................."[..], "`live.db` is not a database"),
+        (b"", "`live.db` is an empty database"),
+    ] {
+        fs::write(&live, content).unwrap();
+        world.backups.run(&world.owner).await.unwrap_err();
+        assert_eq!(world.broken().await, ["backup.source.tenant-data.kind"]);
+        let (_, observed) = world.verdicts().await.remove("backup.source.tenant-data.kind").unwrap();
+        assert!(observed.contains(says), "{observed}");
+    }
+
+    fs::write(&live, sound).unwrap();
+    world.backups.run(&world.owner).await.unwrap();
+    assert_eq!(world.broken().await, Vec::<String>::new(), "mended");
 }

@@ -253,7 +253,7 @@ async fn a_job_without_its_key_does_nothing_and_says_so() {
     )
     .await
     .into();
-    let Answer::Failed { message, retry } = answer else {
+    let Answer::Failed { message, retry, .. } = answer else {
         panic!("it ran")
     };
     assert_eq!(
