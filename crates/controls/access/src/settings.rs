@@ -84,14 +84,14 @@ fn word(
 
 fn password(mut table: Table<'_>) -> Option<usize> {
     let issued = word(&mut table, "issued", "generated", ISSUED);
-    let length = table.need_whole("length", 8..=64, 12);
+    let length = table.need_whole("length", 8..=64_u8, 12);
     if let Some(length) = &length {
         let count = length.value;
         table.claim(
             "length",
             Draft::enforced(
                 format!("Generated passwords have {count} characters."),
-                Figure::Count(count.unsigned_abs()),
+                Figure::Count(count.into()),
                 "Tried on 10,000 passwords generated for the purpose. Every stored password must have been generated with \
                  at least this length, by a record that its seal covers.",
             ),
@@ -106,7 +106,7 @@ fn password(mut table: Table<'_>) -> Option<usize> {
     table.finish();
     issued?;
     alphabet?;
-    usize::try_from(length?.value).ok()
+    Some(length?.value.into())
 }
 
 fn session(mut table: Table<'_>) -> Option<Limits> {
@@ -159,13 +159,13 @@ fn limit(sentence: &str, length: Length) -> Draft {
 }
 
 fn lockout(mut table: Table<'_>) -> Option<Lockout> {
-    let failures = table.need_whole("failures", 3..=100, 10);
+    let failures = table.need_whole("failures", 3..=100_u32, 10);
     let within = table.need_length("within", "15 min");
     let lockout = match (failures, within) {
         (Some(failures), Some(within)) => {
-            let (count, within) = (failures.value, within.value);
-            table.claim("failures", guesses(count, within));
-            u32::try_from(count).ok().map(|failures| Lockout {
+            let (failures, within) = (failures.value, within.value);
+            table.claim("failures", guesses(failures, within));
+            Some(Lockout {
                 failures,
                 within: within.duration(),
             })
@@ -176,12 +176,12 @@ fn lockout(mut table: Table<'_>) -> Option<Lockout> {
     lockout
 }
 
-fn guesses(count: i64, within: Length) -> Draft {
+fn guesses(count: u32, within: Length) -> Draft {
     Draft::enforced(
         format!(
             "After {count} failed attempts within {within}, an account takes no more until the oldest of them has passed out of that time."
         ),
-        Figure::Count(count.unsigned_abs()),
+        Figure::Count(count.into()),
         format!(
             "Tried with a synthetic account through the sign-in page: {count} wrong guesses, after which the right password \
              must be refused with the same answer. A client that the account has signed in from before is counted by \

@@ -27,15 +27,9 @@ pub struct Settings {
 /// Reads `[audit]`; `records` is what [`crate::read_records`] read before.
 pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option<Settings> {
     let before_effect = section.need_truth("before-effect");
-    let management = if section.has("management") {
-        section
-            .need_word("management", &[("every-action", true)])
-            .map(|word| word.value)
-    } else {
-        // A statement need not promise it; asking marks the key as known for the nearest-key help.
-        section.text("management");
-        Some(false)
-    };
+    let management = section.or("management", false, |section, key| {
+        section.need_word(key, &[("every-action", true)])
+    });
     let keep = section.need_length("keep", "8 years");
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
         section.claim("before-effect", before_effect_claim());

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use avouch_statement::{Draft, Figure, Slug, Table};
+use avouch_statement::{Draft, Figure, Length, Slug, Spanned, Table, Unit};
 
 use crate::hygiene::path;
 use crate::link::{Ciphers, EntryRule, Limits, Minimum};
@@ -15,6 +15,8 @@ pub const CIPHERS: &str = "gateway.tls.ciphers";
 
 /// Where the gateway listens unless the statement says otherwise: on this machine only.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
+
+const KIB: u64 = 1024;
 
 /// Everything that `[gateway]` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +75,11 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
             },
         );
     let listen = listen(section);
-    let http = if section.has("http") {
-        section
-            .need_parsed("http", ADDRESS, "127.0.0.1:8080", address)
-            .map(|http| Some(http.value))
-    } else {
-        section.text("http");
-        Some(None)
-    };
+    let http = section.or("http", None, |section, key| {
+        section.need_parsed(key, ADDRESS, "127.0.0.1:8080", |text| {
+            address(text).map(Some)
+        })
+    });
     let tls = section
         .need_table(
             "tls",
@@ -201,17 +200,9 @@ pub(crate) const fn bits(ciphers: Ciphers) -> u16 {
 }
 
 fn entry(name: &Slug, mut table: Table<'_>) -> Option<EntryRule> {
-    let method = if table.has("method") {
-        table
-            .need_word(
-                "method",
-                &[("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")],
-            )
-            .map(|word| word.value)
-    } else {
-        table.text("method");
-        Some("POST")
-    };
+    let method = table.or("method", "POST", |table, key| {
+        table.need_word(key, &[("POST", "POST"), ("PUT", "PUT"), ("PATCH", "PATCH")])
+    });
     let path = table.need_parsed(
         "path",
         "a path pattern",
@@ -223,7 +214,7 @@ fn entry(name: &Slug, mut table: Table<'_>) -> Option<EntryRule> {
         },
     );
     let accept = table.need_word("accept", &[("numbers", ())]);
-    let digits = table.need_whole("digits", 1..=18, 4);
+    let digits = table.need_whole("digits", 1..=18_u8, 4);
     if let (Some(_), Some(digits)) = (&accept, &digits) {
         table.claim("accept", entry_claim(name, digits.value));
     }
@@ -233,11 +224,11 @@ fn entry(name: &Slug, mut table: Table<'_>) -> Option<EntryRule> {
         name: name.to_string(),
         method: method?.to_owned(),
         path: path?.value,
-        digits: u8::try_from(digits?.value).ok()?,
+        digits: digits?.value,
     })
 }
 
-fn entry_claim(name: &Slug, digits: i64) -> Draft {
+fn entry_claim(name: &Slug, digits: u8) -> Draft {
     Draft::enforced(
         format!(
             "Where “{name}” is entered, whole numbers of at most {digits} digits are let through, and nothing else."
@@ -251,28 +242,18 @@ fn entry_claim(name: &Slug, digits: i64) -> Draft {
 
 fn limits(mut table: Table<'_>) -> Option<Limits> {
     let defaults = Limits::default();
-    let header = size(
-        &mut table,
-        "header",
-        "32 KiB",
-        defaults.header_bytes.into(),
-        8 * 1024..=1024 * 1024,
-    );
-    let body = size(
-        &mut table,
-        "body",
-        "10 MiB",
-        defaults.body_bytes,
-        1024..=16 * 1024 * 1024 * 1024,
-    );
+    let header = table.or("header", defaults.header_bytes.into(), |table, key| {
+        table.need_size(key, "32 KiB", 8 * KIB..=KIB * KIB)
+    });
+    let body = table.or("body", defaults.body_bytes, |table, key| {
+        table.need_size(key, "10 MiB", KIB..=16 * KIB * KIB * KIB)
+    });
     let header_time = time(&mut table, "header-time", "10 s", defaults.header_ms);
     let idle = time(&mut table, "idle", "60 s", defaults.idle_ms);
     let answer = time(&mut table, "answer", "30 s", defaults.answer_ms);
-    let connections = match table.whole("connections", 16..=100_000) {
-        Some(number) => u32::try_from(number.value).ok(),
-        None if table.has("connections") => None,
-        None => Some(defaults.connections),
-    };
+    let connections = table.or("connections", defaults.connections, |table, key| {
+        table.need_whole(key, 16..=100_000, defaults.connections)
+    });
     table.finish();
     Some(Limits {
         header_bytes: u32::try_from(header?).ok()?,
@@ -285,59 +266,16 @@ fn limits(mut table: Table<'_>) -> Option<Limits> {
     })
 }
 
-fn size(
-    table: &mut Table<'_>,
-    key: &'static str,
-    example: &str,
-    default: u64,
-    range: std::ops::RangeInclusive<u64>,
-) -> Option<u64> {
-    if !table.has(key) {
-        table.text(key);
-        return Some(default);
-    }
-    let parse = |text: &str| {
-        let (number, unit) = text
-            .trim()
-            .split_once(' ')
-            .ok_or("not a number and a unit")?;
-        let factor = match unit.trim() {
-            "KiB" => 1024,
-            "MiB" => 1024 * 1024,
-            "GiB" => 1024 * 1024 * 1024,
-            _ => return Err("the units are KiB, MiB and GiB".to_owned()),
-        };
-        let bytes = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(factor));
-        bytes
-            .filter(|bytes| range.contains(bytes))
-            .ok_or_else(|| "out of range".to_owned())
-    };
-    table
-        .need_parsed(key, "a size", example, parse)
-        .map(|size| size.value)
-}
-
 fn time(table: &mut Table<'_>, key: &'static str, example: &str, default: u32) -> Option<u32> {
-    if !table.has(key) {
-        table.text(key);
-        return Some(default);
-    }
-    let length = table.need_length(key, example)?;
-    match u32::try_from(length.value.seconds().saturating_mul(1000)) {
-        Ok(milliseconds) if (1_000..=3_600_000).contains(&milliseconds) => Some(milliseconds),
-        _ => {
-            table.fault(
-                length.at,
-                format!("`{key}` must be from 1 s to 1 h"),
-                "out of range",
-                format!("write `{key} = \"{example}\"`"),
-            );
-            None
-        }
-    }
+    let range = Length::new(1, Unit::Second)..=Length::new(1, Unit::Hour);
+    table.or(key, default, |table, key| {
+        let length = table.need_length_within(key, example, range)?;
+        let value = u32::try_from(length.value.seconds() * 1000).ok()?;
+        Some(Spanned {
+            value,
+            at: length.at,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -462,7 +400,7 @@ digits = 4
             (
                 "tls =",
                 "limits = { idle = \"2 h\" }\ntls =",
-                "`idle` must be from 1 s to 1 h",
+                "`idle` must be from 1 second to 1 hour",
             ),
         ] {
             assert_eq!(

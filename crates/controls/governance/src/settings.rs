@@ -205,7 +205,7 @@ fn inherited(name: Slug, mut entry: Table<'_>) -> Option<Inherited> {
 
 fn certificate(mut table: Table<'_>) -> Option<Certificate> {
     let file = table.need_text("file", "certs/iso27001.pdf");
-    let sha256 = digest(&mut table);
+    let sha256 = table.or("sha256", None, digest);
     let number = table.need_text("number", "IS 12345");
     let issuer = table.need_text("issuer", "the body that issued it");
     let scope = table.need_text("scope", "what it covers");
@@ -223,18 +223,18 @@ fn certificate(mut table: Table<'_>) -> Option<Certificate> {
     })
 }
 
-/// `Some(None)` where none is given, `None` where it is wrong.
-fn digest(table: &mut Table<'_>) -> Option<Option<String>> {
-    let Some(text) = table.text("sha256") else {
-        return (!table.has("sha256")).then_some(None);
-    };
+fn digest(table: &mut Table<'_>, key: &'static str) -> Option<Spanned<Option<String>>> {
+    let text = table.text(key)?;
     let sound = text.value.len() == 64
         && text
             .value
             .bytes()
             .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if sound {
-        return Some(Some(text.value));
+        return Some(Spanned {
+            value: Some(text.value),
+            at: text.at,
+        });
     }
     table.fault(
         text.at,
@@ -298,14 +298,13 @@ fn successor_of(mut table: Table<'_>) -> Option<Successor> {
 
 /// `Some(None)` where none is given, `None` where it is wrong.
 fn optional_date(table: &mut Table<'_>, key: &'static str) -> Option<Option<Date>> {
-    // A key that nobody asked for is a fault, so ask only where it is.
-    if table.has(key) {
-        table
-            .need_date(key, "2027-01-31")
-            .map(|date| Some(date.value))
-    } else {
-        Some(None)
-    }
+    table.or(key, None, |table, key| {
+        let date = table.need_date(key, "2027-01-31")?;
+        Some(Spanned {
+            value: Some(date.value),
+            at: date.at,
+        })
+    })
 }
 
 fn values(list: Vec<Spanned<String>>) -> Vec<String> {

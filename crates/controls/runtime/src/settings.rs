@@ -33,12 +33,9 @@ impl Settings {
 /// Reads `[runtime]`.
 pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     let within = section.need_length("restart-within", "10 s");
-    let user_ids = match section.whole("user-ids", i64::from(BELOW_TENANTS) + 1000..=2_000_000_000)
-    {
-        Some(first) => u32::try_from(first.value).ok(),
-        None if section.has("user-ids") => None,
-        None => Some(USER_IDS),
-    };
+    let user_ids = section.or("user-ids", USER_IDS, |section, key| {
+        section.need_whole(key, BELOW_TENANTS + 1000..=2_000_000_000, USER_IDS)
+    });
     let restart_within = within?.value;
     section.claim(
         "restart-within",

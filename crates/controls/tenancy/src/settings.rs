@@ -26,22 +26,14 @@ pub enum Isolation {
 /// Reads `[tenancy]`.
 pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     let isolation = section.need_word("isolation", &[("process", Isolation::Process)]);
-    let crawl_from = match section.text("crawl-from") {
-        None if section.has("crawl-from") => None,
-        None => Some("/".to_owned()),
-        Some(path) if path.value.starts_with('/') && !path.value.starts_with("//") => {
-            Some(path.value)
-        }
-        Some(path) => {
-            section.fault(
-                path.at,
-                "`crawl-from` must be a path",
-                "does not start with one `/`",
-                "write `crawl-from = \"/\"`",
-            );
-            None
-        }
-    };
+    let crawl_from = section.or("crawl-from", "/".to_owned(), |section, key| {
+        section.need_parsed(key, "a path", "/", |text| {
+            match text.starts_with('/') && !text.starts_with("//") {
+                true => Ok(text.to_owned()),
+                false => Err("does not start with one `/`".to_owned()),
+            }
+        })
+    });
     let isolation = isolation?.value;
     section.claim(
         "isolation",
