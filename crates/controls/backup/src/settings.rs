@@ -6,6 +6,11 @@ use avouch_statement::{Draft, Figure, Length, Slug, Table, Unit};
 
 use crate::{retention::Rule, schedule::At};
 
+mod destination;
+mod drill;
+mod keep;
+mod source;
+
 /// The destination that every data folder has, beside those that the statement names.
 pub const LOCAL: &str = "local";
 
@@ -80,21 +85,18 @@ impl SourceSettings {
 /// Reads the section: `None` if anything in it is at fault.
 pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     encryption(section);
-    let destinations: Vec<_> = section
-        .entries("destination")
-        .into_iter()
-        .map(|(name, table)| destination(name, table))
-        .collect();
-    let mut names: Vec<Slug> = destinations
-        .iter()
-        .flatten()
-        .map(|d| d.name.clone())
-        .collect();
+    let entries = section.entries("destination");
+    // By its name a destination is known even where its address is at fault: one fault is reported once.
+    let mut names: Vec<Slug> = entries.iter().map(|(name, _)| name.clone()).collect();
     names.extend(LOCAL.parse::<Slug>());
+    let destinations: Vec<_> = entries
+        .into_iter()
+        .map(|(name, table)| destination::read(name, table))
+        .collect();
     let sources: Vec<_> = section
         .entries("source")
         .into_iter()
-        .map(|(name, table)| source(name, table, &names))
+        .map(|(name, table)| source::read(name, table, &names))
         .collect();
     if sources.is_empty() && !section.has("source") {
         section.fault(
@@ -106,7 +108,7 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         return None;
     }
     let drill = match section.table("drill") {
-        Some(table) => Some(drill(table)?),
+        Some(table) => Some(drill::read(table)?),
         None => None,
     };
     Some(Settings {
@@ -133,271 +135,6 @@ fn encryption(section: &mut Table<'_>) {
         )
         .fresh_for(FRESH),
     );
-}
-
-fn destination(name: Slug, mut table: Table<'_>) -> Option<Destination> {
-    let url = table.need_parsed(
-        "url",
-        "the address of a folder",
-        "file:///mnt/second",
-        |text| {
-            let rest = text
-                .strip_prefix("file:")
-                .ok_or("this build stores in folders only")?;
-            let path = PathBuf::from(rest.strip_prefix("//").unwrap_or(rest));
-            let climbs = path
-                .components()
-                .any(|part| matches!(part, std::path::Component::ParentDir));
-            if path.as_os_str().is_empty() || climbs {
-                return Err("not a folder, or one with `..` in it".to_owned());
-            }
-            Ok(path)
-        },
-    );
-    if name.as_str() == LOCAL {
-        table.fault(
-            table.at(),
-            "`local` is in the data folder and needs no entry",
-            "",
-            "remove it, or name it otherwise",
-        );
-        return None;
-    }
-    table.finish();
-    Some(Destination {
-        name,
-        folder: url?.value,
-    })
-}
-
-fn source(name: Slug, mut table: Table<'_>, destinations: &[Slug]) -> Option<SourceSettings> {
-    let kind = kind(&mut table);
-    let path = table.need_parsed(
-        "path",
-        "a path in the data folder",
-        "$DATA/app.db",
-        |text| {
-            let inside = ["$DATA", "$CORE"].iter().any(|root| {
-                text.strip_prefix(root)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            if !inside || text.split('/').any(|part| part == "..") {
-                return Err(
-                    "it begins with neither `$DATA` (each tenant's) nor `$CORE` (Avouch's own)"
-                        .to_owned(),
-                );
-            }
-            Ok(text.to_owned())
-        },
-    );
-    let at = table.need_parsed(
-        "at",
-        "a time of day in a zone",
-        "04:00 Europe/London",
-        |text| At::parse(text).map_err(|error| error.to_string()),
-    );
-    let keep = table.need_table("keep", "{ daily = \"14 d\" }").map(keep);
-    let to = to(&mut table, destinations);
-    let (kind, path, at, keep, to) = (kind?, path?.value, at?.value, keep??, to?);
-    table.claim("kind", atomic(kind));
-    table.claim(
-        "at",
-        Draft::enforced(
-            format!("A backup is taken every day at {at}."),
-            Figure::Count(1),
-            "Each run is read back from each destination before it counts; a missed run is caught up and shown as late.",
-        )
-        .fresh_for(FRESH),
-    );
-    let places: Vec<String> = to.iter().map(ToString::to_string).collect();
-    table.claim(
-        "to",
-        Draft::enforced(
-            format!("Each backup is kept in {} places: {}.", places.len(), places.join(", ")),
-            Figure::Count(places.len() as u64),
-            "Every stored byte is read and its hash checked in each place. That the places are far apart is not checked.",
-        )
-        .fresh_for(FRESH),
-    );
-    table.finish();
-    Some(SourceSettings {
-        name,
-        kind,
-        path,
-        at,
-        keep,
-        to,
-    })
-}
-
-fn kind(table: &mut Table<'_>) -> Option<Kind> {
-    const HERE: [(&str, Kind); 2] = [("sqlite", Kind::Sqlite), ("files", Kind::Files)];
-    let later = ["postgres", "mariadb", "command"];
-    let written = table.text("kind");
-    if let Some(text) = &written
-        && later.contains(&text.value.as_str())
-    {
-        table.fault(
-            text.at.clone(),
-            format!("this build has no source of kind \"{}\"", text.value),
-            "not in this build",
-            "write one of: `sqlite`, `files`",
-        );
-        return None;
-    }
-    table.need_word("kind", &HERE).map(|kind| kind.value)
-}
-
-fn atomic(kind: Kind) -> Draft {
-    let (word, text, limits) = match kind {
-        Kind::Sqlite => (
-            "sqlite",
-            "Each backup is the whole database as it was at one instant.",
-            "It is read in one statement while others write. The newest backup that was restored passed the database's \
-             own integrity and foreign key checks, and every table was the same as when it was taken.",
-        ),
-        Kind::Files => (
-            "files",
-            "Each backup is a copy of the folder, with each database in it as it was at one instant.",
-            "Each database is read in one statement; other files up to the length they had when they were opened. \
-             Different files are read one after another.",
-        ),
-    };
-    Draft::enforced(text, Figure::Word(word.to_owned()), limits).fresh_for(FRESH)
-}
-
-fn keep(mut table: Table<'_>) -> Option<Rule> {
-    let mut faulty = false;
-    let mut length = |table: &mut Table<'_>, key: &'static str, example: &str, must: bool| {
-        if !must && !table.has(key) {
-            // Asking for it tells the table that the key is known here.
-            table.text(key);
-            return None;
-        }
-        let Some(length) = table.need_length(key, example) else {
-            faulty = true;
-            return None;
-        };
-        if matches!(length.value.unit, Unit::Second | Unit::Minute | Unit::Hour) {
-            faulty = true;
-            table.fault(
-                length.at,
-                format!("`{key}` is shorter than a day"),
-                "a backup is taken once a day",
-                format!("write `{key} = \"{example}\"` (units: d, weeks, months, years)"),
-            );
-            return None;
-        }
-        let every = match key {
-            "weekly" => "first backup of each week",
-            "monthly" => "first backup of each month",
-            _ => "backup of each day",
-        };
-        table.claim(
-            key,
-            Draft::enforced(
-                format!("The {every} is kept {}, then removed.", length.value),
-                Figure::Length(length.value),
-                "Each repository is listed and compared with what the rule keeps, no less and no more. On a young \
-                 system the observation says since when.",
-            )
-            .fresh_for(FRESH),
-        );
-        Some(length.value)
-    };
-    let daily = length(&mut table, "daily", "14 d", true);
-    let weekly = length(&mut table, "weekly", "2 months", false);
-    let monthly = length(&mut table, "monthly", "2 years", false);
-    table.finish();
-    if faulty {
-        None
-    } else {
-        Some(Rule {
-            daily: daily?,
-            weekly,
-            monthly,
-        })
-    }
-}
-
-fn to(table: &mut Table<'_>, destinations: &[Slug]) -> Option<Vec<Slug>> {
-    let names = table.need_texts("to", "[\"local\"]")?;
-    let mut found = Vec::new();
-    for name in names.value {
-        match destinations
-            .iter()
-            .find(|known| known.as_str() == name.value)
-        {
-            Some(known) if found.contains(known) => {
-                table.fault(
-                    name.at,
-                    format!("`{known}` is named twice in `to`"),
-                    "again",
-                    "name each place once",
-                );
-                return None;
-            }
-            Some(known) => found.push(known.clone()),
-            None => {
-                let known: Vec<String> = destinations
-                    .iter()
-                    .map(|name| format!("`{name}`"))
-                    .collect();
-                table.fault(
-                    name.at,
-                    format!("there is no destination `{}`", name.value),
-                    "not known",
-                    format!(
-                        "known here: {}; or add a `[[backup.destination]]`",
-                        known.join(", ")
-                    ),
-                );
-                return None;
-            }
-        }
-    }
-    Some(found)
-}
-
-fn drill(mut table: Table<'_>) -> Option<DrillSettings> {
-    let every = table.need_parsed("every", "a length of time", "quarter", |text| match text {
-        "quarter" => Ok(Length::new(3, Unit::Month)),
-        "month" => Ok(Length::new(1, Unit::Month)),
-        "week" => Ok(Length::new(1, Unit::Week)),
-        other => other.parse(),
-    });
-    let back_within = table.need_length("back-within", "15 min");
-    let expect: Vec<String> = table
-        .texts("expect", "[\"select count(*) > 0 from assessment\"]")
-        .map(|texts| texts.value.into_iter().map(|text| text.value).collect())
-        .unwrap_or_default();
-    let (every, back_within) = (every?.value, back_within?.value);
-    table.claim(
-        "every",
-        Draft::enforced(
-            format!("A restore is rehearsed at least every {every}."),
-            Figure::Length(every),
-            "The newest backup is restored into an empty place, compared row by row with what was backed up, and the \
-             application is started on it and asked a question. A drill that fails does not count. Until the first is \
-             due, the observation says by when.",
-        )
-        .fresh_for(FRESH),
-    );
-    table.claim(
-        "back-within",
-        Draft::enforced(
-            format!("In a rehearsal the data are back, and the application answers, within {back_within}."),
-            Figure::Length(back_within),
-            "Measured in the last drill, on this host and with the data of that day.",
-        )
-        .fresh_for(FRESH),
-    );
-    table.finish();
-    Some(DrillSettings {
-        every,
-        back_within,
-        expect,
-    })
 }
 
 #[cfg(test)]
@@ -464,6 +201,16 @@ expect = ["select count(*) > 0 from assessment"]
                 "backup.source.tenant-data.to",
             ]
         );
+    }
+
+    #[test]
+    fn a_faulty_address_is_one_fault_and_not_one_for_each_source_that_names_it() {
+        for wrong in ["s3://bucket", "file:../elsewhere", "file:"] {
+            let (_, claims) = read_all(&SOUND.replacen("file:///mnt/second", wrong, 1));
+            let said = claims.unwrap_err();
+            assert_eq!(said.matches("--> ").count(), 1, "{said}");
+            assert!(said.contains("`url`"), "{said}");
+        }
     }
 
     #[test]
