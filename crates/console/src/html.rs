@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
+use jiff::Timestamp;
 
 use crate::callers::Caller;
 use crate::desk::Role;
@@ -10,6 +11,7 @@ use crate::desk::views::{Coverage, Progress, Verdict};
 use crate::pages::assets;
 use crate::pages::problem::Problem;
 use crate::service::{Service, Site};
+use crate::shown;
 
 /// An entry of the console's menu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +173,12 @@ pub enum Cell {
     Code(String),
     /// A dotted name or an email address: may break after its signs, never inside a word.
     Name(String),
+    /// An instant: its date and its time of day each stay on one line.
+    Time {
+        at: Timestamp,
+        date: String,
+        time: String,
+    },
     Tag(Tag),
     Link {
         text: String,
@@ -189,6 +197,30 @@ impl Cell {
         match text.as_str() {
             "" => Self::text(nothing),
             _ => Self::Text(text),
+        }
+    }
+
+    /// An instant to the minute.
+    pub fn minute(at: Timestamp) -> Self {
+        Self::time(at, &shown::minute(at))
+    }
+
+    /// An instant to the second.
+    pub fn second(at: Timestamp) -> Self {
+        Self::time(at, &shown::second(at))
+    }
+
+    /// An instant to the minute, or that there was none.
+    pub fn minute_or_never(at: Option<Timestamp>) -> Self {
+        at.map_or_else(|| Self::text(shown::NEVER), Self::minute)
+    }
+
+    fn time(at: Timestamp, shown: &str) -> Self {
+        let (date, time) = shown.split_once(", ").unwrap_or((shown, ""));
+        Self::Time {
+            at,
+            date: date.to_owned(),
+            time: time.to_owned(),
         }
     }
 

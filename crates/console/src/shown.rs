@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+/// Instead of a time, when there was none.
+pub const NEVER: &str = "Never";
+
 /// A time to the minute: `22 November 2026, 07:10 GMT`.
 pub fn minute(at: Timestamp) -> String {
     at.to_zoned(uk())
@@ -19,7 +22,7 @@ pub fn second(at: Timestamp) -> String {
 
 /// A time to the minute, or that there was none.
 pub fn minute_or_never(at: Option<Timestamp>) -> String {
-    at.map_or_else(|| "Never".to_owned(), minute)
+    at.map_or_else(|| NEVER.to_owned(), minute)
 }
 
 /// A size in the unit a person would use: `3.4 MB`, powers of ten.

@@ -49,7 +49,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             .into_iter()
             .map(|row| {
                 vec![
-                    Cell::text(shown::minute(row.taken)),
+                    Cell::minute(row.taken),
                     Cell::text(tenant_name(row.tenant.as_deref())),
                     Cell::text(row.source),
                     Cell::text(row.destination),

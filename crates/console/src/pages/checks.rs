@@ -8,7 +8,6 @@ use crate::callers::{Supplier, TenantAdministrator};
 use crate::desk::Role;
 use crate::desk::views::{FindingRow, Verdict};
 use crate::html::{Action, ActionKind, Cell, Fact, Listing, Nav, Table, render};
-use crate::shown;
 
 /// Every check's latest finding.
 pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
@@ -64,7 +63,7 @@ pub async fn rounds(who: TenantAdministrator, ask: Ask) -> Answer {
                         format!("Round {}", row.number),
                         format!("/rounds/{}", row.number),
                     ),
-                    Cell::text(shown::minute(row.at)),
+                    Cell::minute(row.at),
                     Cell::text(row.counts.held.to_string()),
                     Cell::text(row.counts.broken.to_string()),
                     Cell::text(row.counts.unproven.to_string()),
@@ -89,7 +88,7 @@ pub async fn round(who: TenantAdministrator, ask: Ask) -> Answer {
     page.facts = vec![
         Fact {
             name: "Ended",
-            value: Cell::text(shown::minute(view.round.at)),
+            value: Cell::minute(view.round.at),
         },
         Fact {
             name: "Claims",
@@ -127,7 +126,7 @@ fn findings(caption: &'static str, mut rows: Vec<FindingRow>) -> Table {
                     Cell::Tag(row.verdict.into()),
                     Cell::text(row.observed),
                     Cell::text(tenant_name(row.tenant.as_deref())),
-                    Cell::text(shown::minute(row.at)),
+                    Cell::minute(row.at),
                 ]
             })
             .collect(),

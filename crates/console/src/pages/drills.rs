@@ -9,7 +9,6 @@ use crate::desk::Role;
 use crate::desk::views::{DrillView, Progress};
 use crate::html::{Cell, Choice, Fact, Listing, Nav, Table, render};
 use crate::service::encode;
-use crate::shown;
 
 /// Browsers ask again by this header, without a script.
 const REFRESH: HeaderName = HeaderName::from_static("refresh");
@@ -36,7 +35,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             .into_iter()
             .map(|row| {
                 vec![
-                    Cell::text(shown::minute(row.started)),
+                    Cell::minute(row.started),
                     Cell::text(tenant_name(row.tenant.as_deref())),
                     Cell::Tag(row.progress.into()),
                     Cell::text_or(row.took, "Not ended"),
@@ -126,7 +125,7 @@ fn facts(view: &DrillView) -> Vec<Fact> {
         },
         Fact {
             name: "Started",
-            value: Cell::text(shown::minute(drill.started)),
+            value: Cell::minute(drill.started),
         },
         Fact {
             name: "Took",

@@ -13,7 +13,6 @@ use crate::html::{
 };
 use crate::secret::Secret;
 use crate::service::encode;
-use crate::shown;
 
 #[derive(Template)]
 #[template(path = "person_new.html")]
@@ -74,7 +73,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
                     Cell::Name(person.email.clone()),
                     Cell::text(person.role.name()),
                     Cell::text(organisation(person.tenant.as_deref())),
-                    Cell::text(shown::minute_or_never(person.last_signed_in)),
+                    Cell::minute_or_never(person.last_signed_in),
                     Cell::Tag(state(&person)),
                 ]
             })
@@ -107,7 +106,7 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
         },
         Fact {
             name: "Last signed in",
-            value: Cell::text(shown::minute_or_never(person.last_signed_in)),
+            value: Cell::minute_or_never(person.last_signed_in),
         },
         Fact {
             name: "State",

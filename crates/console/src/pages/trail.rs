@@ -224,7 +224,7 @@ fn table(rows: Vec<TrailRow>) -> Table {
             .into_iter()
             .map(|row| {
                 vec![
-                    Cell::text(shown::second(row.at)),
+                    Cell::second(row.at),
                     Cell::Name(row.who),
                     Cell::text(row.what),
                     Cell::Name(row.subjects.join(", ")),
