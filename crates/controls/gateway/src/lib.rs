@@ -32,7 +32,6 @@ pub mod checks;
 pub mod front;
 pub mod hygiene;
 pub mod link;
-pub mod pattern;
 pub mod phase;
 pub mod refusal;
 pub mod secret;

@@ -2,11 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use avouch_statement::{Draft, Figure, Length, Slug, Spanned, Table, Unit};
+use avouch_statement::{Draft, Figure, Length, Pattern, Slug, Spanned, Table, Unit};
 
 use crate::hygiene::path;
 use crate::link::{Ciphers, EntryRule, Limits, Minimum};
-use crate::pattern::Pattern;
 
 /// The claim about versions.
 pub const MINIMUM: &str = "gateway.tls.minimum";

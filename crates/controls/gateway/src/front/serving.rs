@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::assertion::{BadSeed, Signer};
 use crate::link::{Configure, EntryRule, RecordRule};
-use crate::pattern::{Pattern, PatternError};
+use avouch_statement::{Pattern, PatternError};
 use crate::tls::{self, TlsError};
 
 /// Why a configuration cannot be served.
