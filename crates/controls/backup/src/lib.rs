@@ -11,6 +11,7 @@
 )]
 
 pub mod checks;
+mod draw;
 pub mod drill;
 pub mod job;
 pub mod keeper;

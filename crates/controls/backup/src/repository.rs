@@ -23,11 +23,12 @@ use crate::{
 
 mod cipher;
 mod restore;
+mod sample;
 mod verify;
 
-pub(crate) use cipher::files;
-pub use cipher::{CipherFacts, cipher_facts, contains_marker, flip_one_bit};
+pub use cipher::{CipherFacts, cipher_facts, files, readable};
 pub use restore::Restored;
+pub use sample::{BOUND, Flips, Sample};
 pub use verify::{Finding, Unverified, Verified};
 
 /// Within a snapshot, the folder that holds what was staged.
@@ -98,6 +99,9 @@ pub enum RepositoryError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The system gave no random numbers.
+    #[error("cannot choose at random: the system gives no random bytes")]
+    Draw(#[source] std::io::Error),
     /// The library refused.
     #[error("cannot {act} the repository at {path}", path = path.display())]
     Engine {
@@ -132,7 +136,11 @@ impl RepositoryError {
     pub fn retry_is_safe(&self) -> bool {
         matches!(
             self,
-            Self::Busy(_) | Self::Unsettled(_) | Self::Io { .. } | Self::Engine { .. }
+            Self::Busy(_)
+                | Self::Unsettled(_)
+                | Self::Draw(_)
+                | Self::Io { .. }
+                | Self::Engine { .. }
         )
     }
 

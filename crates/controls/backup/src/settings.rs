@@ -130,8 +130,9 @@ fn encryption(section: &mut Table<'_>) {
         Draft::enforced(
             "Every backup is stored encrypted with AES and a 256-bit key.",
             Figure::Word("aes-256".to_owned()),
-            "Tried on every repository: texts known to be in the newest snapshot are searched for in every stored file; \
-             another key is tried; one bit is flipped in a copy. File sizes and times are not hidden.",
+            "Tried on every repository: texts known to be in the newest snapshot are searched for in every file that is \
+             no pack of data, and in up to 64 MiB of packs chosen at random each time; another key is tried; one bit is \
+             flipped in copies of packs, up to 64 MiB chosen likewise. File sizes and times are not hidden.",
         )
         .fresh_for(FRESH),
     );

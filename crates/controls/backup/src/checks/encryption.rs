@@ -26,28 +26,39 @@ pub(super) fn judge(place: &str, seen: &Examination, at: Timestamp) -> Judged {
             format!("{place}: another key was not refused"),
         );
     }
-    match seen.flip_noticed {
-        Some(true) => {}
-        Some(false) => {
-            return (
-                Verdict::Broken,
-                format!("{place}: a flipped bit went unnoticed"),
-            );
-        }
-        None => {
-            return (
-                Verdict::Unproven,
-                format!("{place}: no copy could be made to damage"),
-            );
-        }
-    }
+    let flips = seen.flips;
+    let noticed = if !seen.findings.is_empty() {
+        "what is damaged in it was noticed".to_owned()
+    } else if flips.tried == 0 {
+        return (
+            Verdict::Unproven,
+            format!("{place}: no copy could be made to damage"),
+        );
+    } else if flips.refused < flips.tried {
+        return (
+            Verdict::Broken,
+            format!(
+                "{place}: a flipped bit went unnoticed in {} of {} copied packs",
+                flips.tried - flips.refused,
+                flips.tried
+            ),
+        );
+    } else {
+        format!(
+            "one flipped bit was noticed in each of {} copied packs",
+            flips.tried
+        )
+    };
     (
         Verdict::Held,
         format!(
-            "{place}: {} texts from the newest backup are in none of {} stored files; another key was refused; a \
-             flipped bit was noticed; {} ({at})",
+            "{place}: {} texts from the newest backup are in none of {} of {} stored files ({} of {} bytes); another \
+             key was refused; {noticed}; {} ({at})",
             seen.markers,
+            seen.searched,
             seen.objects,
+            seen.searched_bytes,
+            seen.bytes,
             cipher_facts().cipher,
         ),
     )
@@ -57,9 +68,13 @@ pub(super) fn judge(place: &str, seen: &Examination, at: Timestamp) -> Judged {
 mod tests {
     use super::*;
     use crate::{
-        repository::{Label, Listed},
+        repository::{Finding, Flips, Label, Listed},
         retention::SnapshotId,
     };
+
+    fn flips(tried: u64, refused: u64) -> Flips {
+        Flips { tried, refused }
+    }
 
     fn tight() -> Examination {
         let taken: Timestamp = "2026-01-05T04:00:00Z".parse().unwrap();
@@ -80,10 +95,13 @@ mod tests {
             }],
             findings: vec![],
             objects: 6,
+            searched: 5,
+            searched_bytes: 50,
+            bytes: 60,
             markers: 4,
             readable: None,
             other_key_refused: true,
-            flip_noticed: Some(true),
+            flips: flips(2, 2),
         }
     }
 
@@ -107,14 +125,14 @@ mod tests {
         ));
         table.push((
             Examination {
-                flip_noticed: Some(false),
+                flips: flips(2, 1),
                 ..tight()
             },
             Verdict::Broken,
         ));
         table.push((
             Examination {
-                flip_noticed: None,
+                flips: flips(0, 0),
                 ..tight()
             },
             Verdict::Unproven,
@@ -125,6 +143,14 @@ mod tests {
                 ..tight()
             },
             Verdict::Unproven,
+        ));
+        table.push((
+            Examination {
+                findings: vec![Finding("data/ab has been altered".to_owned())],
+                flips: flips(0, 0),
+                ..tight()
+            },
+            Verdict::Held,
         ));
         for (seen, verdict) in table {
             assert_eq!(judge("local", &seen, now).0, verdict, "{seen:?}");

@@ -1,39 +1,42 @@
 //! Trying to prove a repository unsound, or readable without its key.
 
-use std::{
-    fs,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{JobError, first, list};
 use crate::repository::{
-    Finding, Listed, Password, Repository, RepositoryError, contains_marker, files, flip_one_bit,
+    BOUND, Finding, Flips, Listed, Password, Repository, RepositoryError, files, readable,
 };
 
 /// What the examination of one repository found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Examination {
     /// Every snapshot in it, oldest first.
     pub snapshots: Vec<Listed>,
     /// What is wrong with what is stored, every byte of it read; the first fifty.
     pub findings: Vec<Finding>,
-    /// How many stored files were searched.
+    /// How many files are stored; the bytes of every one were hashed.
     pub objects: u64,
+    /// How many of them were searched for readable text: all that are no packs, and packs chosen at random.
+    pub searched: u64,
+    /// The size of those that were searched.
+    pub searched_bytes: u64,
+    /// The size of all.
+    pub bytes: u64,
     /// What was searched for: texts known to be in the newest snapshot.
     pub markers: u64,
     /// The stored file in which one of them could be read, if any.
     pub readable: Option<String>,
     /// Whether another key was refused.
     pub other_key_refused: bool,
-    /// Whether a copy with one flipped bit was refused; `None` if there was nothing to copy yet.
-    pub flip_noticed: Option<bool>,
+    /// Copies of packs that had one bit flipped, and how many of them were refused.
+    pub flips: Flips,
 }
 
-/// Examines a repository; the copy that is damaged for it is made in `scratch`, which must be empty.
+/// Examines a repository; the copies that are damaged for it are made in `scratch`, which must be empty.
 pub(super) fn examine(
     path: &Path,
     scratch: &Path,
@@ -53,11 +56,21 @@ pub(super) fn examine(
     seen.objects = files(path)?.len() as u64;
     // A snapshot that cannot be read is among the findings already; it must not hide the rest.
     seen.snapshots = list(&repository, None).unwrap_or_default();
-    for marker in markers(&repository, &seen.snapshots) {
-        seen.markers += 1;
-        if let Some(found) = contains_marker(path, marker.as_bytes())? {
-            seen.readable = Some(name_in(path, &found));
+    let markers = markers(&repository, &seen.snapshots);
+    seen.markers = markers.len() as u64;
+    // Of a repository whose index cannot be read, which is a finding already, everything is searched.
+    let whole = || files(path);
+    match repository.sample(BOUND) {
+        Ok(sample) => {
+            (seen.searched_bytes, seen.bytes) = (sample.bytes, sample.of);
+            look(&mut seen, path, &sample.paths, &markers)?;
         }
+        Err(_) if !seen.findings.is_empty() => look(&mut seen, path, &whole()?, &markers)?,
+        Err(error) => return Err(error.into()),
+    }
+    // Damage in the repository itself was noticed already, and would be taken for a flip that was.
+    if seen.findings.is_empty() {
+        seen.flips = repository.flip_in_copies(scratch, BOUND)?;
     }
     drop(repository);
 
@@ -66,18 +79,23 @@ pub(super) fn examine(
         Repository::open(path, &other),
         Err(RepositoryError::WrongKey(_))
     );
-
-    if !seen.findings.is_empty() {
-        // Damage in the repository itself was noticed already.
-        seen.flip_noticed = Some(true);
-    } else if !seen.snapshots.is_empty() {
-        let copy = scratch.join("flipped");
-        copy_for_damage(path, &copy)?;
-        flip_one_bit(&copy)?;
-        let noticed = Repository::open(&copy, password)?.verify_all()?;
-        seen.flip_noticed = Some(!noticed.is_empty());
-    }
     Ok(seen)
+}
+
+/// Searches these files for these texts.
+fn look(
+    seen: &mut Examination,
+    root: &Path,
+    paths: &[std::path::PathBuf],
+    markers: &[String],
+) -> Result<(), RepositoryError> {
+    let markers: Vec<Vec<u8>> = markers
+        .iter()
+        .map(|text| text.clone().into_bytes())
+        .collect();
+    seen.searched = paths.len() as u64;
+    seen.readable = readable(paths, &markers)?.map(|found| name_in(root, found));
+    Ok(())
 }
 
 /// The state of a repository's files by name, size, time and place on disk, and their size together; `absent` if there
@@ -134,19 +152,6 @@ fn markers(repository: &Repository, snapshots: &[Listed]) -> Vec<String> {
         }
     }
     markers
-}
-
-/// A whole copy: what is damaged in it must never be the original. Second names would be cheaper, but giving a file one
-/// changes its times, and the examination would see its own traces as a change.
-fn copy_for_damage(from: &Path, to: &Path) -> Result<(), RepositoryError> {
-    for path in files(from)? {
-        let target: PathBuf = to.join(path.strip_prefix(from).unwrap_or(&path));
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(RepositoryError::io("create", parent))?;
-        }
-        fs::copy(&path, &target).map_err(RepositoryError::io("copy", &path))?;
-    }
-    Ok(())
 }
 
 fn name_in(root: &Path, path: &Path) -> String {

@@ -37,51 +37,29 @@ pub fn cipher_facts() -> CipherFacts {
     }
 }
 
-/// The first stored file in which `marker` can be read, if any: a marker that is in the source must not be.
+/// The first of these files in which one of the markers can be read, if any: what is in the source must be in none.
 ///
 /// # Errors
 ///
-/// If the marker is empty, or a file cannot be read.
-pub fn contains_marker(
-    repository: &Path,
-    marker: &[u8],
-) -> Result<Option<PathBuf>, RepositoryError> {
-    for path in files(repository)? {
-        if !marker.is_empty() && holds(&path, marker).map_err(RepositoryError::io("read", &path))? {
+/// If a file cannot be read.
+pub fn readable<'f>(
+    paths: &'f [PathBuf],
+    markers: &[Vec<u8>],
+) -> Result<Option<&'f Path>, RepositoryError> {
+    for path in paths {
+        if holds(path, markers).map_err(RepositoryError::io("read", path))? {
             return Ok(Some(path));
         }
     }
     Ok(None)
 }
 
-/// Alters one bit in the middle of the largest pack of a repository: for a *copy* of one, to see that it is noticed.
+/// All files below a folder.
 ///
 /// # Errors
 ///
-/// If there is no pack, or it cannot be altered.
-pub fn flip_one_bit(copy: &Path) -> Result<PathBuf, RepositoryError> {
-    let packs = copy.join("data");
-    let largest = files(&packs)?
-        .into_iter()
-        .max_by_key(|path| fs::metadata(path).map_or(0, |about| about.len()))
-        .ok_or_else(|| RepositoryError::Absent(copy.to_owned()))?;
-    // The altered pack takes the place of the old one, so that another name for the old one keeps what it has.
-    let flip = || -> io::Result<()> {
-        let mut bytes = fs::read(&largest)?;
-        let middle = bytes.len() / 2;
-        if let Some(byte) = bytes.get_mut(middle) {
-            *byte ^= 1;
-        }
-        let altered = largest.with_extension("altered");
-        fs::write(&altered, bytes)?;
-        fs::rename(&altered, &largest)
-    };
-    flip().map_err(RepositoryError::io("alter", &largest))?;
-    Ok(largest)
-}
-
-/// All files below a folder.
-pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, RepositoryError> {
+/// If a folder cannot be read.
+pub fn files(root: &Path) -> Result<Vec<PathBuf>, RepositoryError> {
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -97,8 +75,9 @@ pub(crate) fn files(root: &Path) -> Result<Vec<PathBuf>, RepositoryError> {
     Ok(found)
 }
 
-/// Whether a file holds these bytes; parts of it overlap, so that none is missed between two.
-fn holds(path: &Path, marker: &[u8]) -> io::Result<bool> {
+/// Whether a file holds one of these texts; parts of it overlap, so that none is missed between two.
+fn holds(path: &Path, markers: &[Vec<u8>]) -> io::Result<bool> {
+    let overlap = markers.iter().map(Vec::len).max().unwrap_or(0);
     let mut file = File::open(path)?;
     let mut window: Vec<u8> = Vec::new();
     let mut part = vec![0_u8; 1 << 20];
@@ -108,10 +87,11 @@ fn holds(path: &Path, marker: &[u8]) -> io::Result<bool> {
             return Ok(false);
         }
         window.extend(part.iter().take(read));
-        if window.windows(marker.len()).any(|bytes| bytes == marker) {
+        let held = |marker: &Vec<u8>| window.windows(marker.len()).any(|bytes| bytes == marker);
+        if markers.iter().filter(|marker| !marker.is_empty()).any(held) {
             return Ok(true);
         }
-        let keep = window.len().saturating_sub(marker.len() - 1);
+        let keep = window.len().saturating_sub(overlap.saturating_sub(1));
         window.drain(..keep);
     }
 }

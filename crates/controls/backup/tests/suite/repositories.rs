@@ -1,7 +1,7 @@
 use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
 
 use avouch_backup::{
-    repository::{Password, Repository, RepositoryError, contains_marker, flip_one_bit},
+    repository::{Flips, Password, Repository, RepositoryError, files, readable},
     retention::{self, Rule, Snapshot},
     schedule::At,
 };
@@ -124,7 +124,15 @@ fn a_damaged_snapshot_is_never_called_verified() {
     let (home, repository) = stored();
     drop(repository);
     let path = home.path().join("repository");
-    flip_one_bit(&path).unwrap();
+    let largest = files(&path.join("data"))
+        .unwrap()
+        .into_iter()
+        .max_by_key(|path| fs::metadata(path).unwrap().len())
+        .unwrap();
+    let mut altered = fs::read(&largest).unwrap();
+    let middle = altered.len() / 2;
+    altered[middle] ^= 1;
+    fs::write(&largest, altered).unwrap();
     let repository = Repository::open(&path, &password()).unwrap();
     let snapshot = repository.list().unwrap().remove(0);
     let refused = repository.verify(snapshot).unwrap_err();
@@ -150,22 +158,69 @@ fn another_password_opens_nothing() {
 #[test]
 fn what_is_stored_cannot_be_read_without_the_key() {
     let (home, _repository) = stored();
-    let marker = b"MARKER-7f3a9c-in-clear";
-    assert!(
-        contains_marker(&home.path().join("source"), marker)
+    let found = |folder: &str, marker: &[u8]| {
+        let paths = files(&home.path().join(folder)).unwrap();
+        readable(&paths, &[b"no such text".to_vec(), marker.to_vec()])
             .unwrap()
-            .is_some(),
-        "the marker is in the source"
-    );
+            .is_some()
+    };
+    let marker = b"MARKER-7f3a9c-in-clear";
+    assert!(found("source", marker), "the marker is in the source");
+    assert!(!found("repository", marker));
+    assert!(!found("repository", b"deep"), "nor the names of files");
+}
+
+#[test]
+fn a_sample_has_all_that_is_no_pack_and_stays_within_its_bound() {
+    let (home, repository) = stored();
+    let path = home.path().join("repository");
+    fs::write(path.join("data/stray"), b"left here").unwrap();
+    let small = repository.sample(1).unwrap();
+    let names = |paths: &[std::path::PathBuf]| -> Vec<String> {
+        let folder = |path: &std::path::PathBuf| {
+            let within = path.strip_prefix(&path_of(&home)).unwrap();
+            within
+                .components()
+                .next()
+                .unwrap()
+                .as_os_str()
+                .to_string_lossy()
+                .into_owned()
+        };
+        let mut names: Vec<String> = paths.iter().map(folder).collect();
+        names.sort();
+        names
+    };
+    fn path_of(home: &TempDir) -> std::path::PathBuf {
+        home.path().join("repository")
+    }
+    // Two packs are stored, one of data and one of trees; the smallest sample has one of them, and what lies astray.
     assert_eq!(
-        contains_marker(&home.path().join("repository"), marker).unwrap(),
-        None
+        names(&small.paths),
+        ["config", "data", "data", "index", "keys", "snapshots"]
     );
+    let whole = repository.sample(1 << 30).unwrap();
+    assert_eq!(whole.paths.len(), small.paths.len() + 1);
+    assert_eq!(whole.bytes, whole.of);
+    assert!(small.bytes < whole.bytes);
+}
+
+#[test]
+fn one_bit_flipped_in_a_copy_is_refused_and_the_repository_is_left_as_it_was() {
+    let (home, repository) = stored();
+    let before = avouch_backup::job::fingerprint(&home.path().join("repository")).unwrap();
+    let flips = repository
+        .flip_in_copies(&home.path().join("scratch"), 1 << 30)
+        .unwrap();
     assert_eq!(
-        contains_marker(&home.path().join("repository"), b"deep").unwrap(),
-        None,
-        "nor the names of files"
+        flips,
+        Flips {
+            tried: 2,
+            refused: 2
+        }
     );
+    let after = avouch_backup::job::fingerprint(&home.path().join("repository")).unwrap();
+    assert_eq!(after, before);
 }
 
 #[test]

@@ -144,16 +144,16 @@ async fn an_examination_reads_everything_and_tries_the_encryption() {
         panic!("not examined")
     };
     assert_eq!(
-        (
-            seen.findings.len(),
-            seen.readable.clone(),
-            seen.flip_noticed
-        ),
-        (0, None, Some(true)),
+        (seen.findings.len(), seen.readable.clone(), seen.searched),
+        (0, None, seen.objects),
         "{seen:?}"
     );
     assert!(
-        seen.other_key_refused && seen.markers == 4 && seen.snapshots.len() == 1,
+        seen.other_key_refused
+            && seen.markers == 4
+            && seen.snapshots.len() == 1
+            && seen.flips.tried > 0
+            && seen.flips.refused == seen.flips.tried,
         "{seen:?}"
     );
 
