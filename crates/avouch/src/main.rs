@@ -15,6 +15,7 @@ mod commands;
 mod control;
 mod core;
 mod document;
+mod durable;
 mod fail;
 mod front;
 mod requirements;

@@ -7,6 +7,7 @@ use avouch_keyring::{Keyring, Purpose, Secret};
 use avouch_runtime::layout::Layout;
 use jiff::Timestamp;
 
+use crate::durable;
 use crate::fail::Fail;
 
 /// The authority, and the certificate in use.
@@ -34,7 +35,8 @@ impl Authority {
         let key = keyring
             .named_or(&Purpose::Authority, || {
                 let ca = LocalCa::make(domain, now).map_err(|error| failed("made").from(error))?;
-                std::fs::write(&kept, ca.certificate_pem())
+                // Before its key is: a key without its certificate is of no use.
+                durable::write(&kept, ca.certificate_pem().as_bytes())
                     .map_err(|error| failed("kept").from(error))?;
                 let key = Secret::new(ca.key_pem().expose().to_vec());
                 made = Some(ca);

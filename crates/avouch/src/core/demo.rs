@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::doors::Serving;
 use super::state::Core;
+use crate::durable;
 use crate::fail::Fail;
 
 /// The tenants: organisations that do not exist.
@@ -100,7 +101,7 @@ pub async fn accounts(core: &Arc<Core>) -> Result<(), Fail> {
         .keyring
         .seal(&KeyId::Platform, SEALED_AS, &text)
         .map_err(|error| Fail::new("the demo's people cannot be sealed").from(error))?;
-    std::fs::write(path(core), sealed)
+    durable::write(&path(core), &sealed)
         .map_err(|error| Fail::new("the demo's people cannot be kept").from(error))
 }
 
@@ -173,7 +174,7 @@ pub async fn figures(core: &Arc<Core>) -> Result<(), Fail> {
         core.back_up(&owner, Actor::platform(), "").await?;
         core.drill(&owner, Actor::platform(), "").await?;
     }
-    std::fs::write(marker, "")
+    durable::write(&marker, b"")
         .map_err(|error| Fail::new("the demo cannot be marked as made").from(error))
 }
 
