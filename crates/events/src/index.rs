@@ -27,6 +27,7 @@ create table if not exists event (
 ) strict;
 create index if not exists event_tenant on event (tenant, number);
 create index if not exists event_who on event (who, number);
+create index if not exists event_at on event (at);
 create table if not exists subject (
     subject text not null,
     number integer not null references event (number),
@@ -76,6 +77,11 @@ impl Index {
             .await?;
         sqlx::raw_sql(SCHEMA).execute(&pool).await?;
         Ok(Self { pool })
+    }
+
+    /// Where it is read.
+    pub(crate) const fn pool(&self) -> &SqlitePool {
+        &self.pool
     }
 
     /// Entries of the ledger that it has taken in.

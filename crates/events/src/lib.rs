@@ -17,6 +17,7 @@ mod event;
 mod index;
 mod open;
 mod recorder;
+pub mod report;
 mod search;
 mod streams;
 

@@ -209,3 +209,63 @@ fn a_tenants_stream_stays_its_own_after_a_restart() {
     assert_eq!(again.owner(&platform), Some(None));
     assert_eq!(again.owner(&[0; 16]), None);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_is_seen() {
+    use crate::report::{
+        Definition, Every, Group, Measure, Period, Readers, indexed as made, recorded,
+    };
+    let place = place();
+    for second in 0..20 {
+        let mut event = opened(
+            if second % 3 == 0 {
+                "hillside"
+            } else {
+                "riverside"
+            },
+            "1",
+            second,
+        );
+        event.status = Some(200);
+        place.recorder.record(event).await.unwrap();
+    }
+    let definition = Definition {
+        name: "use".parse().unwrap(),
+        title: "Use".to_owned(),
+        measure: Measure::Use,
+        group: Group::Organisation,
+        every: Every::Day,
+        readers: Readers::EachOrganisation,
+    };
+    let now = Timestamp::from_second(1_767_225_700).unwrap();
+    let period = Period::of(Every::Day, now);
+    let opener = Opener::new(place.keyring.clone(), place.streams.clone());
+    let reader = place.ledger.reader();
+    let path = place.folder.path().join("report.db");
+    let index = indexed(&place, "report.db").await;
+    for tenant in [None, Some(tenant("hillside"))] {
+        let tenant = tenant.as_ref();
+        let from_ledger =
+            recorded(&reader, &opener, &definition, period, tenant, 2..18, now).unwrap();
+        let from_index = made(&index, &definition, period, tenant, Some(2..18), now)
+            .await
+            .unwrap();
+        assert_eq!(from_index, from_ledger);
+        assert_eq!(
+            from_ledger.lines.len(),
+            if tenant.is_some() { 1 } else { 2 }
+        );
+    }
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    sqlx::query("update event set body = replace(body, 'done', 'refused') where number = 5")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let from_ledger = recorded(&reader, &opener, &definition, period, None, 0..20, now).unwrap();
+    let from_index = made(&index, &definition, period, None, Some(0..20), now)
+        .await
+        .unwrap();
+    assert_ne!(from_index, from_ledger);
+}

@@ -1,0 +1,241 @@
+//! Reports that the statement names: what happened in a calendar period, counted from the events and nothing else.
+//!
+//! A report is a pure function of its definition, its period and the events, so that the same period gives the same
+//! figures again, from the index or from the ledger itself. People who exist only for checks are never counted.
+
+mod feed;
+mod period;
+mod picture;
+mod settings;
+mod sheet;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub use feed::{indexed, recorded};
+pub use period::{BadPeriod, Every, Period};
+pub use picture::picture;
+pub use settings::read;
+pub use sheet::csv;
+pub use tally::Tally;
+
+use std::fmt;
+
+use avouch_statement::{Length, Pattern, Slug};
+use serde::{Deserialize, Serialize};
+
+/// A report, as the statement defines it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Definition {
+    /// Its name.
+    pub name: Slug,
+    /// What people call it.
+    pub title: String,
+    /// What is measured.
+    pub measure: Measure,
+    /// One line for each of what.
+    pub group: Group,
+    /// The period that one report is about.
+    pub every: Every,
+    /// Who may read it.
+    pub readers: Readers,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measure {
+    /// Requests, people, records opened and changed, refusals.
+    Use,
+    /// Sessions and their length: from a session's first request in the period to its last.
+    Sessions,
+    /// How long the answers to a named request took, measured at the gateway.
+    Interaction {
+        /// The request.
+        on: Transaction,
+        /// The time that an answer should be given in.
+        within: Option<Length>,
+    },
+    /// How long people took from one request to another in the same session.
+    Action {
+        /// Where the action begins: its last occurrence before the end counts.
+        begins: Transaction,
+        /// Where it ends: the first that was answered well.
+        ends: Transaction,
+    },
+    /// The share of requests that were answered without a fault of the service.
+    Answered {
+        /// The share that is aimed at, in hundredths of a per cent.
+        target: Option<u64>,
+    },
+    /// Attempts to sign in, and how many were refused.
+    SignIn,
+}
+
+/// A request that the statement names: a method and a path pattern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    method: String,
+    path: Pattern,
+    text: String,
+}
+
+/// One line for each of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// One line for all.
+    Nothing,
+    /// For each tenant.
+    Organisation,
+    /// For each role.
+    Role,
+    /// For each person.
+    Person,
+    /// For each calendar day.
+    Day,
+    /// For each hour of the day.
+    Hour,
+}
+
+/// Who may read a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readers {
+    /// The supplier's people, who see every line.
+    Supplier,
+    /// Each organisation as well, counted from its own events alone.
+    EachOrganisation,
+}
+
+/// A report of one period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The definition's name.
+    pub report: String,
+    /// What people call it.
+    pub title: String,
+    /// The period's name: `2026-11-22`, `2026-W47`, `2026-11`, `2026-Q4` or `2026`.
+    pub period: String,
+    /// Its first instant, UTC.
+    pub from: jiff::Timestamp,
+    /// The first instant after it, UTC.
+    pub until: jiff::Timestamp,
+    /// Whether the period was over when the report was made.
+    pub complete: bool,
+    /// Whose events were counted; `None` for everybody's.
+    pub tenant: Option<String>,
+    /// What the lines are: `organisation`, `day`; empty when there is one line.
+    pub by: String,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The lines, in the order of their labels.
+    pub lines: Vec<Line>,
+    /// What a reader has to know to read the figures right.
+    pub notes: Vec<String>,
+}
+
+/// A column: its heading, and what its numbers are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its heading.
+    pub heading: String,
+    /// What its numbers are.
+    pub unit: Unit,
+}
+
+/// What a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A length of time in milliseconds.
+    Milliseconds,
+    /// A length of time in seconds.
+    Seconds,
+    /// A share in hundredths of a per cent.
+    Share,
+}
+
+/// A line: its label, and a number for each column; `None` where nothing was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Which organisation, day and so on.
+    pub label: String,
+    /// The numbers.
+    pub values: Vec<Option<u64>>,
+}
+
+impl Transaction {
+    /// Reads `METHOD /path/{part}`.
+    ///
+    /// # Errors
+    /// In a few words, what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (method, path) = text
+            .split_once(' ')
+            .ok_or_else(|| "it has no method and path".to_owned())?;
+        if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return Err(format!("`{method}` is no method"));
+        }
+        Ok(Self {
+            method: method.to_owned(),
+            path: Pattern::parse(path.trim_start()).map_err(|error| error.to_string())?,
+            text: text.to_owned(),
+        })
+    }
+
+    /// Whether an event's object is this request.
+    fn is(&self, object: &str) -> bool {
+        object.split_once(' ').is_some_and(|(method, target)| {
+            let path = target.split('?').next().unwrap_or_default();
+            method == self.method && self.path.matches(path).is_some()
+        })
+    }
+}
+
+impl fmt::Display for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Group {
+    /// What the lines are called.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Organisation => "organisation",
+            Self::Role => "role",
+            Self::Person => "person",
+            Self::Day => "day",
+            Self::Hour => "hour",
+        }
+    }
+}
+
+impl Unit {
+    /// A number as a person reads it, with its unit.
+    #[must_use]
+    pub fn shown(self, value: u64) -> String {
+        match self {
+            Self::Count => value.to_string(),
+            Self::Milliseconds if value < 10_000 => format!("{value} ms"),
+            Self::Milliseconds => format!("{}.{} s", value / 1_000, value % 1_000 / 100),
+            Self::Seconds if value < 120 => format!("{value} s"),
+            Self::Seconds => format!("{} min {} s", value / 60, value % 60),
+            Self::Share => format!("{}.{:02}%", value / 100, value % 100),
+        }
+    }
+
+    /// What follows a heading where the numbers stand alone.
+    #[must_use]
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Count => "",
+            Self::Milliseconds => " (ms)",
+            Self::Seconds => " (s)",
+            Self::Share => " (%)",
+        }
+    }
+}

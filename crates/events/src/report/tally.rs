@@ -1,0 +1,394 @@
+//! Counting: events in the order they happened, into the lines of one report.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+
+use super::period::{day, hour};
+use super::{Column, Definition, Group, Line, Measure, Period, Report, Unit};
+use crate::{Action, Event, Outcome, Role};
+
+/// A report that is being counted.
+#[derive(Debug)]
+pub struct Tally<'a> {
+    definition: &'a Definition,
+    period: Period,
+    tenant: Option<String>,
+    bounds: (Timestamp, Timestamp),
+    lines: BTreeMap<String, Counted>,
+    sessions: HashMap<String, Session>,
+}
+
+/// What is counted on one line.
+#[derive(Debug, Default)]
+struct Counted {
+    requests: u64,
+    opened: u64,
+    changed: u64,
+    refused: u64,
+    failed: u64,
+    people: BTreeSet<String>,
+    /// Each measured time, in the unit of the report.
+    times: Vec<u64>,
+}
+
+/// A session so far.
+#[derive(Debug)]
+struct Session {
+    line: String,
+    first: Timestamp,
+    last: Timestamp,
+    began: Option<(String, Timestamp)>,
+}
+
+impl<'a> Tally<'a> {
+    /// Begins counting a period, of one tenant's events or of everybody's.
+    #[must_use]
+    pub fn new(definition: &'a Definition, period: Period, tenant: Option<&str>) -> Self {
+        Self {
+            definition,
+            period,
+            tenant: tenant.map(ToOwned::to_owned),
+            bounds: period.bounds(),
+            lines: BTreeMap::new(),
+            sessions: HashMap::new(),
+        }
+    }
+
+    /// Counts one event. They come in the order in which they happened.
+    pub fn add(&mut self, event: &Event) {
+        let theirs = self.tenant.is_none()
+            || self.tenant.as_deref() == event.tenant.as_ref().map(|tenant| tenant.as_str());
+        let real = !matches!(
+            event.who.role,
+            Role::Synthetic | Role::Platform | Role::LocalRoot
+        );
+        if !theirs
+            || !real
+            || event.outcome == Outcome::Intended
+            || event.at < self.bounds.0
+            || event.at >= self.bounds.1
+        {
+            return;
+        }
+        match &self.definition.measure {
+            Measure::SignIn => self.sign_in(event),
+            _ if !is_request(event) => {}
+            Measure::Use | Measure::Answered { .. } => self.request(event),
+            Measure::Sessions | Measure::Action { .. } => self.in_session(event),
+            Measure::Interaction { on, .. } => {
+                if on.is(&event.object) {
+                    let micros = event.micros;
+                    let line = self.line(event);
+                    line.count(event);
+                    if event.outcome != Outcome::Failed {
+                        line.times.extend(micros.map(|micros| micros / 1_000));
+                    }
+                }
+            }
+        }
+    }
+
+    fn request(&mut self, event: &Event) {
+        // Nobody's requests are refused at the door: they are no use of the service.
+        if event.who.role == Role::Nobody && matches!(self.definition.measure, Measure::Use) {
+            return;
+        }
+        self.line(event).count(event);
+    }
+
+    fn sign_in(&mut self, event: &Event) {
+        if event.action == Action::SignIn {
+            self.line(event).count(event);
+        }
+    }
+
+    fn in_session(&mut self, event: &Event) {
+        if event.session.is_empty() {
+            return;
+        }
+        let label = self.label(event);
+        let session = self
+            .sessions
+            .entry(event.session.clone())
+            .or_insert_with(|| Session {
+                line: label.clone(),
+                first: event.at,
+                last: event.at,
+                began: None,
+            });
+        session.first = session.first.min(event.at);
+        session.last = session.last.max(event.at);
+        let Measure::Action { begins, ends } = &self.definition.measure else {
+            return;
+        };
+        let answered = event.outcome == Outcome::Done;
+        let mut finished = None;
+        if answered && ends.is(&event.object) {
+            finished = session.began.take();
+        }
+        let mut abandoned = None;
+        if answered && begins.is(&event.object) {
+            abandoned = session.began.replace((label, event.at));
+        }
+        if let Some((line, since)) = finished {
+            let line = self.lines.entry(line).or_default();
+            line.requests += 1;
+            line.people.insert(event.who.name.clone());
+            line.times.push(seconds(since, event.at));
+        }
+        if let Some((line, _)) = abandoned {
+            self.lines.entry(line).or_default().failed += 1;
+        }
+    }
+
+    /// The report of what was counted, made at `now`.
+    #[must_use]
+    pub fn finish(mut self, now: Timestamp) -> Report {
+        self.end_sessions();
+        let columns = columns(&self.definition.measure);
+        let lines = self
+            .lines
+            .into_iter()
+            .map(|(label, counted)| Line {
+                label,
+                values: counted.values(&self.definition.measure),
+            })
+            .collect();
+        Report {
+            report: self.definition.name.to_string(),
+            title: self.definition.title.clone(),
+            period: self.period.to_string(),
+            from: self.bounds.0,
+            until: self.bounds.1,
+            complete: now >= self.bounds.1,
+            tenant: self.tenant,
+            by: self.definition.group.word().to_owned(),
+            columns,
+            lines,
+            notes: notes(&self.definition.measure),
+        }
+    }
+
+    fn end_sessions(&mut self) {
+        for session in std::mem::take(&mut self.sessions).into_values() {
+            match &self.definition.measure {
+                Measure::Sessions => {
+                    let line = self.lines.entry(session.line).or_default();
+                    line.requests += 1;
+                    line.times.push(seconds(session.first, session.last));
+                }
+                Measure::Action { .. } => {
+                    if let Some((line, _)) = session.began {
+                        self.lines.entry(line).or_default().failed += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn line(&mut self, event: &Event) -> &mut Counted {
+        let label = self.label(event);
+        self.lines.entry(label).or_default()
+    }
+
+    fn label(&self, event: &Event) -> String {
+        match self.definition.group {
+            Group::Nothing => "all".to_owned(),
+            Group::Organisation => event
+                .tenant
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), ToString::to_string),
+            Group::Role => event.who.role.to_string(),
+            Group::Person => event.who.name.clone(),
+            Group::Day => day(event.at).to_string(),
+            Group::Hour => format!("{:02}:00", hour(event.at)),
+        }
+    }
+}
+
+impl Counted {
+    fn count(&mut self, event: &Event) {
+        self.requests += 1;
+        match event.outcome {
+            Outcome::Refused => self.refused += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Done | Outcome::Intended => {}
+        }
+        if event.outcome == Outcome::Done {
+            match event.action {
+                Action::RecordOpened => self.opened += 1,
+                Action::RecordChanged => self.changed += 1,
+                _ => {}
+            }
+        }
+        if event.who.role != Role::Nobody {
+            self.people.insert(event.who.name.clone());
+        }
+    }
+
+    fn values(mut self, measure: &Measure) -> Vec<Option<u64>> {
+        self.times.sort_unstable();
+        let people = u64::try_from(self.people.len()).ok();
+        match measure {
+            Measure::Use => vec![
+                Some(self.requests),
+                people,
+                Some(self.opened),
+                Some(self.changed),
+                Some(self.refused),
+                Some(self.failed),
+            ],
+            Measure::Sessions => vec![
+                Some(self.requests),
+                mean(&self.times),
+                percentile(&self.times, 50),
+                self.times.last().copied(),
+            ],
+            Measure::Interaction { within, .. } => {
+                let mut values = vec![
+                    Some(self.requests),
+                    percentile(&self.times, 50),
+                    percentile(&self.times, 95),
+                    percentile(&self.times, 99),
+                    self.times.last().copied(),
+                ];
+                if let Some(within) = within {
+                    let limit = within.seconds().unsigned_abs().saturating_mul(1_000);
+                    let good = self.times.partition_point(|time| *time <= limit);
+                    values.push(share(u64::try_from(good).unwrap_or(0), self.requests));
+                }
+                values
+            }
+            Measure::Action { .. } => vec![
+                Some(self.requests),
+                Some(self.failed),
+                percentile(&self.times, 50),
+                percentile(&self.times, 95),
+                self.times.last().copied(),
+            ],
+            Measure::Answered { .. } => vec![
+                Some(self.requests),
+                Some(self.failed),
+                share(self.requests - self.failed, self.requests),
+            ],
+            Measure::SignIn => vec![
+                Some(self.requests),
+                Some(self.refused),
+                share(self.refused, self.requests),
+            ],
+        }
+    }
+}
+
+fn is_request(event: &Event) -> bool {
+    event.tenant.is_some()
+        && event.status.is_some()
+        && matches!(
+            event.action,
+            Action::Request | Action::RecordOpened | Action::RecordChanged
+        )
+}
+
+fn columns(measure: &Measure) -> Vec<Column> {
+    let column = |heading: &str, unit| Column {
+        heading: heading.to_owned(),
+        unit,
+    };
+    let count = |heading| column(heading, Unit::Count);
+    match measure {
+        Measure::Use => [
+            "Requests",
+            "People",
+            "Records opened",
+            "Records changed",
+            "Refused",
+            "Failed",
+        ]
+        .map(count)
+        .to_vec(),
+        Measure::Sessions => vec![
+            count("Sessions"),
+            column("Mean length", Unit::Seconds),
+            column("Median length", Unit::Seconds),
+            column("Longest", Unit::Seconds),
+        ],
+        Measure::Interaction { within, .. } => {
+            let time = |heading| column(heading, Unit::Milliseconds);
+            let mut columns = vec![
+                count("Times"),
+                time("Half within"),
+                time("95% within"),
+                time("99% within"),
+                time("Longest"),
+            ];
+            if let Some(within) = within {
+                columns.push(column(&format!("Within {within}"), Unit::Share));
+            }
+            columns
+        }
+        Measure::Action { .. } => vec![
+            count("Finished"),
+            count("Abandoned"),
+            column("Half within", Unit::Seconds),
+            column("95% within", Unit::Seconds),
+            column("Longest", Unit::Seconds),
+        ],
+        Measure::Answered { .. } => vec![
+            count("Requests"),
+            count("Failed"),
+            column("Answered", Unit::Share),
+        ],
+        Measure::SignIn => vec![
+            count("Attempts"),
+            count("Refused"),
+            column("Share refused", Unit::Share),
+        ],
+    }
+}
+
+fn notes(measure: &Measure) -> Vec<String> {
+    let mut notes = vec!["People who exist only for checks are not counted.".to_owned()];
+    notes.extend(match measure {
+        Measure::Use => vec![],
+        Measure::Sessions => vec![
+            "A session's length is the time from its first request in the period to its last; a session of one request has none.".to_owned(),
+        ],
+        Measure::Interaction { on, .. } => vec![format!(
+            "Timed at the gateway, from the request's arrival to the answer's: `{on}`. A request that failed has no time, and is not within the limit."
+        )],
+        Measure::Action { begins, ends } => vec![format!(
+            "From `{begins}` to the next `{ends}` in the same session. One that was begun again, or not ended in the period, is abandoned."
+        )],
+        Measure::Answered { target } => {
+            let mut notes = vec!["A request has failed when the service did not answer it, or answered with an error of its own.".to_owned()];
+            notes.extend(target.map(|target| format!("The target is {}.", Unit::Share.shown(target))));
+            notes
+        }
+        Measure::SignIn => vec![
+            "An attempt with an address that no account has belongs to no organisation.".to_owned(),
+        ],
+    });
+    notes
+}
+
+fn seconds(from: Timestamp, until: Timestamp) -> u64 {
+    u64::try_from(until.duration_since(from).as_secs()).unwrap_or(0)
+}
+
+/// The nearest-rank percentile of sorted times.
+fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
+}
+
+fn mean(times: &[u64]) -> Option<u64> {
+    let count = u64::try_from(times.len()).ok().filter(|count| *count > 0)?;
+    Some(times.iter().sum::<u64>() / count)
+}
+
+/// A share in hundredths of a per cent, rounded down: 99.999% is not 100%.
+fn share(part: u64, whole: u64) -> Option<u64> {
+    (part * 10_000).checked_div(whole)
+}
