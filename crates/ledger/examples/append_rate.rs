@@ -16,6 +16,8 @@ use avouch_ledger::{Draft, Kind, Ledger, LogKey, Options, commit, verify};
 
 /// Bytes of a sealed payload: an audit event with a few subjects.
 const SEALED_BYTES: usize = 320;
+/// How long flushes and appends take turns.
+const TURN: Duration = Duration::from_millis(200);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -31,50 +33,94 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn measure(dir: &Path, period: Duration) -> Result<(), Box<dyn Error>> {
-    println!(
-        "{:<28} {:>10.0} /s",
-        "raw write and fdatasync",
-        flush_rate(&dir.join("raw"), period)?
-    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()?;
-    for writers in [1, 64, 1024] {
+    // In turns, so that what else the machine does meanwhile meets both alike.
+    let (mut raw, mut appends) = (Rate::default(), Rate::default());
+    let ledger = Ledger::open(&dir.join("ledger-1"), key()?, &Options::default())?;
+    let mut flushes = Flushes::new(&dir.join("raw"))?;
+    while appends.took < period {
+        raw.add(flushes.run(TURN)?);
+        appends.add(runtime.block_on(append(&ledger, 1, TURN))?);
+    }
+    drop(ledger);
+    raw.print("raw write and fdatasync");
+    appends.print("appends, 1 writers");
+    for writers in [64, 1024] {
         let ledger = dir.join(format!("ledger-{writers}"));
-        let rate = runtime.block_on(append_rate(&ledger, writers, period))?;
-        println!(
-            "{:<28} {rate:>10.0} /s",
-            format!("appends, {writers} writers")
-        );
+        let ledger = Ledger::open(&ledger, key()?, &Options::default())?;
+        runtime
+            .block_on(append(&ledger, writers, period))?
+            .print(&format!("appends, {writers} writers"));
     }
     let ledger = dir.join("ledger-1024");
     let vkey = key()?.vkey().parse()?;
     let start = Instant::now();
-    let report = verify::directory(&ledger, &vkey)?;
-    let rate = report.checkpoint.size as f64 / start.elapsed().as_secs_f64();
-    println!("{:<28} {rate:>10.0} /s", "entries verified");
+    let count = verify::directory(&ledger, &vkey)?.checkpoint.size;
+    Rate::since(start, count).print("entries verified");
     let start = Instant::now();
-    let opened = Ledger::open(&ledger, key()?, &Options::default())?;
-    let rate = opened.reader().size() as f64 / start.elapsed().as_secs_f64();
-    println!("{:<28} {rate:>10.0} /s", "entries read back on opening");
+    let count = Ledger::open(&ledger, key()?, &Options::default())?
+        .reader()
+        .size();
+    Rate::since(start, count).print("entries read back on opening");
     Ok(())
 }
 
-/// How often a second the disk can make one more record durable.
-fn flush_rate(path: &Path, period: Duration) -> Result<f64, Box<dyn Error>> {
-    let file = File::create(path)?;
-    let record = [7; SEALED_BYTES + 80];
-    let (start, mut count) = (Instant::now(), 0_u64);
-    while start.elapsed() < period {
-        file.write_all_at(&record, count * record.len() as u64)?;
-        file.sync_data()?;
-        count += 1;
-    }
-    Ok(count as f64 / start.elapsed().as_secs_f64())
+/// So many in so much time.
+#[derive(Default)]
+struct Rate {
+    count: u64,
+    took: Duration,
 }
 
-async fn append_rate(dir: &Path, writers: u32, period: Duration) -> Result<f64, Box<dyn Error>> {
-    let ledger = Ledger::open(dir, key()?, &Options::default())?;
+impl Rate {
+    fn since(start: Instant, count: u64) -> Self {
+        let took = start.elapsed();
+        Self { count, took }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.took += more.took;
+    }
+
+    fn print(&self, what: &str) {
+        println!(
+            "{what:<28} {:>10.0} /s",
+            self.count as f64 / self.took.as_secs_f64()
+        );
+    }
+}
+
+/// Makes one more record durable at a time, in a file whose room is set aside.
+struct Flushes {
+    file: File,
+    at: u64,
+}
+
+impl Flushes {
+    fn new(path: &Path) -> Result<Self, Box<dyn Error>> {
+        let file = File::create(path)?;
+        file.write_all_at(&vec![0; 16 << 20], 0)?;
+        file.sync_all()?;
+        Ok(Self { file, at: 0 })
+    }
+
+    fn run(&mut self, period: Duration) -> Result<Rate, Box<dyn Error>> {
+        let record = [7; SEALED_BYTES + 80];
+        let (start, mut count) = (Instant::now(), 0);
+        while start.elapsed() < period {
+            self.file.write_all_at(&record, self.at)?;
+            self.file.sync_data()?;
+            self.at += record.len() as u64;
+            count += 1;
+        }
+        Ok(Rate::since(start, count))
+    }
+}
+
+async fn append(ledger: &Ledger, writers: u32, period: Duration) -> Result<Rate, Box<dyn Error>> {
     let done = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let tasks: Vec<_> = (0..writers)
@@ -92,7 +138,7 @@ async fn append_rate(dir: &Path, writers: u32, period: Duration) -> Result<f64, 
     for task in tasks {
         task.await??;
     }
-    Ok(done.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+    Ok(Rate::since(start, done.load(Ordering::Relaxed)))
 }
 
 fn key() -> Result<LogKey, Box<dyn Error>> {

@@ -185,7 +185,7 @@ fn whatever_operation_fails_or_crashes_nothing_acknowledged_is_missing_and_nothi
             let lefts: &[Left] = match fault {
                 Fault::ErrorBefore | Fault::ErrorAfter => &[Left::Everything],
                 Fault::CrashBefore | Fault::CrashAfter => {
-                    &[Left::Nothing, Left::Half, Left::Everything]
+                    &[Left::Nothing, Left::Half, Left::LaterHalf, Left::Everything]
                 }
             };
             for left in lefts {
@@ -233,15 +233,15 @@ fn on_a_full_disk_the_reserve_makes_room_for_the_entry_that_says_so() {
     let ledger = open(&files).unwrap();
     wait(ledger.append(draft(1))).unwrap();
     files.leave_room(Some(30));
-    assert!(matches!(
-        wait(ledger.append(draft(2))),
-        Err(AppendError::Full)
-    ));
+    // What room was set aside in the journal is used up first.
+    let refused = (2..100).find_map(|number| wait(ledger.append(draft(number))).err());
+    assert!(matches!(refused, Some(AppendError::Full)), "{refused:?}");
+    let size = ledger.reader().size();
     let system = Draft {
         kind: Kind::System,
         ..draft(3)
     };
-    assert_eq!(wait(ledger.append(system)).unwrap().index, 1);
+    assert_eq!(wait(ledger.append(system)).unwrap().index, size);
     assert!(
         matches!(wait(ledger.append(draft(4))), Err(AppendError::Full)),
         "only system entries use the reserve"
@@ -251,7 +251,7 @@ fn on_a_full_disk_the_reserve_makes_room_for_the_entry_that_says_so() {
     files.leave_room(None);
     assert_eq!(
         wait(ledger.append(draft(5))).unwrap().index,
-        2,
+        size + 1,
         "with room again everything is taken again"
     );
 }
@@ -285,6 +285,7 @@ fn a_full_disk_holds_the_checkpoint_up_but_neither_opening_nor_what_is_durable()
     wait(ledger.append(draft(1))).unwrap();
     let live = files.after_crash(Left::Everything);
     drop(ledger);
+    live.alter(&crate::paths::segment(0), |bytes| bytes.truncate(24 + 120));
     live.leave_room(Some(0));
     let ledger = open(&live).unwrap();
     assert_eq!(
@@ -309,14 +310,78 @@ fn bytes_of_an_unfinished_write_are_cut_off_at_every_length() {
     let live = files.after_crash(Left::Everything);
     drop(ledger);
     let path = crate::paths::segment(0);
-    let record = 12 + 68 + 40;
+    let (first, record) = (24 + 120, 12 + 68 + 40);
     for kept in 0..2 * record {
+        let whole = kept / record;
         let torn = live.after_crash(Left::Everything);
-        torn.alter(&path, |bytes| bytes.truncate(24 + record + kept));
-        let ledger = open(&torn).unwrap();
-        assert_eq!(ledger.recovered().cut_off, (kept % record) as u64);
-        assert_eq!(ledger.reader().size(), 1 + (kept / record) as u64);
+        let mut left = 0;
+        torn.alter(&path, |bytes| {
+            let rest = &bytes[first + whole * record..first + kept];
+            left = rest
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |at| at + 1);
+            bytes.truncate(first + kept);
+        });
+        let in_zeros = torn.after_crash(Left::Everything);
+        in_zeros.alter(&path, |bytes| bytes.resize(first + kept + 500, 0));
+        for torn in [torn, in_zeros] {
+            let ledger = open(&torn).unwrap();
+            assert_eq!(ledger.recovered().cut_off, left as u64, "kept {kept}");
+            assert_eq!(ledger.reader().size(), 1 + whole as u64, "kept {kept}");
+        }
     }
+}
+
+#[test]
+fn a_write_whose_first_bytes_are_missing_is_cut_off_at_every_length() {
+    let files = Memory::default();
+    let ledger = open(&files).unwrap();
+    wait(ledger.append(draft(1))).unwrap();
+    wait(ledger.publish()).unwrap();
+    wait(ledger.append_all(vec![draft(2), draft(3)])).unwrap();
+    let live = files.after_crash(Left::Everything);
+    drop(ledger);
+    let first = 24 + 120;
+    // The first three bytes are zeros in a whole record too.
+    for missing in 4..120 {
+        let torn = live.after_crash(Left::Everything);
+        torn.alter(&crate::paths::segment(0), |bytes| {
+            bytes[first..first + missing].fill(0)
+        });
+        let ledger = open(&torn).unwrap();
+        assert_eq!(ledger.recovered().cut_off, 240, "missing {missing}");
+        assert_eq!(ledger.reader().size(), 1, "missing {missing}");
+    }
+}
+
+#[test]
+fn zeros_written_ahead_are_gone_when_the_ledger_is_closed_and_from_every_segment_but_the_last() {
+    let files = Memory::default();
+    let ledger = open(&files).unwrap();
+    let lengths = |files: &Memory| {
+        let mut lengths: Vec<_> = crate::files::Files::names(files, Path::new("journal"))
+            .unwrap()
+            .iter()
+            .map(|name| {
+                let path = Path::new("journal").join(name);
+                let bytes = crate::files::Files::read(files, &path).unwrap().unwrap();
+                (name.clone(), bytes.len())
+            })
+            .collect();
+        lengths.sort();
+        lengths
+            .into_iter()
+            .map(|(_, length)| length)
+            .collect::<Vec<_>>()
+    };
+    for number in 0..7 {
+        wait(ledger.append(draft(number))).unwrap();
+    }
+    // Six entries fill a segment of 700 bytes.
+    assert_eq!(lengths(&files), [24 + 6 * 120, 24 + 120 + 700]);
+    drop(ledger);
+    assert_eq!(lengths(&files), [24 + 6 * 120, 24 + 120]);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Each record says how far back its group began, where a group is what one flush made durable. A group is written only
 //! after the one before it is durable, so bad bytes with a later group behind them are damage, and bad bytes with
-//! nothing behind them are a write that was cut off.
+//! nothing behind them are a write that was cut off. Behind the last record of the last segment there may be zeros,
+//! which the writer puts there to write over.
 
 use std::io;
 use std::path::PathBuf;
@@ -170,23 +171,49 @@ pub(crate) fn check_header(file: &dyn File, first: u64) -> Result<(), Damage> {
     }
 }
 
-/// Whether a sound record of a group that began after `bad` lies behind it: then `bad` had been made durable.
-pub(crate) fn later_group_follows(file: &dyn File, bad: u64, end: u64) -> Result<bool, Damage> {
-    let mut bytes = vec![0; usize::try_from(end - bad).unwrap_or(0)];
-    fill(file, &mut bytes, bad)?;
-    Ok((1..bytes.len()).any(|at| {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let Some((length, back, crc)) = split_prefix(rest) else {
-            return false;
-        };
-        let Some(body_bytes) = body_bytes(length) else {
-            return false;
-        };
-        let Some(body) = rest.get(PREFIX_BYTES..PREFIX_BYTES + body_bytes) else {
-            return false;
-        };
-        (u32::from_be_bytes(back) as usize) < at && check(length, back, body) == crc
-    }))
+/// What lies behind the last sound record of the last segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// A write that was cut off, of so many bytes; none if there is nothing but zeros written ahead.
+    CutOff(u64),
+    /// A sound record of a group that began later: then the bad bytes had been made durable.
+    LaterGroup,
+}
+
+/// Tells a write that was cut off at `bad` from damage. Holds one window and one record, whichever is larger.
+pub(crate) fn tail(file: &dyn File, bad: u64, end: u64) -> Result<Tail, Damage> {
+    const LONGEST: u64 = (PREFIX_BYTES + LEAF_BYTES + MAX_SEALED) as u64;
+    let mut last = 0;
+    let mut from = bad;
+    while from < end {
+        let starts = end.min(from + CHUNK as u64) - from;
+        let read = end.min(from + starts + LONGEST) - from;
+        let mut bytes = vec![0; usize::try_from(read).unwrap_or(0)];
+        fill(file, &mut bytes, from)?;
+        for at in 0..usize::try_from(starts).unwrap_or(0) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if rest.first().is_some_and(|byte| *byte != 0) {
+                last = from + at as u64 + 1 - bad;
+            }
+            if group_began_within(rest, from + at as u64 - bad) {
+                return Ok(Tail::LaterGroup);
+            }
+        }
+        from += starts;
+    }
+    Ok(Tail::CutOff(last))
+}
+
+/// Whether these bytes start with a sound record whose group began in the last `distance` bytes.
+fn group_began_within(bytes: &[u8], distance: u64) -> bool {
+    let Some((length, back, crc)) = split_prefix(bytes) else {
+        return false;
+    };
+    body_bytes(length)
+        .and_then(|body_bytes| bytes.get(PREFIX_BYTES..PREFIX_BYTES + body_bytes))
+        .is_some_and(|body| {
+            u64::from(u32::from_be_bytes(back)) < distance && check(length, back, body) == crc
+        })
 }
 
 type Prefix = ([u8; 4], [u8; 4], u32);

@@ -183,6 +183,8 @@ impl Ledger {
             segment_bytes: options.segment_bytes.clamp(HEADER_BYTES + 1, 1 << 30),
             reserve: Reserve::open(Arc::clone(&files)),
             files,
+            // Opening has taken away what was behind the last entry.
+            ahead: state.segment.as_ref().map_or(0, |segment| segment.end),
             segment: state.segment,
             streams: state.streams,
         };

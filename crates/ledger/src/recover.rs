@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::Published;
 use crate::files::Files;
-use crate::journal::{self, Damage, HEADER_BYTES, Records, Segment};
+use crate::journal::{self, Damage, HEADER_BYTES, Records, Segment, Tail};
 use crate::ledger::OpenError;
 use crate::offsets::Offsets;
 use crate::paths::{self, JOURNAL};
@@ -40,7 +40,7 @@ pub(crate) struct State {
 enum CutOff {
     /// A segment whose making was cut off.
     Segment(PathBuf, u64),
-    /// Bytes behind the last sound record of the last segment.
+    /// Bytes of a write behind the last sound record of the last segment.
     Bytes(u64),
 }
 
@@ -159,12 +159,12 @@ impl Reading {
                     if last && index >= self.signed_size =>
                 {
                     let bad = records.offset();
-                    if journal::later_group_follows(file.as_ref(), bad, len)
-                        .map_err(|e| damaged(index, bad, e))?
+                    match journal::tail(file.as_ref(), bad, len)
+                        .map_err(|error| damaged(index, bad, error))?
                     {
-                        return Err(damaged(index, bad, source));
+                        Tail::CutOff(bytes) => break Some(CutOff::Bytes(bytes)),
+                        Tail::LaterGroup => return Err(damaged(index, bad, source)),
                     }
-                    break Some(CutOff::Bytes(len - bad));
                 }
                 Err(source) => return Err(damaged(index, records.offset(), source)),
             }

@@ -25,8 +25,10 @@ pub(crate) enum Fault {
 pub(crate) enum Left {
     /// Nothing: power was lost.
     Nothing,
-    /// The first half of each file's bytes, and every name.
+    /// The first half of the bytes that were changed in each file, and every name.
     Half,
+    /// The second half of them: disks write in the order that suits them.
+    LaterHalf,
     /// Everything: only the process died.
     Everything,
 }
@@ -98,11 +100,8 @@ impl Memory {
         let content = |inode: &Inode| match left {
             Left::Nothing => inode.durable.clone(),
             Left::Everything => inode.now.clone(),
-            Left::Half => {
-                let kept = inode.durable.len().min(inode.now.len());
-                let half = kept + (inode.now.len() - kept) / 2;
-                inode.now[..half].to_vec()
-            }
+            Left::Half => spliced(&inode.now, &inode.durable, middle(inode)),
+            Left::LaterHalf => spliced(&inode.durable, &inode.now, middle(inode)),
         };
         let mut after = State::default();
         for (path, inode) in names {
@@ -315,6 +314,28 @@ impl File for Handle {
             Ok(())
         })
     }
+}
+
+/// The middle of what was changed since the file was last flushed.
+fn middle(inode: &Inode) -> usize {
+    let longest = inode.now.len().max(inode.durable.len());
+    if inode.now == inode.durable {
+        return longest;
+    }
+    let changed = |at: &usize| inode.now.get(*at) != inode.durable.get(*at);
+    let first = (0..longest).find(changed).unwrap_or(longest);
+    let last = (0..longest).rev().find(changed).map_or(first, |at| at + 1);
+    first + (last - first) / 2
+}
+
+/// One file's bytes up to `at`, zeros where it has none, then the other's.
+fn spliced(before: &[u8], after: &[u8], at: usize) -> Vec<u8> {
+    let mut bytes = before[..at.min(before.len())].to_vec();
+    if let Some(rest) = after.get(at..).filter(|rest| !rest.is_empty()) {
+        bytes.resize(at, 0);
+        bytes.extend_from_slice(rest);
+    }
+    bytes
 }
 
 fn take_room(state: &State, more: usize) -> io::Result<()> {

@@ -24,6 +24,13 @@ pub(crate) struct Call {
 /// A group takes no more calls beyond this many bytes, so that one flush stays short.
 const GROUP_BYTES: usize = 4 << 20;
 
+/// Zeros written ahead of the entries, under the flush of the group that needs them. Writing over them leaves the
+/// file's length and blocks as they are, so the next flushes carry the entries alone: on ext4 that halves their time.
+const AHEAD: u64 = 1 << 20;
+
+/// A group of more bytes than this takes its time for the bytes; zeros ahead would only double them.
+const LARGE_GROUP: usize = 64 << 10;
+
 pub(crate) struct Writer {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) offsets: Offsets,
@@ -32,6 +39,8 @@ pub(crate) struct Writer {
     pub(crate) reserve: Reserve,
     /// The segment that is written to; `None` before the first.
     pub(crate) segment: Option<Segment>,
+    /// Where the zeros end that were written ahead in that segment.
+    pub(crate) ahead: u64,
     /// Each stream's latest index.
     pub(crate) streams: HashMap<[u8; 16], u64>,
 }
@@ -67,6 +76,12 @@ impl Writer {
                 tracing::error!(%error, "the ledger's journal could not be flushed; it takes no more entries");
                 return;
             }
+        }
+        // Opening takes the zeros for what they are; without them a closed ledger's files hold entries alone.
+        if let Some(segment) = &self.segment
+            && let Err(error) = segment.file.truncate(segment.end)
+        {
+            tracing::warn!(%error, "the room set aside in the ledger's journal was not given back");
         }
     }
 
@@ -136,19 +151,42 @@ impl Writer {
             appended.push(Appended { index, leaf });
         }
         if let Err(error) = segment.file.write_at(&bytes, segment.end) {
+            self.ahead = segment.end;
             return Err(match segment.file.truncate(segment.end) {
                 Ok(()) => Failed::NotWritten(error),
                 Err(_) => Failed::Uncertain(error),
             });
         }
-        segment.file.sync().map_err(Failed::Uncertain)?;
         let end = segment.end + bytes.len() as u64;
+        if end > self.ahead {
+            self.ahead = self.write_ahead(&segment, end, bytes.len());
+        }
+        segment.file.sync().map_err(Failed::Uncertain)?;
         self.streams.extend(latest);
         Ok(Written {
             appended,
             starts,
             end,
         })
+    }
+
+    /// Writes zeros behind a group that used up those before it; gives where they end. They are a convenience: where
+    /// there is no room for them, entries are written without.
+    fn write_ahead(&self, segment: &Segment, end: u64, group: usize) -> u64 {
+        if group > LARGE_GROUP || !self.reserve.held() {
+            return end;
+        }
+        // Small segments need no more than their own size.
+        let zeros = vec![0; usize::try_from(AHEAD.min(self.segment_bytes)).unwrap_or(0)];
+        match segment.file.write_at(&zeros, end) {
+            Ok(()) => end + zeros.len() as u64,
+            Err(error) => {
+                tracing::debug!(%error, "no room to set aside in the ledger's journal");
+                // What is left of them is read as what it is: zeros with nothing behind them.
+                let _ = segment.file.truncate(end);
+                end
+            }
+        }
     }
 
     /// Shows a durable group to the readers, then answers its calls.
@@ -172,10 +210,18 @@ impl Writer {
         {
             return Ok(segment.clone());
         }
+        if let Some(full) = &self.segment
+            && self.ahead > full.end
+        {
+            // Zeros behind the entries are allowed in the last segment alone.
+            full.file.truncate(full.end).map_err(Failed::NotWritten)?;
+            full.file.sync().map_err(Failed::Uncertain)?;
+        }
         let segment = self
             .new_segment(self.offsets.size())
             .map_err(Failed::NotWritten)?;
         self.offsets.add_segment(segment.clone());
+        self.ahead = segment.end;
         self.segment = Some(segment.clone());
         Ok(segment)
     }

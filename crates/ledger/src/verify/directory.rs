@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::journal::{self, Segment};
-use super::leaf::{Leaf, LeafFault};
+use super::journal::{self, Segment, Tail};
+use super::leaf::{self, Leaf, LeafFault};
 use super::note::{self, Checkpoint, NoteFault};
 use super::tiles::{Row, check_names};
 use super::tree::{Growing, Hash, leaf_hash};
@@ -243,65 +243,67 @@ impl Walk<'_> {
         }
         let full = self.dir.join(path);
         let unfinished = last && self.size >= self.report.checkpoint.size;
-        let Some(mut segment) = Segment::open(&full, first).map_err(|why| fault(first, 0, why))?
-        else {
-            if !unfinished {
-                return Err(fault(first, 0, Why::CutOff));
+        let mut segment = match Segment::open(&full, first) {
+            Ok(segment) => segment,
+            // No entry is written before the header is durable.
+            Err(why @ (Why::CutOff | Why::Header)) if unfinished => {
+                let length = std::fs::metadata(&full)
+                    .map_err(|error| fault(first, 0, Why::Read(error)))?
+                    .len();
+                if length > journal::HEADER {
+                    return Err(fault(first, 0, why));
+                }
+                self.report.cut_off = length;
+                return Ok(());
             }
-            self.report.cut_off = std::fs::metadata(&full)
-                .map_err(|error| fault(first, 0, Why::Read(error)))?
-                .len();
-            return Ok(());
+            Err(why) => return Err(fault(first, 0, why)),
         };
         self.end = (path.to_owned(), segment.offset);
         loop {
             let index = self.size;
-            match segment.next() {
-                Ok(None) => {
-                    self.end = (path.to_owned(), segment.offset);
-                    return Ok(());
+            let mut advanced = segment.advance();
+            if last
+                && index >= self.report.checkpoint.size
+                && matches!(advanced, Err(Why::CutOff | Why::Length(_) | Why::Check))
+            {
+                let tail = segment.tail();
+                match tail.map_err(|why| fault(index, segment.offset, why))? {
+                    Tail::Unfinished(bytes) => {
+                        self.report.cut_off = bytes;
+                        return Ok(());
+                    }
+                    // A ledger that is running may have finished the write meanwhile.
+                    Tail::LaterGroup => advanced = segment.again(),
                 }
-                Ok(Some(bytes)) => {
-                    let leaf = Leaf::parse(bytes).map_err(Why::Leaf);
-                    let bytes: Vec<u8> = bytes.to_vec();
-                    let leaf = leaf.map_err(|why| fault(index, segment.offset, why))?;
-                    self.entry(&leaf, &bytes, path, segment.offset)?;
-                }
-                Err(Why::CutOff) if last && index >= self.report.checkpoint.size => {
-                    let length = std::fs::metadata(&full)
-                        .map_err(|error| fault(index, 0, Why::Read(error)))?
-                        .len();
-                    self.report.cut_off = length.saturating_sub(segment.offset);
-                    return Ok(());
-                }
-                Err(why) => return Err(fault(index, segment.offset, why)),
             }
+            if !advanced.map_err(|why| fault(index, segment.offset, why))? {
+                self.end = (path.to_owned(), segment.offset);
+                return Ok(());
+            }
+            self.entry(segment.leaf(), path, segment.offset)?;
         }
     }
 
     /// Takes the next entry, whose record lies at this place of the journal.
-    fn entry(&mut self, leaf: &Leaf, bytes: &[u8], path: &Path, offset: u64) -> Result<(), Fault> {
+    fn entry(&mut self, bytes: &[u8], path: &Path, offset: u64) -> Result<(), Fault> {
         let index = self.size;
-        let fault = |file: &Path, offset, why| Fault {
+        let fault = |why| Fault {
             entry: Some(index),
-            file: file.to_owned(),
+            file: path.to_owned(),
             offset,
             why,
         };
+        let leaf = Leaf::parse(bytes).map_err(|why| fault(Why::Leaf(why)))?;
         let covered = index < self.report.checkpoint.size;
         if covered {
             self.compare(bytes, path, offset)?;
         }
         let expected = self.chains.insert(leaf.stream, index);
         if expected != leaf.previous {
-            return Err(fault(
-                path,
-                offset,
-                Why::Chain {
-                    expected,
-                    found: leaf.previous,
-                },
-            ));
+            return Err(fault(Why::Chain {
+                expected,
+                found: leaf.previous,
+            }));
         }
         self.size += 1;
         if covered {
@@ -317,7 +319,12 @@ impl Walk<'_> {
     /// Adds an entry to the tree, and holds bundles and tiles to it.
     fn compare(&mut self, bytes: &[u8], path: &Path, offset: u64) -> Result<(), Fault> {
         let index = self.size;
-        let bundled = self.bundles.add(&[&[0, 68], bytes].concat())?;
+        let mut bundle = [0; 2 + leaf::BYTES];
+        bundle
+            .iter_mut()
+            .zip([0, 68].iter().chain(bytes))
+            .for_each(|(to, from)| *to = *from);
+        let bundled = self.bundles.add(&bundle)?;
         let mut hashed = None;
         let (dir, signed, levels) = (self.dir, self.report.checkpoint.size, &mut self.levels);
         self.tree.push(leaf_hash(bytes), |height, hash: &Hash| {

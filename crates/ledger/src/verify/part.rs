@@ -132,20 +132,18 @@ impl Walk<'_> {
             offset,
             why,
         };
-        let opened = Segment::open(&self.dir.join(path), first);
-        let mut segment = opened
-            .and_then(|segment| segment.ok_or(Why::CutOff))
-            .map_err(|why| fault(first, 0, why))?;
+        let mut segment =
+            Segment::open(&self.dir.join(path), first).map_err(|why| fault(first, 0, why))?;
         while self.next < self.part.to {
-            let read = segment.next().map(|bytes| bytes.map(<[u8]>::to_vec));
-            match read.map_err(|why| fault(self.next, segment.offset, why))? {
-                None => break,
-                Some(bytes) if self.next >= self.part.from => {
-                    self.entry(&bytes, path, segment.offset).map_err(|wrong| {
+            let advanced = segment.advance();
+            if !advanced.map_err(|why| fault(self.next, segment.offset, why))? {
+                break;
+            }
+            if self.next >= self.part.from {
+                self.entry(segment.leaf(), path, segment.offset)
+                    .map_err(|wrong| {
                         wrong.unwrap_or_else(|why| fault(self.next, segment.offset, why))
-                    })?
-                }
-                Some(_) => {}
+                    })?;
             }
             self.next += 1;
         }

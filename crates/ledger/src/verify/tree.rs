@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 6962 section 2.1; RFC 9162 sections 2.1.3.2 and 2.1.4.2 for the two proof checks.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// A SHA-256 hash in the tree.
 pub type Hash = [u8; 32];
@@ -183,10 +183,13 @@ pub(super) fn node(left: &Hash, right: &Hash) -> Hash {
     hash(&[&[1], left, right])
 }
 
+/// One pass, without putting the parts together in memory first: a ledger of years is all such hashes.
 fn hash(parts: &[&[u8]]) -> Hash {
+    let mut context = Context::new(&SHA256);
+    parts.iter().for_each(|part| context.update(part));
     let mut hash = [0; 32];
     hash.iter_mut()
-        .zip(digest(&SHA256, &parts.concat()).as_ref())
+        .zip(context.finish().as_ref())
         .for_each(|(to, from)| *to = *from);
     hash
 }
