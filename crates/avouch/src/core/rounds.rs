@@ -1,7 +1,7 @@
 //! Rounds of checks: run them, commit them to the ledger, remember what each found last.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use avouch_events::{Opener, Outcome};
@@ -26,6 +26,8 @@ pub struct Rounds {
     /// All that each check found when it ran last: it may say several things of one claim.
     latest: Mutex<BTreeMap<String, Vec<(Finding, u64)>>>,
     last: tokio::sync::Mutex<Option<(u64, Previous)>>,
+    /// Which checks judge each claim: the statement decides it, so it is worked out once.
+    judges: OnceLock<BTreeMap<ClaimId, Vec<String>>>,
 }
 
 /// A round that is in the ledger.
@@ -50,6 +52,7 @@ impl Rounds {
         let rounds = Self {
             latest: Mutex::default(),
             last: tokio::sync::Mutex::new(None),
+            judges: OnceLock::new(),
         };
         let mut kept = read(store, READ_BACK).await?;
         let from = kept.first().map_or(0, |round| round.index + 1);
@@ -278,22 +281,25 @@ impl Core {
 
     /// How every claim stands now.
     pub fn standings(self: &Arc<Self>) -> Vec<Standing> {
-        let mut registry: BTreeMap<ClaimId, Vec<String>> = BTreeMap::new();
-        for check in super::checks::all(self) {
-            for claim in check.claims() {
-                registry
-                    .entry(claim)
-                    .or_default()
-                    .push(check.name().to_owned());
+        let judges = self.rounds.judges.get_or_init(|| {
+            let mut judges: BTreeMap<ClaimId, Vec<String>> = BTreeMap::new();
+            for check in super::checks::all(self) {
+                for claim in check.claims() {
+                    judges
+                        .entry(claim)
+                        .or_default()
+                        .push(check.name().to_owned());
+                }
             }
-        }
+            judges
+        });
         let latest: Vec<Finding> = self
             .rounds
             .latest()
             .into_iter()
             .map(|(finding, _)| finding)
             .collect();
-        standing(&self.statement.claims, &registry, &latest, self.now())
+        standing(&self.statement.claims, judges, &latest, self.now())
     }
 
     /// The statement with how every claim stands now.
