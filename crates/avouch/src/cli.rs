@@ -139,10 +139,19 @@ pub enum Backup {
 
 #[derive(Debug, Subcommand)]
 pub enum Drill {
-    /// Restore a tenant's newest snapshot into a fenced place, try it, and time it.
+    /// Restore a tenant's newest snapshot into a fenced place, try it, time it, and destroy it again.
     Run {
-        /// The tenant.
+        /// The tenant, or `platform`.
         tenant: String,
+        /// An older snapshot instead, chosen at random.
+        #[arg(long, conflicts_with = "snapshot")]
+        random: bool,
+        /// This snapshot instead, by its id or the beginning of it.
+        #[arg(long, value_name = "ID")]
+        snapshot: Option<String>,
+        /// From this destination; otherwise from the one longest untried.
+        #[arg(long, value_name = "DESTINATION")]
+        from: Option<String>,
     },
     /// List the drills.
     List,

@@ -33,6 +33,10 @@ pub enum Request {
     BackupVerify,
     DrillRun {
         tenant: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        random: bool,
+        snapshot: Option<String>,
+        from: Option<String>,
     },
     DrillList,
     DrillShow {

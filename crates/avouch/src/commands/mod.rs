@@ -39,8 +39,19 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Backup(cli::Backup::Verify) => {
             online::verified(&global, &Request::BackupVerify, views::examined)
         }
-        Command::Drill(cli::Drill::Run { tenant }) => {
-            online::verified(&global, &Request::DrillRun { tenant }, views::drill)
+        Command::Drill(cli::Drill::Run {
+            tenant,
+            random,
+            snapshot,
+            from,
+        }) => {
+            let request = Request::DrillRun {
+                tenant,
+                random,
+                snapshot,
+                from,
+            };
+            online::verified(&global, &request, views::drilled)
         }
         Command::Drill(cli::Drill::List) => {
             online::simple(&global, &Request::DrillList, views::drills)

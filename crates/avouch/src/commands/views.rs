@@ -63,6 +63,12 @@ pub fn drills(answer: &Value) -> String {
     )
 }
 
+/// The drills that were just run, one for each source.
+pub fn drilled(answer: &Value) -> String {
+    let drills = answer.get("drills").and_then(Value::as_array);
+    drills.into_iter().flatten().map(drill).collect()
+}
+
 /// One drill, step by step.
 pub fn drill(answer: &Value) -> String {
     let field = |name| cell(answer.get(name), Shown::Plain);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use avouch_backup::drill::{Drill, Verdict};
+use avouch_backup::drill::{Choice, Drill, Verdict};
 use avouch_backup::keeper::{Backups, KeeperError, Owner};
 use avouch_backup::records::Records;
 use avouch_events::{Action, Actor, Event, Outcome};
@@ -30,6 +30,14 @@ const START: Duration = Duration::from_secs(60);
 const LONGEST_QUESTION: Duration = Duration::from_secs(120);
 /// The longest answer to a drill's question that is read.
 const LONGEST_ANSWER: usize = 64 << 10;
+
+/// The first drill that did not pass; the first of all if they did.
+pub fn first_wrong(drilled: &[(Drill, Verdict)]) -> Option<&(Drill, Verdict)> {
+    drilled
+        .iter()
+        .find(|(_, verdict)| *verdict != Verdict::Passed)
+        .or(drilled.first())
+}
 
 /// The folders of every destination.
 pub fn destinations(statement: &Statement, backups: &Path) -> Vec<PathBuf> {
@@ -102,28 +110,53 @@ impl Core {
         taken.map_err(|error| Fail::new(format!("the backup of `{owner}` failed")).from(error))
     }
 
-    /// Rehearses a restore; what was intended and what came of it are events.
+    /// Rehearses restores of the newest snapshots of an owner; the first that did not pass, or the first.
     ///
     /// # Errors
-    /// If it cannot be recorded, or there is nothing to restore.
+    /// As [`Core::drills`].
     pub async fn drill(
         &self,
         owner: &Owner,
         who: Actor,
         source: &str,
     ) -> Result<(Drill, Verdict), Fail> {
+        let drilled = self
+            .drills(owner, who, source, &Choice::default())
+            .await?;
+        first_wrong(&drilled)
+            .cloned()
+            .ok_or_else(|| Fail::new(format!("the drill of `{owner}` was not run")))
+    }
+
+    /// Rehearses a restore of each of an owner's sources; what was intended and what came of it are events.
+    ///
+    /// # Errors
+    /// If it cannot be recorded, or there is nothing to restore.
+    pub async fn drills(
+        &self,
+        owner: &Owner,
+        who: Actor,
+        source: &str,
+        choice: &Choice,
+    ) -> Result<Vec<(Drill, Verdict)>, Fail> {
         let begin = self.owned(owner, who, Action::Drill, "drill", source);
         self.record(begin.clone()).await.map_err(|error| {
             Fail::new("the drill cannot be recorded, so it is not run").from(error)
         })?;
-        let drilled: Result<(Drill, Verdict), KeeperError> = self.backups.drill(owner).await;
+        let drilled: Result<_, KeeperError> = self.backups.drill(owner, choice).await;
         let outcome = match &drilled {
-            Ok((drill, Verdict::Passed)) => Ok(format!(
-                "{} passed in {:.1} s",
-                drill.id,
-                drill.took().as_secs_f64()
-            )),
-            Ok((drill, verdict)) => Err(format!("{} {verdict}", drill.id)),
+            Ok(drilled) => match first_wrong(drilled) {
+                Some((drill, verdict)) if *verdict != Verdict::Passed => {
+                    Err(format!("{} {verdict}", drill.id))
+                }
+                _ => Ok(drilled
+                    .iter()
+                    .map(|(drill, _)| {
+                        format!("{} passed in {:.1} s", drill.id, drill.took().as_secs_f64())
+                    })
+                    .collect::<Vec<_>>()
+                    .join(", ")),
+            },
             Err(error) => Err(chain(error)),
         };
         self.outcome(begin, &outcome).await;

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use avouch_access::{NewPerson, Person, Role};
-use avouch_backup::drill::{Drill, Verdict};
+use avouch_backup::drill::{Choice, Drill, Verdict, Which};
 use avouch_backup::keeper::Owner;
+use avouch_backup::retention::SnapshotId;
 use avouch_events::{Action, Actor, Event, Outcome, Query};
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::backups::first_wrong;
 use super::state::Core;
 use crate::control::{self, Reply, Request};
 use crate::fail::{Fail, chain};
@@ -139,12 +141,19 @@ async fn perform(
         Request::BackupRun { tenant } => back_up(core, tenant, stream).await,
         Request::BackupList => backups(core).await,
         Request::BackupVerify => verify_backups(core, stream).await,
-        Request::DrillRun { tenant } => {
-            let id = tenant.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
-            let (drill, verdict) = core.drill(&Owner::Tenant(id), Actor::local_root(), SOURCE).await?;
-            let mut value = drill_row(&drill, &verdict);
+        Request::DrillRun { tenant, random, snapshot, from } => {
+            let owner = owner(&tenant)?;
+            let from = from.map(|from| from.parse()).transpose().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let which = match snapshot {
+                Some(id) => Which::Given(SnapshotId(id)),
+                None if random => Which::Random,
+                None => Which::Newest,
+            };
+            let drilled = core.drills(&owner, Actor::local_root(), SOURCE, &Choice { which, from }).await?;
+            let mut value = first_wrong(&drilled).map(|(drill, verdict)| drill_row(drill, verdict)).unwrap_or_default();
             if let Value::Object(fields) = &mut value {
-                fields.insert("held".to_owned(), json!(verdict == Verdict::Passed));
+                fields.insert("held".to_owned(), json!(drilled.iter().all(|(_, verdict)| *verdict == Verdict::Passed)));
+                fields.insert("drills".to_owned(), drilled.iter().map(|(drill, verdict)| drill_row(drill, verdict)).collect());
             }
             Ok(value)
         }
@@ -353,11 +362,22 @@ async fn drills(core: &Core) -> Result<Value, Fail> {
     Ok(rows.into())
 }
 
+/// A tenant by its short name, or the platform.
+fn owner(name: &str) -> Result<Owner, Fail> {
+    match name {
+        "platform" => Ok(Owner::Platform),
+        name => name
+            .parse()
+            .map(Owner::Tenant)
+            .map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string())),
+    }
+}
+
 fn drill_row(drill: &Drill, verdict: &Verdict) -> Value {
     let millis = |took: std::time::Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     json!({
         "id": drill.id, "owner": drill.owner, "source": drill.source, "destination": drill.destination,
-        "snapshot": drill.snapshot.as_ref().map(ToString::to_string), "taken": drill.taken, "started": drill.started,
+        "snapshot": drill.snapshot.as_ref().map(ToString::to_string), "taken": drill.taken, "older": drill.older, "started": drill.started,
         "took-ms": millis(drill.took()), "verdict": verdict.to_string(),
         "steps": drill.steps.iter().map(|step| json!({
             "step": step.name.to_string(), "took-ms": millis(step.took),

@@ -170,10 +170,19 @@ impl Jobs for Runner {
         })
     }
 
-    fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, ()> {
+    fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, Result<(), JobError>> {
         Box::pin(async move {
-            if let Err(error) = self.supervisor.remove(scratch).await {
-                tracing::warn!(error = chain(&error), "a scratch folder was left behind");
+            let left = |message: String| JobError::Process {
+                message,
+                retry: true,
+            };
+            let removed = self.supervisor.remove(scratch.clone()).await;
+            removed.map_err(|error| left(chain(&error)))?;
+            // The supervisor's word for it is not enough.
+            match std::fs::symlink_metadata(&scratch) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+                Err(error) => Err(left(format!("`{}`: {error}", scratch.display()))),
+                Ok(_) => Err(left(format!("`{}` is still there", scratch.display()))),
             }
         })
     }

@@ -126,7 +126,11 @@ fn a_drill_restores_compares_and_starts_the_application_in_the_promised_time() {
         .iter()
         .map(|step| step["step"].as_str().unwrap_or_else(|| panic!("{drill}")))
         .collect();
-    assert_eq!(steps, ["restore", "compare", "rehearse"], "{drill}");
+    assert_eq!(
+        steps,
+        ["restore", "compare", "rehearse", "destroy"],
+        "{drill}"
+    );
     let listed = service.ask(&["drill", "list"]);
     assert!(
         listed

@@ -10,6 +10,7 @@ use avouch_statement::{ClaimId, Slug, Verdict};
 use jiff::Timestamp;
 
 use crate::{
+    drill::{Drill, Verdict as Drilled},
     job::{self, Examination},
     keeper::{Backups, KeeperError, Owner},
     records::Taken,
@@ -142,7 +143,14 @@ impl Trial {
     async fn look(&self, owner: &Owner, now: Timestamp) -> Result<Vec<Judged>, KeeperError> {
         let backups = &*self.backups;
         let name = owner.to_string();
-        let drills = || backups.records().drills(&name);
+        let drills = |source: &SourceSettings| {
+            let (name, source) = (name.clone(), source.name.to_string());
+            async move {
+                let mut drills = backups.records().drills(&name).await?;
+                drills.retain(|(drill, _)| drill.source == source);
+                Ok::<_, KeeperError>(drills)
+            }
+        };
         let mut judged = Vec::new();
         match &self.what {
             What::Kind(source) => {
@@ -150,11 +158,9 @@ impl Trial {
                     .records()
                     .newest_ended_run(&name, source.name.as_str())
                     .await?;
-                judged.push(kind::judge(
-                    run.as_ref(),
-                    &drills().await?,
-                    source.name.as_str(),
-                ));
+                for drills in apart(drills(source).await?) {
+                    judged.push(kind::judge(run.as_ref(), &drills));
+                }
             }
             What::At(source) => {
                 let run = backups
@@ -196,14 +202,28 @@ impl Trial {
                 }
             }
             What::Every => {
-                let since = backups.records().first_taken(&name).await?;
-                if let Some(stated) = &backups.settings().drill {
-                    judged.push(every::judge(stated.every, &drills().await?, since, now));
+                let Some(stated) = &backups.settings().drill else {
+                    return Ok(judged);
+                };
+                for source in backups.sources(owner) {
+                    let since = backups
+                        .records()
+                        .first_taken(&name, source.name.as_str())
+                        .await?;
+                    let drills = drills(source).await?;
+                    let found = every::judge(stated.every, &drills, since, now);
+                    judged.push(of_source(source, found));
                 }
             }
             What::BackWithin => {
-                if let Some(stated) = &backups.settings().drill {
-                    judged.push(back_within::judge(stated.back_within, &drills().await?));
+                let Some(stated) = &backups.settings().drill else {
+                    return Ok(judged);
+                };
+                for source in backups.sources(owner) {
+                    for drills in apart(drills(source).await?) {
+                        let found = back_within::judge(stated.back_within, &drills);
+                        judged.push(of_source(source, found));
+                    }
                 }
             }
         }
@@ -261,6 +281,20 @@ impl There {
             at,
         })
     }
+}
+
+/// The drills of the newest snapshot, and apart from them those of older ones, if there were any: that the one comes back
+/// does not mend that another does not.
+fn apart(drills: Vec<(Drill, Drilled)>) -> Vec<Vec<(Drill, Drilled)>> {
+    let (older, newest): (Vec<_>, Vec<_>) = drills.into_iter().partition(|(drill, _)| drill.older);
+    let mut both = vec![newest];
+    both.extend(Some(older).filter(|older| !older.is_empty()));
+    both
+}
+
+/// What was observed, with the source that it is about.
+fn of_source(source: &SourceSettings, (verdict, observed): Judged) -> Judged {
+    (verdict, format!("{}: {observed}", source.name))
 }
 
 fn job_chain(error: &KeeperError) -> String {

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use avouch_evidence::BoxFuture;
-use avouch_statement::{Length, TenantId};
+use avouch_statement::{Length, Slug, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,29 @@ pub enum StepName {
     Compare,
     /// The application is started on it, and asked a question.
     Rehearse,
+    /// The restored copy is destroyed, and looked for.
+    Destroy,
+}
+
+/// Which snapshot is restored, and from where.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choice {
+    /// Which.
+    pub which: Which,
+    /// From this destination; otherwise from the one that this source was drilled from longest ago.
+    pub from: Option<Slug>,
+}
+
+/// Which snapshot of a source is restored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Which {
+    /// The newest.
+    #[default]
+    Newest,
+    /// Any of the older ones, each as likely as another; the newest if there is no older one.
+    Random,
+    /// This one, by its name or its beginning.
+    Given(SnapshotId),
 }
 
 impl std::fmt::Display for StepName {
@@ -27,6 +50,7 @@ impl std::fmt::Display for StepName {
             Self::Restore => "restore",
             Self::Compare => "compare",
             Self::Rehearse => "rehearse",
+            Self::Destroy => "destroy",
         })
     }
 }
@@ -61,6 +85,9 @@ pub struct Drill {
     pub snapshot: Option<SnapshotId>,
     /// When the data that were restored had been read from their source.
     pub taken: Option<Timestamp>,
+    /// Whether there was a newer one then.
+    #[serde(default)]
+    pub older: bool,
     /// The steps, in order; a failed one is the last.
     pub steps: Vec<Step>,
     /// What the comparison found.
@@ -95,7 +122,11 @@ impl Drill {
     /// How long it took from the first step's beginning until the restored application answered.
     #[must_use]
     pub fn took(&self) -> Duration {
-        self.steps.iter().map(|step| step.took).sum()
+        self.steps
+            .iter()
+            .filter(|step| step.name != StepName::Destroy)
+            .map(|step| step.took)
+            .sum()
     }
 
     /// How much data a loss at the drill's beginning would have cost: the age of the snapshot then.
@@ -112,17 +143,16 @@ impl Drill {
                 return Verdict::Failed(format!("{}: {why}", step.name));
             }
         }
-        let wanted: &[StepName] = if rehearsed {
-            &[StepName::Restore, StepName::Compare, StepName::Rehearse]
-        } else {
-            &[StepName::Restore, StepName::Compare]
-        };
-        if !self
-            .steps
-            .iter()
-            .map(|step| step.name)
-            .eq(wanted.iter().copied())
-        {
+        let wanted = [
+            StepName::Restore,
+            StepName::Compare,
+            StepName::Rehearse,
+            StepName::Destroy,
+        ];
+        let wanted = wanted
+            .into_iter()
+            .filter(|step| rehearsed || *step != StepName::Rehearse);
+        if !self.steps.iter().map(|step| step.name).eq(wanted) {
             return Verdict::Failed("it was not finished".to_owned());
         }
         match &self.compared {
@@ -198,15 +228,18 @@ mod tests {
             started,
             snapshot: None,
             taken: None,
+            older: false,
             steps,
             compared,
         }
     }
 
-    const WHOLE: [(StepName, u64, bool); 3] = [
+    // Destroying the copy is no part of getting the data back.
+    const WHOLE: [(StepName, u64, bool); 4] = [
         (StepName::Restore, 400, true),
         (StepName::Compare, 300, true),
         (StepName::Rehearse, 200, true),
+        (StepName::Destroy, 900, true),
     ];
 
     #[track_caller]
@@ -231,6 +264,10 @@ mod tests {
             &drill(&WHOLE[..2], Some(Compared::default())),
             &Verdict::Failed("it was not finished".to_owned()),
         );
+        check(
+            &drill(&WHOLE[..3], Some(Compared::default())),
+            &Verdict::Failed("it was not finished".to_owned()),
+        );
         let nothing = "what was restored was not compared and found the same".to_owned();
         check(&drill(&WHOLE, None), &Verdict::Failed(nothing));
     }
@@ -242,6 +279,16 @@ mod tests {
         check(
             &drill(&failed, Some(Compared::default())),
             &Verdict::Failed("rehearse: no answer".to_owned()),
+        );
+    }
+
+    #[test]
+    fn a_restored_copy_that_is_left_behind_is_a_failed_drill() {
+        let mut left = WHOLE;
+        left[3].2 = false;
+        check(
+            &drill(&left, Some(Compared::default())),
+            &Verdict::Failed("destroy: no answer".to_owned()),
         );
     }
 

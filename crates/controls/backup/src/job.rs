@@ -92,6 +92,15 @@ pub enum Spec {
         /// Questions of one `select` each, asked of every database.
         expect: Vec<String>,
     },
+    /// Put restored data where they belong within a folder that gathers an owner's data. No key.
+    Gather {
+        /// The folder that was restored into; its data go away from it.
+        restored: PathBuf,
+        /// The gathering folder.
+        into: PathBuf,
+        /// Where within it; empty for its top.
+        within: PathBuf,
+    },
     /// Read everything in a repository, and try its encryption on a copy. The repository's key.
     Examine {
         /// The repository.
@@ -180,6 +189,8 @@ pub enum Outcome {
     },
     /// Restored data was compared; sound if nothing is listed and every question was answered by yes.
     Compared(Compared),
+    /// Restored data were put where they belong.
+    Gathered,
     /// A repository was read through.
     Examined(Examination),
     /// The state of a repository's files.
@@ -414,6 +425,14 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             manifest,
             expect,
         } => compare(&restored, &manifest, &expect).await,
+        Spec::Gather {
+            restored,
+            into,
+            within,
+        } => {
+            source::gather(&restored.join(manifest::DATA), &into.join(within))?;
+            Ok(Outcome::Gathered)
+        }
         Spec::Examine {
             repository,
             scratch,

@@ -81,6 +81,14 @@ pub enum KeeperError {
     /// There is nothing to restore.
     #[error("there is no snapshot of {0} yet; `avouch backup run {0}` takes one")]
     Nothing(Owner),
+    /// There is no such snapshot to restore.
+    #[error(
+        "no kept snapshot of {0} is the one that is asked for; `avouch backup list` shows those there are"
+    )]
+    NoSuch(Owner),
+    /// The system gave no random numbers to choose by.
+    #[error("cannot choose at random: the system gives no random bytes")]
+    Draw(#[source] std::io::Error),
     /// The statement has no such source for this owner.
     #[error("the statement backs up nothing of {0}")]
     NoSource(Owner),
@@ -220,9 +228,7 @@ impl Backups {
             };
             first = first.or(result.err());
         }
-        if self.drill_is_due(owner).await? {
-            first = first.or(self.drill(owner).await.err());
-        }
+        first = first.or(self.drill_what_is_due(owner).await.err());
         first.map_or(Ok(()), Err)
     }
 
@@ -340,7 +346,7 @@ impl Backups {
         let result = self
             .stages(owner, source, day, taken, run, why, &scratch)
             .await;
-        self.jobs.discard(scratch).await;
+        self.clear(scratch).await;
         result
     }
 
@@ -448,6 +454,13 @@ impl Backups {
                 Ok(())
             }
             _ => Err(KeeperError::Confused),
+        }
+    }
+
+    /// Removes a scratch folder; one that is left is removed with the next of its name.
+    async fn clear(&self, scratch: PathBuf) {
+        if let Err(error) = self.jobs.discard(scratch).await {
+            tracing::warn!(error = %chain(&error), "a scratch folder was left behind");
         }
     }
 

@@ -274,15 +274,20 @@ impl Records {
             .transpose()
     }
 
-    /// When the first snapshot of an owner was ever taken.
+    /// When the first snapshot of an owner's source was ever taken.
     ///
     /// # Errors
     ///
     /// If the store refuses.
-    pub async fn first_taken(&self, owner: &str) -> Result<Option<Timestamp>, RecordError> {
-        let sql = "select min(taken) from backup_snapshot where owner = $1";
+    pub async fn first_taken(
+        &self,
+        owner: &str,
+        source: &str,
+    ) -> Result<Option<Timestamp>, RecordError> {
+        let sql = "select min(taken) from backup_snapshot where owner = $1 and source = $2";
         let first: Option<i64> = sqlx::query_scalar(sql)
             .bind(owner)
+            .bind(source)
             .fetch_one(self.store.readers())
             .await?;
         Ok(first.map(timestamp).transpose()?)
@@ -364,6 +369,22 @@ impl Records {
         rows.iter().map(taken).collect()
     }
 
+    /// A name for a drill that begins at `started` which no other has: several may begin within a millisecond.
+    pub(crate) async fn drill_name(&self, started: Timestamp) -> Result<String, RecordError> {
+        let mut number = started.as_millisecond();
+        loop {
+            let name = format!("d{number}");
+            let taken: Option<i64> = sqlx::query_scalar("select 1 from backup_drill where id = $1")
+                .bind(&name)
+                .fetch_optional(self.store.readers())
+                .await?;
+            if taken.is_none() {
+                return Ok(name);
+            }
+            number += 1;
+        }
+    }
+
     /// Notes a drill.
     pub(crate) async fn add_drill(
         &self,
@@ -388,7 +409,7 @@ impl Records {
     ///
     /// If the store refuses.
     pub async fn drills(&self, owner: &str) -> Result<Vec<(Drill, Verdict)>, RecordError> {
-        let sql = "select record, verdict from backup_drill where owner = $1 order by started desc";
+        let sql = "select record, verdict from backup_drill where owner = $1 order by started desc, rowid desc";
         let rows = sqlx::query(sql)
             .bind(owner)
             .fetch_all(self.store.readers())

@@ -12,9 +12,11 @@ use crate::manifest::{DATA, FILE, Manifest, VERSION};
 
 mod fault;
 mod folder;
+mod gather;
 mod sqlite;
 
 pub use fault::{Fault, SourceFault};
+pub(crate) use gather::gather;
 pub use sqlite::{Damage, expect, inspect};
 
 /// What is read, and where it is.

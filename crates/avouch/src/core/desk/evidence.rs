@@ -351,7 +351,12 @@ fn view(drill: &Drill, verdict: Option<&DrillVerdict>, promised: &str) -> DrillV
 }
 
 fn under_way(now: StepName) -> Vec<DrillStep> {
-    let order = [StepName::Restore, StepName::Compare, StepName::Rehearse];
+    let order = [
+        StepName::Restore,
+        StepName::Compare,
+        StepName::Rehearse,
+        StepName::Destroy,
+    ];
     let at = order.iter().position(|step| *step == now).unwrap_or(0);
     order
         .iter()
@@ -371,8 +376,9 @@ fn under_way(now: StepName) -> Vec<DrillStep> {
 
 fn words(step: StepName) -> &'static str {
     match step {
-        StepName::Restore => "Restore the newest snapshot into an empty, fenced folder",
+        StepName::Restore => "Restore the snapshot into an empty, fenced folder",
         StepName::Compare => "Compare it with what was backed up",
         StepName::Rehearse => "Start the application on it and ask it a question",
+        StepName::Destroy => "Destroy the restored copy",
     }
 }

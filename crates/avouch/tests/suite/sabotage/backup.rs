@@ -85,6 +85,43 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
+        what: "what lies in the place of a tenant's database is none, at its backup",
+        turns: &[("backup.source.tenant-data.kind", "broken")],
+        act: |bench| {
+            // The application goes on with the files that it has open.
+            let database = bench.data("tenants/riverside/data/acuity.db");
+            let moved: Vec<(PathBuf, PathBuf)> = ["", "-wal", "-shm"]
+                .map(|ending| PathBuf::from(format!("{}{ending}", database.display())))
+                .into_iter()
+                .filter(|path| path.exists())
+                .map(|path| {
+                    (
+                        path.clone(),
+                        PathBuf::from(format!("{}.aside", path.display())),
+                    )
+                })
+                .collect();
+            for (from, to) in &moved {
+                fs::rename(from, to).unwrap();
+            }
+            fs::write(&database, "a letter, and no database\n".repeat(64)).unwrap();
+            chmod(&database, 0o644);
+            bench
+                .service
+                .avouch(&["backup", "run", "riverside"])
+                .with(2);
+            Box::new(move |bench| {
+                for (from, to) in moved {
+                    fs::rename(to, from).unwrap();
+                }
+                bench
+                    .service
+                    .avouch(&["backup", "run", "riverside"])
+                    .with(0);
+            })
+        },
+    },
+    &Sabotage {
         what: "a database in the platform's own folder is not whole",
         turns: &[("backup.source.platform.kind", "broken")],
         act: |bench| {
@@ -126,7 +163,10 @@ pub const ALL: &[&Sabotage] = &[
         act: |bench| {
             // Decayed only while it is drilled: what is judged is what the drill has shown.
             let mend = decay(bench, "riverside");
-            bench.service.avouch(&["drill", "run", "riverside"]).with(1);
+            bench
+                .service
+                .avouch(&["drill", "run", "riverside", "--from", "local"])
+                .with(1);
             mend(bench);
             Box::new(|bench| {
                 bench.service.avouch(&["drill", "run", "riverside"]).with(0);

@@ -95,6 +95,7 @@ pub(super) mod tests {
             started,
             snapshot: None,
             taken: Some(started),
+            older: false,
             steps: vec![step],
             compared: None,
         };

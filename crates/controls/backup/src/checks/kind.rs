@@ -10,7 +10,7 @@ use crate::{
 
 /// A copy is made in one statement and passes the database's own checks, or its run fails; and the last one that was
 /// restored must have been the same, row by row.
-pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)], source: &str) -> Judged {
+pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)]) -> Judged {
     if let Some((run, fault)) = run.and_then(|run| Some((run, run.fault.as_ref()?))) {
         return (
             Verdict::Broken,
@@ -23,7 +23,7 @@ pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)], source: &str
     let last = drills
         .iter()
         .map(|(drill, _)| drill)
-        .find(|drill| drill.source == source && drill.compared.is_some());
+        .find(|drill| drill.compared.is_some());
     let Some((drill, compared)) = last.and_then(|drill| Some((drill, drill.compared.as_ref()?)))
     else {
         return (
@@ -67,6 +67,7 @@ mod tests {
             started: "2026-01-05T12:00:00Z".parse().unwrap(),
             snapshot: None,
             taken: None,
+            older: false,
             steps: vec![],
             compared,
         };
@@ -79,26 +80,13 @@ mod tests {
             rows: 12,
             ..Compared::default()
         };
-        assert_eq!(
-            judge(None, &drilled(Some(sound.clone())), "tenant-data").0,
-            Verdict::Held
-        );
+        assert_eq!(judge(None, &drilled(Some(sound.clone()))).0, Verdict::Held);
         let damaged = Compared {
             damage: Some("3 rows refer to nothing".to_owned()),
             ..sound.clone()
         };
-        assert_eq!(
-            judge(None, &drilled(Some(damaged)), "tenant-data").0,
-            Verdict::Broken
-        );
-        assert_eq!(
-            judge(None, &drilled(None), "tenant-data").0,
-            Verdict::Unproven
-        );
-        assert_eq!(
-            judge(None, &drilled(Some(sound)), "another").0,
-            Verdict::Unproven
-        );
+        assert_eq!(judge(None, &drilled(Some(damaged))).0, Verdict::Broken);
+        assert_eq!(judge(None, &drilled(None)).0, Verdict::Unproven);
     }
 
     #[test]
@@ -124,11 +112,11 @@ mod tests {
         ] {
             let file = "acuity.db".to_owned();
             let faulty = run(Some(SourceFault { file, fault }));
-            let (verdict, observed) = judge(Some(&faulty), &drills, "tenant-data");
+            let (verdict, observed) = judge(Some(&faulty), &drills);
             assert_eq!(verdict, Verdict::Broken);
             assert!(observed.contains(says), "{observed}");
         }
-        let (verdict, _) = judge(Some(&run(None)), &drills, "tenant-data");
+        let (verdict, _) = judge(Some(&run(None)), &drills);
         assert_eq!(
             verdict,
             Verdict::Held,

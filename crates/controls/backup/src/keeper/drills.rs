@@ -1,33 +1,55 @@
 //! Running drills, when they are due and when somebody asks.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use avouch_statement::Slug;
+use jiff::SignedDuration;
 
-use jiff::Timestamp;
-
-use super::{Access, Backups, DrillProgress, KeeperError, Owner, Who};
+use super::{Backups, KeeperError, Owner, SourceSettings};
 use crate::{
-    drill::{Drill, Step, StepName, Verdict, complaint},
-    job::{self, Outcome, Spec},
+    draw,
+    drill::{Choice, Drill, Verdict, Which},
     records::Taken,
-    settings::{DrillSettings, Kind},
+    settings::DrillSettings,
 };
+
+mod steps;
 
 impl Backups {
-    /// Whether the owner's next drill is due: its first once there is something to restore, and another at the end of
-    /// two thirds of the stated period, so that one that fails can be mended and repeated in time.
-    pub(super) async fn drill_is_due(&self, owner: &Owner) -> Result<bool, KeeperError> {
+    /// Runs the drills of every source of an owner whose time has come: of an older snapshot, if one is kept, and then of
+    /// the newest.
+    pub(super) async fn drill_what_is_due(&self, owner: &Owner) -> Result<(), KeeperError> {
         let Some(settings) = &self.settings.drill else {
-            return Ok(false);
+            return Ok(());
         };
-        let now = (self.clock)();
-        let name = owner.to_string();
-        if self.records.snapshots(&name).await?.is_empty() {
+        for source in self.sources(owner) {
+            if !self.drill_is_due(owner, source, settings).await? {
+                continue;
+            }
+            let kept = self.kept(owner, source).await?;
+            let newest = kept.first().map(|t| t.snapshot.taken);
+            if kept.iter().any(|t| Some(t.snapshot.taken) != newest) {
+                let any = Choice {
+                    which: Which::Random,
+                    from: None,
+                };
+                self.drill_source(owner, source, &any).await?;
+            }
+            self.drill_source(owner, source, &Choice::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the next drill of a source is due: its first once there is something to restore, and another at the end of
+    /// two thirds of the stated period, so that one that fails can be mended and repeated in time.
+    async fn drill_is_due(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        settings: &DrillSettings,
+    ) -> Result<bool, KeeperError> {
+        if self.kept(owner, source).await?.is_empty() {
             return Ok(false);
         }
-        let drills = self.records.drills(&name).await?;
+        let drills = self.drills_of(owner, source).await?;
         let Some((newest, verdict)) = drills.first() else {
             return Ok(true);
         };
@@ -35,36 +57,80 @@ impl Backups {
         let wait = match verdict {
             Verdict::Passed => period / 3 * 2,
             // Not at once: a drill is work, and what made it fail is seldom gone by itself.
-            Verdict::Slow | Verdict::Failed(_) => {
-                (period / 30).min(jiff::SignedDuration::from_hours(24))
-            }
+            Verdict::Slow | Verdict::Failed(_) => (period / 30).min(SignedDuration::from_hours(24)),
         };
-        Ok(now.duration_since(newest.started) >= wait)
+        Ok((self.clock)().duration_since(newest.started) >= wait)
     }
 
-    /// Restores the newest snapshot of an owner into an empty fenced place, compares it, and starts the application on
-    /// it. What came of it is recorded, whatever it is.
+    /// Restores a snapshot of each source of an owner into an empty fenced place, compares it, and starts the application
+    /// on it. What came of it is recorded, whatever it is. A snapshot that is given is of one source: only that is drilled.
     ///
     /// # Errors
     ///
     /// If there is nothing to restore, or the records cannot be written. A drill that fails is not an error: its
     /// verdict says so.
-    pub async fn drill(&self, owner: &Owner) -> Result<(Drill, Verdict), KeeperError> {
+    pub async fn drill(
+        &self,
+        owner: &Owner,
+        choice: &Choice,
+    ) -> Result<Vec<(Drill, Verdict)>, KeeperError> {
+        let mut done = Vec::new();
+        let mut absent = false;
+        for source in self.sources(owner) {
+            match self.drill_source(owner, source, choice).await {
+                Ok(drill) => done.push(drill),
+                Err(KeeperError::NoSuch(_)) => absent = true,
+                Err(error) => return Err(error),
+            }
+        }
+        match (done.is_empty(), absent) {
+            (false, _) => Ok(done),
+            (true, true) => Err(KeeperError::NoSuch(owner.clone())),
+            (true, false) => Err(KeeperError::NoSource(owner.clone())),
+        }
+    }
+
+    async fn drill_source(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        choice: &Choice,
+    ) -> Result<(Drill, Verdict), KeeperError> {
         let settings = self.settings.drill.as_ref().ok_or(KeeperError::NoDrill)?;
         let lock = self.lock(owner);
         let _held = lock.lock().await;
-        let name = owner.to_string();
-        let newest = self.records.snapshots(&name).await?.into_iter().next();
-        let newest = newest.ok_or_else(|| KeeperError::Nothing(owner.clone()))?;
+        let kept = self.kept(owner, source).await?;
+        let newest = kept
+            .first()
+            .map(|t| t.snapshot.taken)
+            .ok_or_else(|| KeeperError::Nothing(owner.clone()))?;
+        let drills = self.drills_of(owner, source).await?;
+        let last = |place: &str| {
+            let of_it = drills
+                .iter()
+                .filter(|(drill, _)| drill.destination == place);
+            of_it.map(|(drill, _)| drill.started).max()
+        };
+        let mut fitting = fitting(&kept, choice);
+        draw::shuffle(&mut fitting).map_err(KeeperError::Draw)?;
+        if choice.which != Which::Random {
+            // The same snapshot lies in several places: the one longest unproven comes first.
+            fitting.sort_by_key(|t| (last(&t.destination), t.destination.clone()));
+        }
+        let what = (*fitting
+            .first()
+            .ok_or_else(|| KeeperError::NoSuch(owner.clone()))?)
+        .clone();
         let started = (self.clock)();
         let mut drill = Drill {
-            id: format!("d{}", started.as_millisecond()),
-            owner: name,
-            source: newest.source.clone(),
-            destination: newest.destination.clone(),
+            id: self.records.drill_name(started).await?,
+            owner: owner.to_string(),
+            source: what.source.clone(),
+            destination: what.destination.clone(),
             started,
-            snapshot: Some(newest.snapshot.id.clone()),
-            taken: Some(newest.snapshot.taken),
+            snapshot: Some(what.snapshot.id.clone()),
+            taken: Some(what.snapshot.taken),
+            older: what.snapshot.taken < newest,
             steps: Vec::new(),
             compared: None,
         };
@@ -72,177 +138,123 @@ impl Backups {
             .jobs
             .scratch(&format!("drill-{owner}-{}", drill.id))
             .await?;
-        self.steps(owner, settings, &newest, &scratch, &mut drill)
+        self.steps(owner, settings, &what, &scratch, &mut drill)
             .await;
-        self.jobs.discard(scratch).await;
+        self.destroy(&mut drill, scratch).await;
         self.progress.send_modify(|progress| progress.drill = None);
         let verdict = drill.verdict(settings.back_within, matches!(owner, Owner::Tenant(_)));
         self.records.add_drill(&drill, &verdict).await?;
         Ok((drill, verdict))
     }
 
-    /// Goes through the steps until one fails.
-    async fn steps(
+    /// The snapshots of a source that are kept, newest first.
+    async fn kept(
         &self,
         owner: &Owner,
-        settings: &DrillSettings,
-        newest: &Taken,
-        scratch: &Path,
-        drill: &mut Drill,
-    ) {
-        let restored = scratch.join("restored");
-        if !self
-            .step(
-                drill,
-                StepName::Restore,
-                self.restore(owner, newest, scratch),
-            )
-            .await
-        {
-            return;
-        }
-        let mut compared = None;
-        let comparing = async {
-            let found = self.compare(settings, newest, scratch).await?;
-            let said = complaint(&found).map_or_else(
-                || {
-                    Ok(format!(
-                        "the same as when it was taken: rows {}, files {}",
-                        found.rows, found.files
-                    ))
-                },
-                Err,
-            );
-            compared = Some(found);
-            said
-        };
-        let same = self.step(drill, StepName::Compare, comparing).await;
-        drill.compared = compared;
-        // Avouch does not start itself on its own restored state.
-        let Owner::Tenant(tenant) = owner else { return };
-        if !same {
-            return;
-        }
-        let data = restored.join(crate::manifest::DATA);
-        self.step(
-            drill,
-            StepName::Rehearse,
-            self.rehearsal.rehearse(tenant, &data),
-        )
-        .await;
+        source: &SourceSettings,
+    ) -> Result<Vec<Taken>, KeeperError> {
+        let mut kept = self.records.snapshots(&owner.to_string()).await?;
+        kept.retain(|t| t.source == source.name.as_str());
+        Ok(kept)
     }
 
-    /// Times one step and notes it; whether it succeeded.
-    async fn step(
-        &self,
-        drill: &mut Drill,
-        name: StepName,
-        work: impl Future<Output = Result<String, String>>,
-    ) -> bool {
-        let started: Timestamp = (self.clock)();
-        let (id, owner) = (drill.id.clone(), drill.owner.clone());
-        let begun = drill.started;
-        self.progress.send_modify(|progress| {
-            progress.drill = Some(DrillProgress {
-                id,
-                owner,
-                started: begun,
-                step: name,
-            })
-        });
-        let before = Instant::now();
-        let outcome = work.await;
-        let took: Duration = before.elapsed();
-        let well = outcome.is_ok();
-        drill.steps.push(Step {
-            name,
-            started,
-            took,
-            outcome,
-        });
-        well
-    }
-
-    async fn restore(
+    async fn drills_of(
         &self,
         owner: &Owner,
-        newest: &Taken,
-        scratch: &Path,
-    ) -> Result<String, String> {
-        let destination = newest
-            .destination
-            .parse()
-            .map_err(|error: avouch_statement::BadSlug| error.to_string())?;
-        let repository = self.repository(owner, &destination);
-        let spec = Spec::Restore {
-            repository: repository.clone(),
-            snapshot: newest.snapshot.id.clone(),
-            into: scratch.join("restored"),
-        };
-        // The repository's folder is written to only by its lock.
-        let access = Access {
-            read: vec![],
-            write: vec![repository, scratch.to_owned()],
-        };
-        let password = Some(
-            self.jobs
-                .password(owner, &destination)
-                .map_err(|error| error.chain())?,
-        );
-        match self
-            .jobs
-            .run(Who::Jobs, access, job::Input { spec, password })
-            .await
-        {
-            Ok(Outcome::Restored { files, bytes, .. }) => {
-                Ok(format!("{bytes} bytes in {files} files from {destination}"))
-            }
-            Ok(_) => Err(KeeperError::Confused.to_string()),
-            Err(error) => Err(error.chain()),
+        source: &SourceSettings,
+    ) -> Result<Vec<(Drill, Verdict)>, KeeperError> {
+        let mut drills = self.records.drills(&owner.to_string()).await?;
+        drills.retain(|(drill, _)| drill.source == source.name.as_str());
+        Ok(drills)
+    }
+}
+
+/// The copies that a choice leaves open; `kept` is newest first.
+fn fitting<'t>(kept: &'t [Taken], choice: &Choice) -> Vec<&'t Taken> {
+    let newest = kept.first().map(|t| t.snapshot.taken);
+    let from = |t: &&Taken| {
+        choice
+            .from
+            .as_ref()
+            .is_none_or(|from: &Slug| t.destination == from.as_str())
+    };
+    let new = |t: &&Taken| Some(t.snapshot.taken) == newest;
+    let of = |wanted: &dyn Fn(&&Taken) -> bool| -> Vec<&'t Taken> {
+        kept.iter().filter(from).filter(|t| wanted(t)).collect()
+    };
+    match &choice.which {
+        Which::Newest => of(&new),
+        Which::Random => {
+            let older = of(&|t| !new(t));
+            if older.is_empty() { of(&new) } else { older }
+        }
+        Which::Given(id) => of(&|t| t.snapshot.id.0.starts_with(&id.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retention::{Grade, Snapshot, SnapshotId};
+
+    fn taken(id: &str, day: &str, place: &str) -> Taken {
+        let taken = format!("{day}T04:00:00Z").parse().unwrap();
+        Taken {
+            owner: "riverside".to_owned(),
+            source: "tenant-data".to_owned(),
+            destination: place.to_owned(),
+            snapshot: Snapshot {
+                id: SnapshotId(id.to_owned()),
+                taken,
+                day: day.parse().unwrap(),
+                grades: vec![Grade::Daily],
+                verified: true,
+            },
+            manifest: String::new(),
+            rows: 1,
+            bytes: 1,
+            added: 1,
+            changes: None,
+            verified: taken,
+            removed: None,
         }
     }
 
-    async fn compare(
-        &self,
-        settings: &DrillSettings,
-        newest: &Taken,
-        scratch: &Path,
-    ) -> Result<job::Compared, String> {
-        let kind = self
-            .settings
-            .sources
+    #[track_caller]
+    fn check(which: Which, from: Option<&str>, expected: &[&str]) {
+        let kept = [
+            taken("c1", "2026-01-07", "local"),
+            taken("c2", "2026-01-07", "offsite"),
+            taken("b1", "2026-01-06", "local"),
+            taken("b2", "2026-01-06", "offsite"),
+        ];
+        let from = from.map(|from| from.parse().unwrap());
+        let chosen: Vec<String> = fitting(&kept, &Choice { which, from })
             .iter()
-            .find(|s| s.name.as_str() == newest.source)
-            .map(|s| s.kind);
-        let expect = if kind == Some(Kind::Sqlite) {
-            settings.expect.clone()
-        } else {
-            vec![]
+            .map(|t| t.snapshot.id.0.clone())
+            .collect();
+        assert_eq!(chosen, expected);
+    }
+
+    #[test]
+    fn a_choice_leaves_open_what_it_does_not_say() {
+        let given = |id: &str| Which::Given(SnapshotId(id.to_owned()));
+        check(Which::Newest, None, &["c1", "c2"]);
+        check(Which::Newest, Some("offsite"), &["c2"]);
+        check(Which::Random, None, &["b1", "b2"]);
+        check(Which::Random, Some("local"), &["b1"]);
+        check(given("b"), None, &["b1", "b2"]);
+        check(given("b2"), Some("local"), &[]);
+        check(given("d"), None, &[]);
+    }
+
+    #[test]
+    fn where_nothing_is_older_any_is_the_newest() {
+        let kept = [taken("c1", "2026-01-07", "local")];
+        let any = Choice {
+            which: Which::Random,
+            from: None,
         };
-        let spec = Spec::Compare {
-            restored: scratch.join("restored"),
-            manifest: newest.manifest.clone(),
-            expect,
-        };
-        let access = Access {
-            read: vec![],
-            write: vec![scratch.to_owned()],
-        };
-        match self
-            .jobs
-            .run(
-                Who::Jobs,
-                access,
-                job::Input {
-                    spec,
-                    password: None,
-                },
-            )
-            .await
-        {
-            Ok(Outcome::Compared(compared)) => Ok(compared),
-            Ok(_) => Err(KeeperError::Confused.to_string()),
-            Err(error) => Err(error.chain()),
-        }
+        assert_eq!(fitting(&kept, &any).len(), 1);
     }
 }

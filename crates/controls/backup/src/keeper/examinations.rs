@@ -53,7 +53,7 @@ impl Backups {
             .jobs
             .run(Who::Jobs, access, job::Input { spec, password })
             .await;
-        self.jobs.discard(scratch).await;
+        self.clear(scratch).await;
         let Outcome::Examined(seen) = outcome? else {
             return Err(KeeperError::Confused);
         };

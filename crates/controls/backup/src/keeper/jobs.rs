@@ -58,8 +58,8 @@ pub trait Jobs: Send + Sync {
     ) -> BoxFuture<'a, Result<Outcome, JobError>>;
     /// Makes an empty scratch folder of this name.
     fn scratch<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<PathBuf, JobError>>;
-    /// Removes a scratch folder, and what is in it.
-    fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, ()>;
+    /// Removes a scratch folder and what is in it, and looks that it is gone.
+    fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, Result<(), JobError>>;
     /// The key of an owner's repository at a destination.
     fn password(&self, owner: &Owner, destination: &Slug) -> Result<Password, JobError>;
     /// The tenants that are served.

@@ -22,9 +22,10 @@ pub(super) fn read(mut table: Table<'_>) -> Option<DrillSettings> {
         Draft::enforced(
             format!("A restore is rehearsed at least every {every}."),
             Figure::Length(every),
-            "The newest backup is restored into an empty place, compared row by row with what was backed up, and the \
-             application is started on it and asked a question. A drill that fails does not count. Until the first is \
-             due, the observation says by when.",
+            "The newest backup of each source, and an older one chosen at random, are restored from one of the \
+             destinations into an empty place and compared row by row with what was backed up; the application is \
+             started on them and asked a question; the copy is then destroyed. A drill that fails does not count. \
+             Until the first is due, the observation says by when.",
         )
         .fresh_for(FRESH),
     );
@@ -33,7 +34,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<DrillSettings> {
         Draft::enforced(
             format!("In a rehearsal the data are back, and the application answers, within {back_within}."),
             Figure::Length(back_within),
-            "Measured in the last drill, on this host and with the data of that day.",
+            "Measured in the last drill of the newest backup and in that of an older one, on this host and with the data of \
+             that day.",
         )
         .fresh_for(FRESH),
     );

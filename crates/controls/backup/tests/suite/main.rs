@@ -9,9 +9,11 @@
 )]
 
 mod atomic;
+mod drills;
 mod kept;
 mod repositories;
 mod stages;
+mod world;
 
 use std::path::Path;
 
