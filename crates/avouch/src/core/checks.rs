@@ -54,6 +54,7 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
     )));
     checks.push(Box::new(Keep::new(
         Arc::new(Trail::entries(core.clone())),
+        core.sweep.clone(),
         statement.audit.keep,
     )));
     checks.push(Box::new(RestartWithin::new(

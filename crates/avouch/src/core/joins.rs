@@ -1,6 +1,7 @@
 //! Joins the controls: each needing side owns a small trait, and the binary answers it here.
 
 mod inside;
+mod ledger_copy;
 mod management;
 mod trail;
 

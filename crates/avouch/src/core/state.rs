@@ -57,6 +57,8 @@ pub struct Core {
     pub supervisor: SupervisorClient,
     pub tenants: Arc<Tenants>,
     pub rounds: Rounds,
+    /// How far the rounds have gone through the ledger.
+    pub sweep: Arc<avouch_audit::checks::Sweep>,
     pub backups: Arc<Backups>,
     pub runner: Arc<Runner>,
     /// Signs packs; the ledger signs its checkpoints with a copy of it.
@@ -176,6 +178,7 @@ impl Core {
             supervisor,
             tenants,
             rounds,
+            sweep: Arc::default(),
             backups: Arc::new(super::backups::keeper(
                 core,
                 &statement,

@@ -3,11 +3,13 @@
 mod keep;
 mod management;
 mod requests;
+mod sweep;
 mod tampering;
 mod trail;
 
 pub use keep::Keep;
 pub use management::{Management, ManagementCheck, Performed, Through};
 pub use requests::Requests;
+pub use sweep::Sweep;
 pub use tampering::Tampering;
-pub use trail::{Damage, Harm, Line, Stage, Trail};
+pub use trail::{Damage, Harm, Line, Mark, Stage, Trail};

@@ -76,9 +76,11 @@ fn keep_claim(keep: Length) -> Draft {
              the first entry that does not fit is named."
         ),
         Figure::Length(keep),
-        "In every round the whole ledger is verified, its first entry is read, and copies of it are damaged in each of \
-         these ways and must be found out. The finding says since when entries are kept. Not tried: a ledger put back \
-         whole to an earlier day, which is told by a checkpoint that somebody else has kept.",
+        "In every round what is new and a further stretch of the rest, 65,536 entries, are verified against the signed \
+         checkpoint, which must go on from the one before; a longer ledger is gone through in turn, and the finding \
+         says since when every entry was read. The first entry is read, and copies of a part are damaged in each of \
+         these ways and must be found out. Not tried: a ledger put back whole to a day before the service was last \
+         started, which is told by a checkpoint that somebody else has kept.",
     )
 }
 

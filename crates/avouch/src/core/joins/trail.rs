@@ -1,23 +1,22 @@
 //! The ledger as the audit checks see it, and damaged copies of it.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use avouch_access::PersonId;
-use avouch_audit::checks::{Damage, Harm, Line, Stage};
+use avouch_audit::checks::{Damage, Harm, Line, Mark, Stage};
 use avouch_events::{Event, Outcome, Role};
 use avouch_evidence::BoxFuture;
+use avouch_ledger::ProofError;
 use avouch_ledger::verify::{self, Vkey};
 use avouch_runtime::grant::{Grant, Kind};
 use jiff::Timestamp;
 
+use super::ledger_copy;
 use crate::core::state::Core;
 use crate::fail::chain;
-
-/// How often a sound copy is tried for.
-const ATTEMPTS: usize = 5;
 
 /// Reads the ledger for checks.
 pub struct Trail {
@@ -85,30 +84,25 @@ impl avouch_audit::checks::Trail for Trail {
         }))
     }
 
-    fn verify(&self) -> BoxFuture<'_, Result<Option<String>, String>> {
-        Box::pin(self.blocking(|core| {
-            let folder = core.layout.core().join("ledger");
-            Ok(verify_folder(core, &folder)?.map(|(why, _)| why))
-        }))
+    fn verify<'a>(
+        &'a self,
+        parts: &'a [Range<u64>],
+        earlier: Option<&'a Mark>,
+    ) -> BoxFuture<'a, Result<Result<Mark, String>, String>> {
+        Box::pin(async move {
+            let core = &self.core;
+            core.ledger.publish().await.map_err(|error| chain(&error))?;
+            let (parts, earlier) = (parts.to_vec(), earlier.cloned());
+            self.blocking(move |core| verify(core, &parts, earlier.as_ref()))
+                .await
+        })
     }
 
     fn damaged_copies(&self) -> BoxFuture<'_, Result<Vec<Damage>, String>> {
         Box::pin(async move {
             let mut damages = Vec::new();
             for harm in Harm::ALL {
-                let copy = self.copy().await?;
-                let damage = self
-                    .blocking(move |core| {
-                        let at = damage(&copy, harm)?;
-                        let fault = verify_folder(core, &copy)?;
-                        Ok(Damage {
-                            harm,
-                            at,
-                            named: fault.as_ref().and_then(|fault| fault.1),
-                            told: fault.map(|fault| fault.0),
-                        })
-                    })
-                    .await;
+                let damage = self.damaged(harm).await;
                 self.discard().await;
                 damages.push(damage?);
             }
@@ -122,8 +116,8 @@ impl Trail {
         self.core.layout.scratch().join("ledger-copy")
     }
 
-    /// A copy of the whole ledger under a checkpoint that covers all of it but what is written meanwhile.
-    async fn copy(&self) -> Result<PathBuf, String> {
+    /// Harms a copy of a part that is sound, and verifies it.
+    async fn damaged(&self, harm: Harm) -> Result<Damage, String> {
         let core = &self.core;
         let to = self.scratch();
         core.supervisor
@@ -143,25 +137,25 @@ impl Trail {
             .grant(grant)
             .await
             .map_err(|error| chain(&error))?;
-        // The ledger grows while it is copied; a copy that is not of one moment is made again.
-        for _ in 0..ATTEMPTS {
-            core.ledger.publish().await.map_err(|error| chain(&error))?;
-            let (from, copy) = (core.layout.core().join("ledger"), to.clone());
-            let told = self
-                .blocking(move |core| {
-                    copy_folder(&from, &copy)
-                        .map_err(|error| format!("the ledger cannot be copied: {error}"))?;
-                    verify_folder(core, &copy)
-                })
-                .await?;
-            match told {
-                None => return Ok(to),
-                Some((why, _)) => {
-                    tracing::debug!(why, "a copy of the ledger was not of one moment")
-                }
-            }
-        }
-        Err("no sound copy of the ledger could be made".to_owned())
+        core.ledger.publish().await.map_err(|error| chain(&error))?;
+        self.blocking(move |core| {
+            let mut pick = [0; 8];
+            getrandom::fill(&mut pick).map_err(|error| error.to_string())?;
+            let ledger = core.layout.core().join("ledger");
+            let copy = ledger_copy::copy(&ledger, &to, u64::from_be_bytes(pick))?;
+            let key = key(core)?;
+            let check = || verify::part(&copy.folder, &key, copy.part.start, copy.part.end);
+            check().map_err(|fault| format!("a copy was not sound to begin with: {fault}"))?;
+            let at = copy.harm(harm)?;
+            let fault = check().err();
+            Ok(Damage {
+                harm,
+                at,
+                named: fault.as_ref().and_then(|fault| fault.entry),
+                told: fault.map(|fault| fault.to_string()),
+            })
+        })
+        .await
     }
 
     async fn discard(&self) {
@@ -201,126 +195,55 @@ impl avouch_access::checks::Trail for Refusals {
     }
 }
 
-/// What does not fit, in words, and the entry it names; `None` if all fits.
-fn verify_folder(core: &Core, folder: &Path) -> Result<Option<(String, Option<u64>)>, String> {
-    let key: Vkey = core
-        .ledger
+/// Verifies parts of the live ledger, and that it goes on from an earlier checkpoint.
+fn verify(
+    core: &Core,
+    parts: &[Range<u64>],
+    earlier: Option<&Mark>,
+) -> Result<Result<Mark, String>, String> {
+    let (key, folder) = (key(core)?, core.layout.core().join("ledger"));
+    let mut mark = None;
+    for part in parts {
+        match verify::part(&folder, &key, part.start, part.end) {
+            Ok(part) => mark = Some(part.checkpoint),
+            Err(fault) => return Ok(Err(fault.to_string())),
+        }
+    }
+    let now = mark.ok_or("there was nothing to verify")?;
+    let mark = Mark {
+        size: now.size,
+        root: now.root,
+    };
+    let Some(earlier) = earlier else {
+        return Ok(Ok(mark));
+    };
+    if earlier.size > now.size {
+        return Ok(Err(format!(
+            "the checkpoint covers {} entries, an earlier one covered {}: the ledger was cut back",
+            now.size, earlier.size
+        )));
+    }
+    let proof = match core.reader.consistency_proof(earlier.size, now.size) {
+        // It was put in place this very moment: the next round compares it.
+        Err(ProofError::OutOfRange { .. }) => return Ok(Ok(earlier.clone())),
+        proof => proof.map_err(|error| chain(&error))?,
+    };
+    Ok(
+        match verify::consistency(earlier.size, &earlier.root, now.size, &now.root, &proof) {
+            Ok(()) => Ok(mark),
+            Err(_) => Err(format!(
+                "the first {} entries are not those of the earlier checkpoint: history was rewritten",
+                earlier.size
+            )),
+        },
+    )
+}
+
+fn key(core: &Core) -> Result<Vkey, String> {
+    core.ledger
         .vkey()
         .parse()
-        .map_err(|error: verify::VkeyFault| error.to_string())?;
-    Ok(verify::directory(folder, &key)
-        .err()
-        .map(|fault| (fault.to_string(), fault.entry)))
-}
-
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else if entry.file_name() != "reserve" && entry.file_name() != "lock" {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
-}
-
-/// One record of a journal segment, as the ledger's README lays it out.
-struct Record {
-    start: usize,
-    end: usize,
-}
-
-/// Bytes before the first record of a segment.
-const SEGMENT_HEAD: usize = 24;
-/// Bytes of a record before its leaf.
-const RECORD_HEAD: usize = 12;
-
-/// Harms the newest segment in the middle of what the checkpoint covers; returns the first entry that no longer fits.
-fn damage(folder: &Path, harm: Harm) -> Result<u64, String> {
-    let io = |error: std::io::Error| format!("the copy cannot be damaged: {error}");
-    let covered = covered(folder)?;
-    let mut segments: Vec<PathBuf> = fs::read_dir(folder.join("journal"))
-        .map_err(io)?
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .collect();
-    segments.sort();
-    let segment = segments.first().ok_or("the ledger has no journal")?;
-    let mut bytes = fs::read(segment).map_err(io)?;
-    let records = records(&bytes);
-    let usable = records
-        .len()
-        .min(usize::try_from(covered).unwrap_or(usize::MAX));
-    if usable < 4 {
-        return Err("the ledger holds too few entries to try".to_owned());
-    }
-    let middle = usable / 2;
-    let short = || "the copy's journal is shorter than it says".to_owned();
-    let one = records.get(middle).ok_or_else(short)?;
-    let next = records.get(middle + 1).ok_or_else(short)?;
-    match harm {
-        Harm::Altered => {
-            let byte = bytes
-                .get_mut(one.start + RECORD_HEAD + 40)
-                .ok_or_else(short)?;
-            *byte ^= 1;
-        }
-        Harm::Removed => {
-            bytes.drain(one.start..one.end);
-        }
-        Harm::Swapped => {
-            let (a, b) = (
-                bytes.get(one.start..one.end).ok_or_else(short)?.to_vec(),
-                bytes.get(next.start..next.end).ok_or_else(short)?.to_vec(),
-            );
-            bytes.splice(one.start..next.end, [b, a].concat());
-        }
-        Harm::Truncated => {
-            bytes.truncate(one.start);
-            for later in segments.iter().skip(1) {
-                fs::remove_file(later).map_err(io)?;
-            }
-        }
-    }
-    fs::write(segment, bytes).map_err(io)?;
-    Ok(first_index(segment) + u64::try_from(middle).unwrap_or(u64::MAX))
-}
-
-fn covered(folder: &Path) -> Result<u64, String> {
-    let text = fs::read_to_string(folder.join("checkpoint")).map_err(|error| error.to_string())?;
-    text.lines()
-        .nth(1)
-        .and_then(|size| size.parse().ok())
-        .ok_or_else(|| "the checkpoint names no size".to_owned())
-}
-
-fn first_index(segment: &Path) -> u64 {
-    segment
-        .file_stem()
-        .and_then(|name| name.to_str())
-        .and_then(|name| name.parse().ok())
-        .unwrap_or(0)
-}
-
-fn records(bytes: &[u8]) -> Vec<Record> {
-    let mut records = Vec::new();
-    let mut start = SEGMENT_HEAD;
-    while let Some(length) = bytes
-        .get(start..start + 4)
-        .and_then(|four| <[u8; 4]>::try_from(four).ok())
-    {
-        let end = start
-            + RECORD_HEAD
-            + usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX / 2);
-        if end > bytes.len() {
-            break;
-        }
-        records.push(Record { start, end });
-        start = end;
-    }
-    records
+        .map_err(|error: verify::VkeyFault| error.to_string())
 }
 
 fn line(index: u64, event: Event) -> Line {

@@ -6,12 +6,13 @@ use avouch_evidence::{BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_statement::Length;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::Trail;
+use super::{Sweep, Trail};
 use crate::KEEP;
 
 /// The check of what is kept.
 pub struct Keep {
     trail: Arc<dyn Trail>,
+    sweep: Arc<Sweep>,
     keep: Length,
 }
 
@@ -20,22 +21,40 @@ pub struct Keep {
 struct Ledger {
     size: u64,
     oldest: Option<(u64, Timestamp)>,
+    /// Entries that were read and held to the checkpoint in this round.
+    read: u64,
+    /// Every entry was at this time or later; `None` while the first time through is under way.
+    whole_since: Option<Timestamp>,
     /// What does not fit.
     fault: Option<String>,
 }
 
 impl Keep {
-    /// Looks at this trail, whose entries are to be kept this long.
+    /// Looks at this trail, whose entries are to be kept this long; `sweep` remembers how far the rounds have come.
     #[must_use]
-    pub fn new(trail: Arc<dyn Trail>, keep: Length) -> Self {
-        Self { trail, keep }
+    pub fn new(trail: Arc<dyn Trail>, sweep: Arc<Sweep>, keep: Length) -> Self {
+        Self { trail, sweep, keep }
     }
 
-    async fn observe(&self) -> Result<Ledger, String> {
+    async fn observe(&self, now: Timestamp) -> Result<Ledger, String> {
+        let size = self.trail.size().await?;
+        let oldest = self.trail.oldest().await?;
+        let progress = self.sweep.progress();
+        let parts = progress.plan(size);
+        let fitted = self.trail.verify(&parts, progress.earlier()).await?;
+        let read = parts.iter().map(|part| part.end - part.start).sum();
+        let (went, fault): (_, Option<String>) = match fitted {
+            Ok(mark) => (progress.went(size, mark, now), None),
+            Err(fault) => (progress, Some(fault)),
+        };
+        let whole_since = went.whole_since();
+        self.sweep.set(went);
         Ok(Ledger {
-            size: self.trail.size().await?,
-            oldest: self.trail.oldest().await?,
-            fault: self.trail.verify().await?,
+            size,
+            oldest,
+            read,
+            whole_since,
+            fault,
         })
     }
 }
@@ -50,7 +69,7 @@ impl Check for Keep {
     }
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move { vec![judge(&self.observe().await, self.keep, ctx.now)] })
+        Box::pin(async move { vec![judge(&self.observe(ctx.now).await, self.keep, ctx.now)] })
     }
 }
 
@@ -63,6 +82,8 @@ fn judge(ledger: &Result<Ledger, String>, keep: Length, now: Timestamp) -> Seen 
     let Ledger {
         size,
         oldest,
+        read,
+        whole_since,
         fault,
     } = match ledger {
         Ok(ledger) => ledger,
@@ -98,10 +119,15 @@ fn judge(ledger: &Result<Ledger, String>, keep: Length, now: Timestamp) -> Seen 
         0 => "none has been removed".to_owned(),
         some => format!("the {some} before them were past {keep}"),
     };
+    let through = match whole_since {
+        _ if read >= size => "all were verified now".to_owned(),
+        Some(time) => format!("{read} were verified now, and every one since {time}"),
+        None => format!("{read} were verified now, and the others in turn"),
+    };
     Seen::held(
         &claim,
         format!(
-            "All {} entries since {date} are there and verify; {gone}.",
+            "{} entries since {date} are kept; {gone}; {through}.",
             size - first
         ),
     )
@@ -123,6 +149,8 @@ mod tests {
         let ledger = Ledger {
             size,
             oldest: oldest.map(|(index, at)| (index, at.parse().unwrap())),
+            read: size,
+            whole_since: None,
             fault: fault.map(str::to_owned),
         };
         let now = "2026-03-01T12:00:00Z".parse().unwrap();
@@ -139,14 +167,14 @@ mod tests {
             Some((0, "2026-02-03T00:00:00Z")),
             None,
             Held,
-            "All 9 entries since 3 February 2026",
+            "9 entries since 3 February 2026 are kept; none has been removed; all were verified now.",
         );
         check(
             9,
             Some((4, "2018-03-01T12:00:00Z")),
             None,
             Held,
-            "All 5 entries",
+            "5 entries since 1 March 2018 are kept; the 4 before them were past 8 years",
         );
         check(
             9,
@@ -171,6 +199,29 @@ mod tests {
         );
         check(9, None, None, Broken, "None of the 9");
         check(0, None, None, Unproven, "empty");
+    }
+
+    #[test]
+    fn what_was_not_read_in_this_round_is_said() {
+        for (whole_since, says) in [
+            (None, "60 were verified now, and the others in turn"),
+            (
+                Some("2026-02-27T01:00:00Z"),
+                "60 were verified now, and every one since 2026-02-27T01:00:00Z",
+            ),
+        ] {
+            let ledger = Ledger {
+                size: 90,
+                oldest: Some((0, "2026-02-03T00:00:00Z".parse().unwrap())),
+                read: 60,
+                whole_since: whole_since.map(|time: &str| time.parse().unwrap()),
+                fault: None,
+            };
+            let now = "2026-03-01T12:00:00Z".parse().unwrap();
+            let seen = judge(&Ok(ledger), "8 years".parse().unwrap(), now);
+            assert_eq!(seen.verdict, Verdict::Held);
+            assert!(seen.observed.contains(says), "{}", seen.observed);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The ledger as the checks see it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use avouch_evidence::BoxFuture;
 use avouch_statement::TenantId;
@@ -17,11 +18,25 @@ pub trait Trail: Send + Sync {
     /// The index and time of the oldest entry that can still be read; `None` if there is none.
     fn oldest(&self) -> BoxFuture<'_, Result<Option<(u64, Timestamp)>, String>>;
 
-    /// Verifies the whole ledger: what does not fit, or `None` if all of it does.
-    fn verify(&self) -> BoxFuture<'_, Result<Option<String>, String>>;
+    /// Verifies these entries against the signed checkpoint, and that the ledger goes on from an earlier one:
+    /// the checkpoint that they fit, or what does not fit.
+    fn verify<'a>(
+        &'a self,
+        parts: &'a [Range<u64>],
+        earlier: Option<&'a Mark>,
+    ) -> BoxFuture<'a, Result<Result<Mark, String>, String>>;
 
-    /// Damages a scratch copy in each way of [`Harm`], verifies each, and says what came of it.
+    /// Damages a scratch copy of a part in each way of [`Harm`], verifies each, and says what came of it.
     fn damaged_copies(&self) -> BoxFuture<'_, Result<Vec<Damage>, String>>;
+}
+
+/// A signed checkpoint that was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Entries under it.
+    pub size: u64,
+    /// The root hash over them.
+    pub root: [u8; 32],
 }
 
 /// One entry.
