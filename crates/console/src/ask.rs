@@ -7,6 +7,7 @@ use axum::Form;
 use axum::extract::{FromRequest, RawPathParams, Request};
 use axum::response::Response;
 use axum::{RequestExt as _, RequestPartsExt as _};
+use http::HeaderMap;
 
 use crate::callers::Caller;
 use crate::desk::{Desk, Refusal};
@@ -47,6 +48,7 @@ pub struct Ask {
     path: String,
     params: BTreeMap<String, String>,
     fields: BTreeMap<String, String>,
+    headers: HeaderMap,
 }
 
 impl Ask {
@@ -68,6 +70,11 @@ impl Ask {
     /// A part of the path, such as an id; empty when the route has none of that name.
     pub fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// What the browser sent before its form, cookies among it.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
     /// The frame of a page for this caller.
@@ -127,6 +134,7 @@ impl FromRequest<Arc<App>> for Ask {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
+        let headers = parts.headers.clone();
         let Form(pairs) = Request::from_parts(parts, body)
             .extract::<Form<Vec<(String, String)>>, _>()
             .await
@@ -143,6 +151,7 @@ impl FromRequest<Arc<App>> for Ask {
             path,
             params,
             fields,
+            headers,
         })
     }
 }

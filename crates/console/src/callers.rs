@@ -12,14 +12,13 @@ use crate::desk::{Actor, Refusal, Role};
 use crate::local_path::LocalPath;
 use crate::pages::problem::Problem;
 use crate::pages::see_other;
-use crate::secret::SessionDigest;
 use crate::service::{Site, Target};
 
 /// Anybody.
 pub struct Visitor(());
 
 /// Anybody with a session on this host.
-pub struct SignedIn(Actor, SessionDigest);
+pub struct SignedIn(Actor);
 
 /// An administrator of a tenant, within that tenant; or the supplier, within all of them.
 pub struct TenantAdministrator(Actor);
@@ -62,14 +61,6 @@ macro_rules! has_actor {
 }
 has_actor!(SignedIn TenantAdministrator Supplier);
 
-impl SignedIn {
-    /// The session they came with.
-    #[must_use]
-    pub fn session(&self) -> SessionDigest {
-        self.1
-    }
-}
-
 impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
 
@@ -83,8 +74,7 @@ impl FromRequestParts<Arc<App>> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let everybody = [Role::Supplier, Role::Administrator, Role::Member];
-        let (actor, session) = admit(parts, app, &everybody).await?;
-        Ok(Self(actor, session))
+        Ok(Self(admit(parts, app, &everybody).await?))
     }
 }
 
@@ -93,8 +83,7 @@ impl FromRequestParts<Arc<App>> for TenantAdministrator {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let administrators = [Role::Supplier, Role::Administrator];
-        let (actor, _) = admit(parts, app, &administrators).await?;
-        Ok(Self(actor))
+        Ok(Self(admit(parts, app, &administrators).await?))
     }
 }
 
@@ -102,17 +91,12 @@ impl FromRequestParts<Arc<App>> for Supplier {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
-        let (actor, _) = admit(parts, app, &[Role::Supplier]).await?;
-        Ok(Self(actor))
+        Ok(Self(admit(parts, app, &[Role::Supplier]).await?))
     }
 }
 
 /// The person behind the request, if their role is one of `roles`; or the answer they get instead.
-async fn admit(
-    parts: &Parts,
-    app: &Arc<App>,
-    roles: &[Role],
-) -> Result<(Actor, SessionDigest), Response> {
+async fn admit(parts: &Parts, app: &Arc<App>, roles: &[Role]) -> Result<Actor, Response> {
     let page = |problem: Problem| problem.page(&app.service, &Caller::Unknown);
     let arrival = parts
         .extensions
@@ -133,9 +117,10 @@ async fn admit(
     let actor = Actor {
         person,
         client: arrival.client.clone(),
+        session,
     };
     if roles.contains(&actor.person.role) {
-        return Ok((actor, session));
+        return Ok(actor);
     }
     let refusal = refusal(parts, arrival, Some(&actor), "not allowed for this role");
     let problem = match app.desk.refused(refusal).await {

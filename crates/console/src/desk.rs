@@ -11,9 +11,9 @@ use std::pin::Pin;
 
 use crate::secret::{Secret, SessionDigest};
 use views::{
-    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, FindingRow, NewPerson, Overview,
-    PackRow, Page, PersonRow, RoundRow, RoundView, SignInAttempt, SignInOutcome, StatementView,
-    TenantRow, TrailQuery, TrailRow,
+    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, FindingRow,
+    NewPerson, Overview, PackRow, Page, PersonRow, RoundRow, RoundView, SignInAttempt,
+    SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow,
 };
 
 /// An answer that comes later.
@@ -31,9 +31,22 @@ pub enum DeskError {
         /// What is running, with its article.
         what: &'static str,
     },
-    /// Somebody else signs in with that email address.
+    /// Somebody whom the asker can see signs in with that email address.
     #[error("the email address is taken")]
     EmailTaken,
+    /// Somebody of another organisation does.
+    #[error("the email address is taken in another organisation")]
+    EmailElsewhere,
+    /// The asker's organisation was told of too many addresses that are taken elsewhere.
+    #[error("too many email addresses were refused")]
+    EmailsRefused,
+    /// It could not be written down, or read, so nothing was done; later it may be. The log has the cause.
+    #[error("the question cannot be answered just now")]
+    Unavailable {
+        /// What went wrong.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// Something of ours failed; the person asking is told only that, the log has the cause.
     #[error("the question could not be answered")]
     Failed {
@@ -109,6 +122,8 @@ pub struct Actor {
     pub person: Person,
     /// The address of their browser, as the gateway saw it.
     pub client: String,
+    /// The session that they came with.
+    pub session: SessionDigest,
 }
 
 impl Actor {
@@ -156,14 +171,11 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Tries an email address and a password.
     fn sign_in(&self, attempt: SignInAttempt) -> Answer<'_, SignInOutcome>;
-    /// Exchanges a one-time code, made for that host, for a session token.
-    fn enter<'a>(
-        &'a self,
-        code: Secret,
-        host: &'a str,
-        client: &'a str,
-    ) -> Answer<'a, Option<Secret>>;
-    /// Ends the person's whole sign-in, on every host.
+    /// Exchanges the pass that the right password earned for a one-time code.
+    fn code(&self, exchange: Exchange) -> Answer<'_, Option<Secret>>;
+    /// Exchanges a one-time code, made for that host and that browser, for a session token.
+    fn enter(&self, entry: Entry) -> Answer<'_, Option<Secret>>;
+    /// Ends every sign-in of the person whose session that is, on every host and in every browser.
     fn leave<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, ()>;
     /// Whose session that is, if it is one of that host and still good.
     fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Person>>;

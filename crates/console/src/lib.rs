@@ -38,5 +38,5 @@ pub use desk::views;
 pub use desk::{Actor, Answer, Desk, DeskError, Person, Refusal, Role, Scope};
 pub use local_path::LocalPath;
 pub use routes::{ROUTES, Route, router};
-pub use secret::{Secret, SessionDigest};
+pub use secret::{Secret, SessionDigest, StateDigest};
 pub use service::{Service, Site, Target};

@@ -98,12 +98,14 @@ routes! {
     Console   GET  "/rounds/{number}"      TenantAdministrator => checks::round;
     Console   GET  "/pack"                 TenantAdministrator => packs::list;
     Console   GET  "/pack/{tenant}"        TenantAdministrator => packs::download;
+    Console   GET  "/.avouch/begin"        Visitor => entry::begin;
     Console   GET  "/.avouch/enter"        Visitor => entry::enter;
     Console   POST "/.avouch/leave"        SignedIn => entry::leave;
     Console   GET  "/.avouch/jwks.json"    Visitor => entry::jwks;
     Console   GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
     Console   GET  "/.avouch/icon.svg"     Visitor => assets::icon;
 
+    Tenant    GET  "/.avouch/begin"        Visitor => entry::begin;
     Tenant    GET  "/.avouch/enter"        Visitor => entry::enter;
     Tenant    POST "/.avouch/leave"        SignedIn => entry::leave;
     Tenant    GET  "/.avouch/jwks.json"    Visitor => entry::jwks;

@@ -1,6 +1,7 @@
 //! The service's name and hosts: which site a host is, and the addresses of the others.
 
 use crate::local_path::LocalPath;
+use crate::secret::StateDigest;
 
 /// What every page says about the service, and where its hosts are.
 #[derive(Debug, Clone)]
@@ -122,6 +123,22 @@ impl Service {
             target.label(),
             encode(path.as_str())
         )
+    }
+
+    /// Where a target marks the browser of somebody who has shown their password.
+    #[must_use]
+    pub fn begin_address(&self, target: &Target, path: &LocalPath) -> String {
+        format!(
+            "{}/.avouch/begin?path={}",
+            self.target_origin(target),
+            encode(path.as_str())
+        )
+    }
+
+    /// Where a marked browser exchanges its pass for a code.
+    #[must_use]
+    pub fn code_address(&self, target: &Target, path: &LocalPath, browser: StateDigest) -> String {
+        format!("{}&state={browser}", self.sign_in_address(target, path))
     }
 
     /// Where a one-time code is handed in.

@@ -4,7 +4,10 @@ use crate::StoreError;
 use sqlx::SqlitePool;
 
 /// The steps of the store's own part, in order. A step is never edited once released; a change is a new step.
-const STEPS: &[&str] = &[include_str!("../migrations/1-accounts.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/1-accounts.sql"),
+    include_str!("../migrations/2-browsers.sql"),
+];
 
 const OWN: &str = "store";
 

@@ -1,9 +1,9 @@
 //! What the core says to the front about each request, and what it writes down of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use avouch_access::{Person, Role, Session, TokenDigest};
+use avouch_access::{Ended, Person, Role, Session, TokenDigest};
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
 use avouch_gateway::checks::SuiteLog;
 use avouch_gateway::link::{
@@ -17,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 use super::state::Core;
 use crate::fail::chain;
 
+/// The status of an answer that opens a tunnel.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
 /// Characters of a path that an event keeps.
 const PATH_CAP: usize = 256;
 
@@ -25,6 +28,8 @@ pub struct Gate {
     core: Arc<Core>,
     /// Requests that were let through and have not ended, by their id on the link.
     open: Mutex<HashMap<u64, Open>>,
+    /// What tunnels that are open began with, by the id of their request.
+    tunnels: Mutex<HashMap<u64, Event>>,
     heard: tokio::sync::watch::Sender<Heard>,
 }
 
@@ -73,6 +78,7 @@ impl Gate {
         Self {
             core,
             open: Mutex::default(),
+            tunnels: Mutex::default(),
             heard,
         }
     }
@@ -124,17 +130,14 @@ impl Gate {
                 .await
                 .map_err(|_| Admit::Unavailable)?;
         }
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(
-                begin.id,
-                Open {
-                    event,
-                    record: begin.record.is_some(),
-                    unsafe_method: begin.unsafe_method,
-                },
-            );
+        held(&self.open).insert(
+            begin.id,
+            Open {
+                event,
+                record: begin.record.is_some(),
+                unsafe_method: begin.unsafe_method,
+            },
+        );
         Ok(Admit::Forward {
             upstream: core.layout.tenant_socket(tenant.as_str()),
             tenant: tenant.to_string(),
@@ -195,11 +198,7 @@ impl Admission for Gate {
     }
 
     async fn end(&self, end: End) -> Result<(), NotRecorded> {
-        let open = self
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&end.id);
+        let open = held(&self.open).remove(&end.id);
         // An end without its beginning was begun under an earlier core: its intent is in the ledger, its outcome is not known.
         let Some(Open {
             mut event,
@@ -226,11 +225,12 @@ impl Admission for Gate {
         event.status = Some(end.status);
         event.micros = Some(end.micros);
         event.subjects = end.subjects;
-        self.core
-            .record(event)
-            .await
-            .map(|_| ())
-            .map_err(|_| NotRecorded)
+        let began = (end.status == SWITCHING_PROTOCOLS).then(|| event.clone());
+        self.core.record(event).await.map_err(|_| NotRecorded)?;
+        if let Some(began) = began {
+            held(&self.tunnels).insert(end.id, began);
+        }
+        Ok(())
     }
 
     async fn closed(&self, closed: Closed) {
@@ -246,14 +246,21 @@ impl Admission for Gate {
                 "closed"
             }
         );
-        let event = Event::new(
+        // A tunnel that an earlier core let through is nobody's that we know.
+        let (who, tenant, what) = match held(&self.tunnels).remove(&closed.id) {
+            Some(began) => (began.who, began.tenant, began.object),
+            None => (Actor::nobody(), None, closed.id.to_string()),
+        };
+        let mut event = Event::new(
             self.core.now(),
-            Actor::nobody(),
+            who,
             Action::Request,
-            format!("tunnel {}", closed.id),
+            format!("tunnel {what}"),
             Outcome::Done,
         )
+        .of(tenant.as_ref())
         .because(reason);
+        event.micros = Some(closed.micros);
         let _ = self.core.record(event).await;
     }
 
@@ -297,10 +304,8 @@ impl Admission for Gate {
             Report::Connected => tracing::info!("the front is connected"),
             Report::Lost => {
                 // What was under way at the front's death has an intent in the ledger and no outcome.
-                self.open
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clear();
+                held(&self.open).clear();
+                held(&self.tunnels).clear();
                 let _ = self
                     .core
                     .say("front", Outcome::Failed, "the front has gone")
@@ -341,13 +346,6 @@ impl Core {
         Actor::nobody()
     }
 
-    /// Closes the tunnels of every session of a sign-in that has ended.
-    pub fn close_tunnels(&self, session: &Session) {
-        for host in self.hosts() {
-            self.link.revoke(tag_at(session, &host));
-        }
-    }
-
     fn hosts(&self) -> Vec<String> {
         let domain = &self.statement.gateway.domain;
         let tenants = self
@@ -368,6 +366,10 @@ impl Core {
         let tenant: TenantId = label.parse().ok()?;
         self.tenants.get(&tenant).map(|tenant| tenant.id)
     }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Unknown tenants and strangers' sessions look alike: everybody is sent to sign in.
@@ -428,16 +430,20 @@ fn shortened(path: &str) -> String {
 
 /// A mark for one session: it groups events, and is no credential.
 fn tag(session: &Session) -> [u8; 16] {
-    tag_at(session, &session.host)
+    tag_of(&Ended {
+        person: session.person.id.clone(),
+        host: session.host.clone(),
+        created: session.created,
+    })
 }
 
-/// The mark of this sign-in's session at a host.
-fn tag_at(session: &Session, host: &str) -> [u8; 16] {
+/// The same of a session that has ended.
+pub fn tag_of(ended: &Ended) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(b"avouch-session-tag/v1\n");
-    hash.update(session.person.id.as_str());
-    hash.update(host.as_bytes());
-    hash.update(session.created.as_microsecond().to_be_bytes());
+    hash.update(ended.person.as_str());
+    hash.update(ended.host.as_bytes());
+    hash.update(ended.created.as_microsecond().to_be_bytes());
     let mut tag = [0; 16];
     for (to, from) in tag.iter_mut().zip(hash.finalize()) {
         *to = from;

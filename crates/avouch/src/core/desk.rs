@@ -3,12 +3,14 @@
 mod administration;
 mod evidence;
 mod shown;
+mod sign_in;
 
 use std::sync::Arc;
 
-use avouch_access::{Refusal as AccessRefusal, Session, SignedIn, TokenDigest};
+use avouch_access::{AccessError, Session, TokenDigest};
 use avouch_console::views::{
-    self, CoverageView, DocumentFormat, SignInAttempt, SignInOutcome, StatementView,
+    self, CoverageView, DocumentFormat, Entry, Exchange, SignInAttempt, SignInOutcome,
+    StatementView,
 };
 use avouch_console::{
     Answer, Desk, DeskError, Person, Refusal, Secret, Service, SessionDigest, Target,
@@ -43,97 +45,19 @@ impl Reception {
         Self { core }
     }
 
-    /// Records what somebody does, before it takes effect.
+    /// Records what somebody does, before it takes effect. If it cannot be written down, it is not done.
     async fn note(&self, event: Event) -> Result<(), DeskError> {
-        self.core.record(event).await.map(|_| ()).map_err(failed)
-    }
-
-    async fn try_sign_in(&self, attempt: SignInAttempt) -> Result<SignInOutcome, DeskError> {
-        let core = &self.core;
-        let password = avouch_keyring::Secret::new(attempt.password.reveal().to_owned());
-        let tried = core
-            .access
-            .sign_in(&attempt.email, &password, &attempt.client, core.now())
-            .await
-            .map_err(failed)?;
-        match tried {
-            Err(refusal) => {
-                // The address that was typed may be a password typed into the wrong field, so it is not kept.
-                let event = Event::new(
-                    core.now(),
-                    Actor::nobody(),
-                    Action::SignIn,
-                    "sign in",
-                    Outcome::Refused,
-                )
-                .because(refusal.as_str())
-                .from(attempt.client);
-                self.note(event).await?;
-                Ok(match refusal {
-                    // A locked account answers like a wrong password; only a client's own flood is told to wait.
-                    AccessRefusal::Wrong | AccessRefusal::AccountThrottled => SignInOutcome::Failed,
-                    AccessRefusal::ClientThrottled => SignInOutcome::Throttled {
-                        retry_after: u32::try_from(
-                            self.core.access.settings().lockout.within.as_secs(),
-                        )
-                        .unwrap_or(u32::MAX),
-                    },
-                })
-            }
-            Ok(signed_in) => self.admit(signed_in, attempt.to, &attempt.client).await,
+        match self.core.record(event).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(DeskError::Unavailable {
+                source: Box::new(error),
+            }),
         }
     }
 
-    async fn admit(
-        &self,
-        signed_in: SignedIn,
-        to: Option<Target>,
-        client: &str,
-    ) -> Result<SignInOutcome, DeskError> {
-        let core = &self.core;
-        let own = signed_in.person.tenant.clone();
-        let target = match (to, &own) {
-            (Some(Target::Tenant(wanted)), Some(own)) if wanted == own.as_str() => {
-                Target::Tenant(wanted)
-            }
-            (Some(Target::Tenant(_)), _) => {
-                let event = Event::new(
-                    core.now(),
-                    actor(&signed_in.person),
-                    Action::SignIn,
-                    "sign in",
-                    Outcome::Refused,
-                )
-                .of(own.as_ref())
-                .because("the right password, at another organisation's door")
-                .from(client);
-                self.note(event).await?;
-                return Ok(SignInOutcome::Failed);
-            }
-            (Some(Target::Console) | None, None) => Target::Console,
-            (Some(Target::Console), Some(_)) => Target::Console,
-            (None, Some(own)) => Target::Tenant(own.to_string()),
-        };
-        let event = Event::new(
-            core.now(),
-            actor(&signed_in.person),
-            Action::SignIn,
-            format!("sign in to {}", target.label()),
-            Outcome::Done,
-        )
-        .of(own.as_ref())
-        .from(client);
-        self.note(event).await?;
-        let host = format!("{}.{}", target.label(), core.statement.gateway.domain);
-        let code = core
-            .access
-            .code(&signed_in, &host, core.now())
-            .await
-            .map_err(failed)?;
-        Ok(SignInOutcome::Admitted {
-            target,
-            code: Secret::new(code.expose().clone()),
-        })
+    /// A target's host, without its port.
+    fn host(&self, target: &Target) -> String {
+        format!("{}.{}", target.label(), self.core.statement.gateway.domain)
     }
 
     async fn session_of(
@@ -145,7 +69,7 @@ impl Reception {
             .access
             .resolve(&TokenDigest(digest.0), host, self.core.now())
             .await
-            .map_err(failed)
+            .map_err(unable)
     }
 }
 
@@ -181,47 +105,12 @@ impl Desk for Reception {
         Box::pin(self.try_sign_in(attempt))
     }
 
-    fn enter<'a>(
-        &'a self,
-        code: Secret,
-        host: &'a str,
-        client: &'a str,
-    ) -> Answer<'a, Option<Secret>> {
-        Box::pin(async move {
-            let code = avouch_keyring::Secret::new(code.reveal().to_owned());
-            let entered = self
-                .core
-                .access
-                .enter(&code, host, self.core.now())
-                .await
-                .map_err(failed)?;
-            let (who, tenant, outcome, reason) = match &entered {
-                Some(opened) => (
-                    actor(&opened.session.person),
-                    opened.session.person.tenant.clone(),
-                    Outcome::Done,
-                    "",
-                ),
-                None => (
-                    Actor::nobody(),
-                    None,
-                    Outcome::Refused,
-                    "the code is unknown, used, too old or for another host",
-                ),
-            };
-            let event = Event::new(
-                self.core.now(),
-                who,
-                Action::SignIn,
-                format!("enter {host}"),
-                outcome,
-            )
-            .of(tenant.as_ref())
-            .because(reason)
-            .from(client);
-            self.note(event).await?;
-            Ok(entered.map(|opened| Secret::new(opened.token.expose().clone())))
-        })
+    fn code(&self, exchange: Exchange) -> Answer<'_, Option<Secret>> {
+        Box::pin(self.exchange(exchange))
+    }
+
+    fn enter(&self, entry: Entry) -> Answer<'_, Option<Secret>> {
+        Box::pin(self.admit_to(entry))
     }
 
     fn leave<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, ()> {
@@ -233,25 +122,19 @@ impl Desk for Reception {
                 self.core.now(),
                 actor(&session.person),
                 Action::SignOut,
-                format!("sign out of {host}"),
+                format!("sign out everywhere, at {host}"),
                 Outcome::Done,
             )
             .of(session.person.tenant.as_ref());
             self.note(event).await?;
-            self.core.access.sign_out(&session).await.map_err(failed)?;
-            self.core.close_tunnels(&session);
-            Ok(())
+            self.core.access.sign_out(&session).await.map_err(unable)
         })
     }
 
     fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Person>> {
         Box::pin(async move {
-            let Some(session) = self.session_of(digest, host).await? else {
-                return Ok(None);
-            };
-            let person = shown::person(&session.person);
-            self.core.remember_session(session);
-            Ok(Some(person))
+            let session = self.session_of(digest, host).await?;
+            Ok(session.map(|session| shown::person(&session.person)))
         })
     }
 
@@ -275,10 +158,13 @@ impl Desk for Reception {
             )
             .of(tenant.as_ref())
             .because(refusal.reason)
-            .with("host", refusal.host)
+            .with("host", &refusal.host)
             .with("path", refusal.path)
             .from(refusal.client);
-            self.note(event).await
+            match refusal.person {
+                Some(_) => self.note(event).await,
+                None => self.note_stranger(&refusal.host, event).await,
+            }
         })
     }
 
@@ -449,6 +335,16 @@ impl Core {
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> DeskError {
     DeskError::Failed {
         source: Box::new(error),
+    }
+}
+
+/// The same of accounts and sessions. A store that cannot be written, as on a full disk, may be written again later.
+fn unable(error: AccessError) -> DeskError {
+    match error {
+        AccessError::Store(_) => DeskError::Unavailable {
+            source: Box::new(error),
+        },
+        other => failed(other),
     }
 }
 

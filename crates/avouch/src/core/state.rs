@@ -1,12 +1,11 @@
 //! What the core holds, and how it is opened.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
-use avouch_access::{Access, Session};
+use avouch_access::Access;
 use avouch_backup::keeper::Backups;
 use avouch_backup::records::Records;
 use avouch_events::{
@@ -65,8 +64,6 @@ pub struct Core {
     pub signer: LogKey,
     /// Connections by negotiated suite since the core started.
     pub suites: Arc<Suites>,
-    /// The latest session of each person who uses the console: proof of who asks.
-    pub sessions: Mutex<BTreeMap<String, Session>>,
     pub shutdown: CancellationToken,
     pub strangers: Strangers,
     /// The link to the front, for closing the tunnels of a session that ends.
@@ -130,6 +127,9 @@ impl Core {
         let access = Access::open(store.clone(), statement.access.clone(), &seal)
             .await
             .map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
+        let link = CoreEnd::default();
+        let fronts = link.clone();
+        access.when_sessions_end(move |ended| fronts.revoke(super::admission::tag_of(ended)));
         let newest = reader
             .size()
             .checked_sub(1)
@@ -189,10 +189,9 @@ impl Core {
             runner,
             signer,
             suites: Arc::default(),
-            sessions: Mutex::default(),
             shutdown,
             strangers: Strangers::default(),
-            link: CoreEnd::default(),
+            link,
             full: AtomicBool::new(false),
             statement,
         });

@@ -189,6 +189,8 @@ fn a_hostile_application_sees_neither_the_session_nor_a_forged_identity() {
     let mut browser = signed_in(service, "riverside");
     let cookie = browser.cookie("riverside").unwrap();
     let token = cookie.split_once('=').unwrap().1.to_owned();
+    // The browser has the mark of somebody who is signing in again, too.
+    browser.get("riverside", "/.avouch/begin?path=%2F");
     let mut ask = Ask::get("/seen").with("cookie", "own=1; __host-avouch=other");
     for name in [
         "X-Forwarded-User",

@@ -17,5 +17,6 @@ mod hostile;
 mod main_line;
 mod requests;
 mod sabotage;
+mod sign_out;
 mod soak;
 mod statement_faults;

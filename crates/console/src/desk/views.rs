@@ -12,7 +12,7 @@ use jiff::civil::Date;
 
 use super::Role;
 use crate::local_path::LocalPath;
-use crate::secret::Secret;
+use crate::secret::{Secret, SessionDigest, StateDigest};
 use crate::service::Target;
 
 /// Something that belongs to a tenant, or to the platform.
@@ -41,12 +41,12 @@ pub struct SignInAttempt {
 
 /// What came of a sign-in.
 pub enum SignInOutcome {
-    /// In, with a one-time code for that target alone.
+    /// In, with a pass to that target alone.
     Admitted {
         /// Where to.
         target: Target,
-        /// The code.
-        code: Secret,
+        /// The pass: for the browser that showed the password, at the host that saw it.
+        pass: Secret,
     },
     /// Not in; the reason is not told, and takes as long to give as any other.
     Failed,
@@ -55,6 +55,32 @@ pub enum SignInOutcome {
         /// Seconds to wait.
         retry_after: u32,
     },
+}
+
+/// A pass, to be exchanged for a one-time code.
+pub struct Exchange {
+    /// The pass.
+    pub pass: Secret,
+    /// Where it leads.
+    pub target: Target,
+    /// What the target has marked the browser with.
+    pub browser: StateDigest,
+    /// The address of the browser.
+    pub client: String,
+}
+
+/// A one-time code, to be exchanged for a session.
+pub struct Entry {
+    /// The code.
+    pub code: Secret,
+    /// The host at which it is handed in.
+    pub host: String,
+    /// What that host has marked the browser with, if it has.
+    pub browser: Option<StateDigest>,
+    /// The session that the browser has there already.
+    pub before: Option<SessionDigest>,
+    /// The address of the browser.
+    pub client: String,
 }
 
 /// How many claims stand how.

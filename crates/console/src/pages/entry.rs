@@ -1,4 +1,4 @@
-//! In and out of a host: the one-time code becomes a cookie, and the cookie ends.
+//! In and out of a host: the browser is marked, the one-time code becomes a cookie, and the cookie ends.
 
 use axum::response::IntoResponse as _;
 use http::header;
@@ -7,8 +7,30 @@ use super::{Answer, Problem, see_other};
 use crate::ask::Ask;
 use crate::callers::{Caller, SignedIn, Visitor};
 use crate::cookie;
+use crate::desk::views::Entry;
 use crate::local_path::LocalPath;
 use crate::secret::Secret;
+use crate::service::Target;
+
+/// Marks the browser and sends it on to exchange its pass for a code that is good with this mark alone. Without a pass it
+/// is asked for a password there.
+pub async fn begin(_: Visitor, ask: Ask) -> Answer {
+    // Two tabs may do this at once, so a mark that is there stays.
+    let state = match cookie::state(ask.headers()) {
+        Some(state) => state,
+        None => Secret::draw().ok_or_else(|| Problem::Failed {
+            source: "the system has no randomness".into(),
+        })?,
+    };
+    let target = ask.arrival.target.clone().unwrap_or(Target::Console);
+    let path = LocalPath::or_root(ask.field("path"));
+    let service = &ask.app.service;
+    let address = service.code_address(&target, &path, state.state_digest());
+    let mut response = see_other(&address)?;
+    let cookie = cookie::marking(&state).ok_or(Problem::DeadCode)?;
+    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(response)
+}
 
 /// Takes a one-time code, sets the cookie and goes on to the page that was wanted.
 pub async fn enter(_: Visitor, ask: Ask) -> Answer {
@@ -22,22 +44,27 @@ pub async fn enter(_: Visitor, ask: Ask) -> Answer {
             )
             .await);
     }
-    let code = Secret::new(ask.field("code").to_owned());
-    let token = ask
-        .desk()
-        .enter(code, &ask.arrival.host, &ask.arrival.client)
-        .await?
-        .ok_or(Problem::SpentCode)?;
-    let cookie = cookie::starting(&token).ok_or(Problem::SpentCode)?;
+    let entry = Entry {
+        code: Secret::new(ask.field("code").to_owned()),
+        host: ask.arrival.host.clone(),
+        browser: cookie::state(ask.headers()).map(|state| state.state_digest()),
+        before: cookie::session_digest(ask.headers()),
+        client: ask.arrival.client.clone(),
+    };
+    let token = ask.desk().enter(entry).await?.ok_or(Problem::DeadCode)?;
+    let cookie = cookie::starting(&token).ok_or(Problem::DeadCode)?;
     let path = LocalPath::or_root(ask.field("path"));
     let mut response = see_other(path.as_str())?;
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let headers = response.headers_mut();
+    headers.insert(header::SET_COOKIE, cookie);
+    headers.append(header::SET_COOKIE, cookie::unmarking());
     Ok(response)
 }
 
-/// Ends the person's whole sign-in, on every host.
+/// Ends every sign-in of the person, on every host and in every browser.
 pub async fn leave(who: SignedIn, ask: Ask) -> Answer {
-    ask.desk().leave(who.session(), &ask.arrival.host).await?;
+    let session = who.actor().session;
+    ask.desk().leave(session, &ask.arrival.host).await?;
     let done = format!("{}/done", ask.app.service.sign_in_origin());
     let mut response = see_other(&done)?;
     response

@@ -136,15 +136,30 @@ pub async fn add(who: TenantAdministrator, ask: Ask) -> Answer {
     let email = person.email.clone();
     match ask.desk().add_person(who.actor(), person).await {
         Ok(password) => issued(&who, &ask, email, password),
-        Err(DeskError::EmailTaken) => {
+        Err(error) => {
+            let (text, status) = match error {
+                DeskError::EmailTaken => (
+                    "Enter another email address: somebody signs in with this one",
+                    StatusCode::CONFLICT,
+                ),
+                // It tells that the address is in use: the claim's limits say so, and it is kept to a few a day.
+                DeskError::EmailElsewhere => (
+                    "Enter another email address: this one cannot be used in your organisation",
+                    StatusCode::CONFLICT,
+                ),
+                DeskError::EmailsRefused => (
+                    "Nobody can be added until tomorrow: too many email addresses were refused",
+                    StatusCode::TOO_MANY_REQUESTS,
+                ),
+                other => return Err(other.into()),
+            };
             let error = FieldError {
                 field: "email",
-                text: "Enter another email address: somebody signs in with this one".to_owned(),
+                text: text.to_owned(),
             };
             let form = form(&who, &ask, vec![error]).await?;
-            render(&form, StatusCode::CONFLICT)
+            render(&form, status)
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -26,12 +26,17 @@ pub enum Problem {
     WrongMethod,
     /// A host that is not ours.
     Misdirected,
-    /// A one-time code that is spent, late, or for another host.
-    SpentCode,
+    /// A one-time code that is spent, late, for another host or for another browser.
+    DeadCode,
     /// It is being done already.
     Busy {
         /// What is, with its article.
         what: &'static str,
+    },
+    /// Something of ours could not be done just now.
+    Unavailable {
+        /// What, for the log.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// Something of ours failed.
     Failed {
@@ -45,7 +50,10 @@ impl From<DeskError> for Problem {
         match error {
             DeskError::Absent => Self::Absent,
             DeskError::Busy { what } => Self::Busy { what },
-            DeskError::EmailTaken => Self::Unreadable,
+            DeskError::EmailTaken | DeskError::EmailElsewhere | DeskError::EmailsRefused => {
+                Self::Unreadable
+            }
+            DeskError::Unavailable { source } => Self::Unavailable { source },
             DeskError::Failed { source } => Self::Failed { source },
         }
     }
@@ -54,7 +62,7 @@ impl From<DeskError> for Problem {
 impl Problem {
     /// The page that says so.
     pub fn page(self, service: &Service, caller: &Caller<'_>) -> Response {
-        if let Self::Failed { source } = &self {
+        if let Self::Failed { source } | Self::Unavailable { source } = &self {
             tracing::error!(error = source.as_ref(), "a page could not be made");
         }
         let status = self.status();
@@ -76,11 +84,12 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Absent => StatusCode::NOT_FOUND,
-            Self::Forbidden | Self::CrossSite | Self::SpentCode => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::CrossSite | Self::DeadCode => StatusCode::FORBIDDEN,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Busy { .. } => StatusCode::CONFLICT,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -103,9 +112,10 @@ impl Problem {
                 "The request did not come from a page of this service.".to_owned(),
                 "Go back to the start and try again from there.",
             ),
-            Self::SpentCode => (
+            Self::DeadCode => (
                 "Sign in again",
-                "This sign-in link has been used or has run out.".to_owned(),
+                "You were not signed in: this link has been used, has run out, or was made for another browser."
+                    .to_owned(),
                 "Go back to the start to sign in again.",
             ),
             Self::Unreadable => (
@@ -127,6 +137,12 @@ impl Problem {
                 "Already running",
                 format!("Nothing was started, because {what} is already running."),
                 "Wait until it has finished, then try again.",
+            ),
+            // The gateway says the same of a request to an application.
+            Self::Unavailable { .. } => (
+                "Back in a moment",
+                "What you asked for was not done, and nothing of yours was lost.".to_owned(),
+                "Wait a few seconds and try again.",
             ),
             Self::Failed { .. } => (
                 "Something went wrong",

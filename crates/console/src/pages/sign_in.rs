@@ -3,13 +3,14 @@
 use askama::Template;
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Answer, see_other};
+use super::{Answer, Problem, see_other};
 use crate::ask::Ask;
 use crate::callers::{Caller, Visitor};
-use crate::desk::views::{SignInAttempt, SignInOutcome};
+use crate::cookie;
+use crate::desk::views::{Exchange, SignInAttempt, SignInOutcome};
 use crate::html::{FieldError, Frame, Message, error_of, render};
 use crate::local_path::LocalPath;
-use crate::secret::Secret;
+use crate::secret::{Secret, StateDigest};
 use crate::service::Target;
 
 #[derive(Template)]
@@ -28,9 +29,30 @@ impl Form {
     }
 }
 
-/// The form.
+/// The form; or on to the target, when the browser comes back marked after the right password.
 pub async fn form(_: Visitor, ask: Ask) -> Answer {
-    render(&empty_form(&ask, Vec::new()), StatusCode::OK)
+    let (pass, browser) = (
+        cookie::pass(ask.headers()),
+        StateDigest::read(ask.field("state")),
+    );
+    let (Some(pass), Some(browser), Some(target)) = (pass, browser, Target::read(ask.field("to")))
+    else {
+        return render(&empty_form(&ask, Vec::new()), StatusCode::OK);
+    };
+    let exchange = Exchange {
+        pass,
+        target: target.clone(),
+        browser,
+        client: ask.arrival.client.clone(),
+    };
+    let path = LocalPath::or_root(ask.field("path"));
+    let mut response = match ask.desk().code(exchange).await? {
+        Some(code) => see_other(&ask.app.service.enter_address(&target, code.reveal(), &path))?,
+        None => render(&empty_form(&ask, Vec::new()), StatusCode::OK)?,
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::SET_COOKIE, cookie::passed());
+    Ok(response)
 }
 
 /// Tries what was typed.
@@ -46,8 +68,11 @@ pub async fn attempt(_: Visitor, ask: Ask) -> Answer {
         client: ask.arrival.client.clone(),
     };
     match ask.desk().sign_in(attempt).await? {
-        SignInOutcome::Admitted { target, code } => {
-            see_other(&ask.app.service.enter_address(&target, code.reveal(), &path))
+        SignInOutcome::Admitted { target, pass } => {
+            let cookie = cookie::passing(&pass).ok_or(Problem::DeadCode)?;
+            let mut response = see_other(&ask.app.service.begin_address(&target, &path))?;
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            Ok(response)
         }
         SignInOutcome::Failed => {
             let error = FieldError {
@@ -65,7 +90,7 @@ pub async fn done(_: Visitor, ask: Ask) -> Answer {
     let page = Message {
         frame: ask.frame("You have signed out", &Caller::Unknown),
         text: format!(
-            "You are signed out here. Where you signed in to another part of {}, sign out there too.",
+            "You are signed out of every part of {}, in this browser and in every other.",
             ask.app.service.name
         ),
         next: "Close the browser if you share this computer.",

@@ -5,20 +5,36 @@ use std::sync::Arc;
 use avouch_console::{LocalPath, Secret};
 use http::Request;
 
-use crate::fake::{CODE, Fake};
-use crate::{CONSOLE, TENANT, asked, send};
+use crate::fake::{CODE, Fake, STATE};
+use crate::{CONSOLE, Got, TENANT, asked, send};
+
+/// Where passwords are typed.
+const SIGN_IN_ORIGIN: &str = "https://signin.acuity.localhost:8443";
+
+/// What a marked browser sends.
+fn marked() -> String {
+    format!("theme=dark; __Host-avouch-state={STATE}")
+}
+
+fn cookies_set(got: &Got) -> Vec<&str> {
+    let set = got.headers.get_all("set-cookie").iter();
+    set.map(|value| value.to_str().unwrap()).collect()
+}
 
 #[tokio::test]
 async fn a_code_becomes_a_host_cookie_and_leads_to_the_page() {
     for host in [TENANT, CONSOLE] {
         let fake = Arc::new(Fake::default());
         let path = format!("/.avouch/enter?code={CODE}&path=%2Fwards%2F3%3Fday%3D1");
-        let got = asked(host, "GET", &path).of(&fake).await;
+        let got = asked(host, "GET", &path).cookies(&marked()).of(&fake).await;
         assert_eq!(got.status, 303);
         assert_eq!(got.header("location"), "/wards/3?day=1");
         assert_eq!(
-            got.header("set-cookie"),
-            "__Host-avouch=fresh-token; Secure; HttpOnly; SameSite=Lax; Path=/"
+            cookies_set(&got),
+            [
+                "__Host-avouch=fresh-token; Secure; HttpOnly; SameSite=Lax; Path=/",
+                "__Host-avouch-state=; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=0",
+            ]
         );
     }
 }
@@ -27,11 +43,89 @@ async fn a_code_becomes_a_host_cookie_and_leads_to_the_page() {
 async fn a_spent_code_sets_no_cookie() {
     let fake = Arc::new(Fake::default());
     let got = asked(TENANT, "GET", "/.avouch/enter?code=old&path=%2F")
+        .cookies(&marked())
         .of(&fake)
         .await;
     assert_eq!(got.status, 403);
     assert_eq!(got.header("set-cookie"), "");
     assert!(got.body.contains("Sign in again"));
+}
+
+#[tokio::test]
+async fn a_code_in_a_browser_that_was_not_sent_to_sign_in_is_refused_with_a_page() {
+    let path = format!("/.avouch/enter?code={CODE}&path=%2F");
+    for cookies in [
+        "theme=dark".to_owned(),
+        "__Host-avouch-state=".to_owned(),
+        "__Host-avouch-state=fedcba9876543210fedcba9876543210".to_owned(),
+        format!("__Host-avouch-state={STATE}; __Host-avouch-state={STATE}"),
+        format!("__Host-avouch-state={STATE}0"),
+        format!("__Host-avouch={STATE}"),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let got = asked(CONSOLE, "GET", &path).cookies(&cookies).of(&fake);
+        let got = got.await;
+        assert_eq!(got.status, 403, "{cookies}");
+        assert_eq!(cookies_set(&got), [""; 0], "{cookies}");
+        assert!(got.body.contains("was made for another browser"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_the_browser_had_is_named_when_it_enters() {
+    let fake = Arc::new(Fake::default());
+    let path = format!("/.avouch/enter?code={CODE}&path=%2F");
+    let cookies = format!("__Host-avouch=old-token; {}", marked());
+    let got = asked(TENANT, "GET", &path).cookies(&cookies).of(&fake);
+    assert_eq!(got.await.status, 303);
+    let old = Secret::new("old-token".to_owned());
+    assert_eq!(*fake.replaced.lock().unwrap(), [old.digest()]);
+}
+
+#[tokio::test]
+async fn beginning_marks_the_browser_and_tells_the_sign_in_host_the_digest_alone() {
+    for (host, to) in [(TENANT, "riverside"), (CONSOLE, "console")] {
+        let fake = Arc::new(Fake::default());
+        let mut states = Vec::new();
+        for _ in 0..2 {
+            let got = asked(host, "GET", "/.avouch/begin?path=%2Fwards%3Fday%3D1");
+            let got = got.of(&fake).await;
+            assert_eq!(got.status, 303);
+            let (pair, rest) = got.header("set-cookie").split_once("; ").unwrap();
+            assert_eq!(
+                rest, "Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=600",
+                "{host}"
+            );
+            let state = pair.strip_prefix("__Host-avouch-state=").unwrap();
+            assert_eq!(state.len(), 32, "128 bits");
+            let digest = Secret::new(state.to_owned()).state_digest();
+            assert_eq!(
+                got.header("location"),
+                format!("{SIGN_IN_ORIGIN}/?to={to}&path=%2Fwards%3Fday%3D1&state={digest}")
+            );
+            states.push(state.to_owned());
+        }
+        assert_ne!(states[0], states[1]);
+    }
+}
+
+#[tokio::test]
+async fn a_second_tab_keeps_the_mark_of_the_first() {
+    for (cookies, kept) in [
+        (marked(), true),
+        ("__Host-avouch-state=chosen-by-somebody".to_owned(), false),
+        (format!("{}; __Host-avouch-state={STATE}", marked()), false),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let got = asked(TENANT, "GET", "/.avouch/begin?path=%2F").cookies(&cookies);
+        let got = got.of(&fake).await;
+        let again = format!("__Host-avouch-state={STATE}; ");
+        assert_eq!(
+            got.header("set-cookie").starts_with(&again),
+            kept,
+            "{cookies}"
+        );
+    }
 }
 
 #[tokio::test]
@@ -45,7 +139,7 @@ async fn a_code_that_another_site_brings_is_not_taken() {
         (Some("cross-site"), false),
     ] {
         let fake = Arc::new(Fake::default());
-        let mut ask = asked(TENANT, "GET", &enter);
+        let mut ask = asked(TENANT, "GET", &enter).cookies(&marked());
         ask.fetch_site = fetch_site;
         let got = ask.of(&fake).await;
         assert_eq!(got.status.as_u16(), if allowed { 303 } else { 403 });
@@ -123,7 +217,8 @@ async fn an_entry_that_names_another_site_leads_to_the_start() {
     ] {
         let fake = Arc::new(Fake::default());
         let path = format!("/.avouch/enter?code={CODE}&path={path}");
-        let got = asked(TENANT, "GET", &path).of(&fake).await;
+        let got = asked(TENANT, "GET", &path).cookies(&marked()).of(&fake);
+        let got = got.await;
         assert_eq!(got.header("location"), "/", "{path}");
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Mutex;
 
 use avouch_console::views::{
     Assurance, Attention, Audience, BackupRow, ClaimView, Counts, Coverage, CoverageView,
-    DocumentFormat, DrillRow, DrillStep, DrillView, FindingRow, NewPerson, Overview, PackRow, Page,
-    PersonRow, Progress, RequirementRow, RoundRow, RoundView, SectionView, SetLink, SignInAttempt,
-    SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow, Trial, Verdict,
+    DocumentFormat, DrillRow, DrillStep, DrillView, Entry, Exchange, FindingRow, NewPerson,
+    Overview, PackRow, Page, PersonRow, Progress, RequirementRow, RoundRow, RoundView, SectionView,
+    SetLink, SignInAttempt, SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow, Trial,
+    Verdict,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Role, Secret, Service, SessionDigest, Target,
@@ -22,8 +23,18 @@ pub const PASSWORD: &str = "  right, spaces and all ";
 pub const THROTTLED: &str = "guesser@riverside.example";
 /// The email address that somebody has already.
 pub const TAKEN: &str = "taken@riverside.example";
-/// A one-time code that is good.
+/// The email address that somebody has in another organisation.
+pub const ELSEWHERE: &str = "taken@lakeside.example";
+/// The email address that is tried after too many others.
+pub const ONE_TOO_MANY: &str = "another@lakeside.example";
+/// The email address of somebody who signs in while the disk is full.
+pub const DISK_FULL: &str = "unlucky@riverside.example";
+/// A one-time code that is good in the browser with the mark below.
 pub const CODE: &str = "good-code";
+/// A pass that is good.
+pub const PASS: &str = "good-pass";
+/// A mark.
+pub const STATE: &str = "0123456789abcdef0123456789abcdef";
 
 /// The service that the fake belongs to.
 pub fn service() -> Service {
@@ -47,6 +58,8 @@ pub struct Fake {
     pub added: Mutex<Vec<NewPerson>>,
     /// Every search of the trail.
     pub searches: Mutex<Vec<TrailQuery>>,
+    /// Every session that a browser had when it entered.
+    pub replaced: Mutex<Vec<SessionDigest>>,
     /// Every sign-out.
     pub left: Mutex<Vec<SessionDigest>>,
 }
@@ -286,20 +299,38 @@ impl Desk for Fake {
     }
 
     fn sign_in(&self, attempt: SignInAttempt) -> Answer<'_, SignInOutcome> {
+        if attempt.email == DISK_FULL {
+            return Box::pin(async {
+                Err(DeskError::Unavailable {
+                    source: "no room for the event in /srv/ledger".into(),
+                })
+            });
+        }
         now(if attempt.email == THROTTLED {
             SignInOutcome::Throttled { retry_after: 90 }
         } else if attempt.password.reveal() == PASSWORD {
             SignInOutcome::Admitted {
                 target: attempt.to.unwrap_or(Target::Console),
-                code: Secret::new("one/time+code".to_owned()),
+                pass: Secret::new(PASS.to_owned()),
             }
         } else {
             SignInOutcome::Failed
         })
     }
 
-    fn enter<'a>(&'a self, code: Secret, _: &'a str, _: &'a str) -> Answer<'a, Option<Secret>> {
-        now((code.reveal() == CODE).then(|| Secret::new("fresh-token".to_owned())))
+    fn code(&self, exchange: Exchange) -> Answer<'_, Option<Secret>> {
+        let good = exchange.pass.reveal() == PASS;
+        now(good.then(|| Secret::new(format!("code/for+{}", exchange.browser))))
+    }
+
+    fn enter(&self, entry: Entry) -> Answer<'_, Option<Secret>> {
+        let marked = Secret::new(STATE.to_owned()).state_digest();
+        let good = entry.code.reveal() == CODE && entry.browser == Some(marked);
+        self.replaced
+            .lock()
+            .expect("lock")
+            .extend(entry.before.filter(|_| good));
+        now(good.then(|| Secret::new("fresh-token".to_owned())))
     }
 
     fn leave<'a>(&'a self, digest: SessionDigest, _: &'a str) -> Answer<'a, ()> {
@@ -348,8 +379,14 @@ impl Desk for Fake {
     }
 
     fn add_person<'a>(&'a self, _: &'a Actor, person: NewPerson) -> Answer<'a, Secret> {
-        if person.email == TAKEN {
-            return Box::pin(async { Err(DeskError::EmailTaken) });
+        let refused = match person.email.as_str() {
+            TAKEN => Some(DeskError::EmailTaken),
+            ELSEWHERE => Some(DeskError::EmailElsewhere),
+            ONE_TOO_MANY => Some(DeskError::EmailsRefused),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            return Box::pin(async { Err(refused) });
         }
         self.added.lock().expect("lock").push(person);
         now(Secret::new(self.text("Kq7wRt2pLx9s")))

@@ -78,6 +78,11 @@ impl Asked {
         self
     }
 
+    fn cookies(mut self, cookies: &str) -> Self {
+        self.cookie = Some(cookies.to_owned());
+        self
+    }
+
     fn form(mut self, form: &str) -> Self {
         form.clone_into(&mut self.form);
         self

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::date;
 
-use crate::fake::{Fake, TAKEN};
+use crate::fake::{ELSEWHERE, Fake, ONE_TOO_MANY, TAKEN};
 use crate::{CONSOLE, Got, SIGN_IN, STATEMENT, asked};
 
 const PAGES: &[(&str, &str)] = &[
@@ -202,6 +202,16 @@ async fn a_person_that_cannot_be_added_leaves_every_fault_and_what_was_typed() {
             409,
             vec!["somebody signs in with this one"],
         ),
+        (
+            "name=Nia&email=taken%40lakeside.example&role=member&tenant=riverside",
+            409,
+            vec!["this one cannot be used in your organisation"],
+        ),
+        (
+            "name=Nia&email=another%40lakeside.example&role=member&tenant=riverside",
+            429,
+            vec!["Nobody can be added until tomorrow"],
+        ),
     ] {
         let fake = Arc::new(Fake::default());
         let got = asked(CONSOLE, "POST", "/people")
@@ -218,8 +228,12 @@ async fn a_person_that_cannot_be_added_leaves_every_fault_and_what_was_typed() {
             );
         }
         assert!(fake.added.lock().unwrap().is_empty());
-        let typed = if form.contains("taken") { TAKEN } else { "" };
-        assert!(got.body.contains(typed));
+        let typed = [TAKEN, ELSEWHERE, ONE_TOO_MANY]
+            .into_iter()
+            .filter(|email| form.contains(&email.replace('@', "%40")));
+        for email in typed {
+            assert!(got.body.contains(email), "{form}");
+        }
     }
 }
 

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::fake::{Fake, THROTTLED};
+use crate::fake::{DISK_FULL, Fake, PASS, THROTTLED};
 use crate::{CONSOLE, SIGN_IN, asked};
+
+/// The header that takes a pass away.
+const PASS_GONE: &str = "__Host-avouch-pass=; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=0";
 
 const RIGHT: &str = "password=++right%2C+spaces+and+all+";
 
 #[tokio::test]
-async fn the_right_password_leads_to_the_target_with_a_code() {
+async fn the_right_password_earns_a_pass_and_leads_to_the_target_to_begin_there() {
     for (to, host) in [
         ("riverside", "riverside.acuity.localhost"),
         ("console", "console.acuity.localhost"),
@@ -27,11 +30,81 @@ async fn the_right_password_leads_to_the_target_with_a_code() {
         assert_eq!(got.status, 303, "{to}");
         assert_eq!(
             got.header("location"),
+            format!("https://{host}:8443/.avouch/begin?path=%2Fwards%3Fday%3D1")
+        );
+        assert_eq!(
+            got.header("set-cookie"),
             format!(
-                "https://{host}:8443/.avouch/enter?code=one%2Ftime%2Bcode&path=%2Fwards%3Fday%3D1"
+                "__Host-avouch-pass={PASS}; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=60"
             )
         );
     }
+}
+
+#[tokio::test]
+async fn a_marked_browser_exchanges_its_pass_for_a_code_of_that_mark() {
+    let fake = Arc::new(Fake::default());
+    let mark = "ab".repeat(32);
+    let got = asked(
+        SIGN_IN,
+        "GET",
+        &format!("/?to=riverside&path=%2Fwards&state={mark}"),
+    )
+    .cookies(&format!("__Host-avouch-pass={PASS}"))
+    .of(&fake)
+    .await;
+    assert_eq!(got.status, 303);
+    assert_eq!(
+        got.header("location"),
+        format!(
+            "https://riverside.acuity.localhost:8443/.avouch/enter?code=code%2Ffor%2B{mark}&path=%2Fwards"
+        )
+    );
+    assert_eq!(got.header("set-cookie"), PASS_GONE);
+}
+
+#[tokio::test]
+async fn without_a_good_pass_and_a_mark_there_is_only_the_form() {
+    let mark = "ab".repeat(32);
+    for (query, pass, gone) in [
+        (format!("to=riverside&state={mark}"), "", ""),
+        (format!("to=riverside&state={mark}"), "spent", PASS_GONE),
+        (format!("to=evil.example&state={mark}"), PASS, ""),
+        (format!("to=riverside&state={mark}0"), PASS, ""),
+        ("to=riverside&state=".to_owned(), PASS, ""),
+        ("to=riverside".to_owned(), PASS, ""),
+    ] {
+        let fake = Arc::new(Fake::default());
+        let got = asked(SIGN_IN, "GET", &format!("/?{query}"))
+            .cookies(&format!("__Host-avouch-pass={pass}"))
+            .of(&fake)
+            .await;
+        assert_eq!(got.status, 200, "{query}");
+        assert_eq!(got.header("set-cookie"), gone, "{query} {pass}");
+        assert!(got.body.contains("name=\"password\""), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn signing_in_while_nothing_can_be_written_down_says_to_come_back() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "POST", "/")
+        .form(&format!("email={}&{RIGHT}", DISK_FULL.replace('@', "%40")))
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 503);
+    assert_eq!(got.header("set-cookie"), "");
+    assert!(got.body.contains("Back in a moment"));
+    assert!(!got.body.contains("/srv/"), "the cause is the log's");
+}
+
+#[tokio::test]
+async fn signing_out_says_in_a_sentence_what_ended() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(SIGN_IN, "GET", "/done").of(&fake).await;
+    assert!(got.body.contains(
+        "You are signed out of every part of Acuity, in this browser and in every other."
+    ));
 }
 
 #[tokio::test]

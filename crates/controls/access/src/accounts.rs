@@ -3,16 +3,25 @@
 use crate::{
     Access, AccessError, Forbidden, Password, Person, PersonId, Role, Session,
     email::Email,
+    endings,
     password::ALPHABET_NAME,
     people::{Account, Issued, account_columns},
     random,
 };
 use avouch_statement::TenantId;
-use jiff::Timestamp;
+use avouch_store::micros;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::{Sqlite, Transaction};
 
 /// Who nominated the first accounts: nobody in the system could.
 const SETUP: &str = "setup";
+
+/// How often a tenant's administrators, all together, may learn that an address is in use beyond their reach. A slip of the
+/// hand costs one; a list of addresses cannot be tried out.
+const REFUSALS: i64 = 10;
+
+/// Within how long.
+pub(crate) const REFUSALS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Proof that the holder was nominated, and how far they reach. Made from a live session only.
 #[derive(Debug, Clone)]
@@ -92,13 +101,13 @@ impl Access {
         new: NewPerson,
         now: Timestamp,
     ) -> Result<(Person, Password), AccessError> {
-        self.insert(new, SETUP, now).await
+        self.insert(&self.operator(), new, now).await
     }
 
     /// Makes an account with a generated password, which is returned this once and kept nowhere.
     ///
     /// # Errors
-    /// If it is beyond the administrator's reach, the address is taken, or what was given does not fit.
+    /// If it is beyond the administrator's reach, the address is taken, too many were, or what was given does not fit.
     pub async fn create(
         &self,
         by: &Administrator,
@@ -108,7 +117,7 @@ impl Access {
         if !by.reaches(new.tenant.as_ref()) {
             return Err(Forbidden::BeyondReach.into());
         }
-        self.insert(new, by.id.as_str(), now).await
+        self.insert(by, new, now).await
     }
 
     /// Closes an account: it cannot sign in, and its sessions end now.
@@ -130,8 +139,10 @@ impl Access {
         if account.person.intact {
             account.save(&mut work, &self.seals).await?;
         }
-        end_all(&mut work, id).await?;
-        self.commit(work).await
+        let ended = endings::of_person(&mut work, id).await?;
+        self.commit(work).await?;
+        self.tell(&ended);
+        Ok(())
     }
 
     /// Opens a closed account again, with a new password.
@@ -192,8 +203,9 @@ impl Access {
         account.password = Some(issued);
         change(&mut account);
         account.save(&mut work, &self.seals).await?;
-        end_all(&mut work, id).await?;
+        let ended = endings::of_person(&mut work, id).await?;
         self.commit(work).await?;
+        self.tell(&ended);
         Ok(password)
     }
 
@@ -212,8 +224,8 @@ impl Access {
 
     async fn insert(
         &self,
+        by: &Administrator,
         new: NewPerson,
-        nominated_by: &str,
         now: Timestamp,
     ) -> Result<(Person, Password), AccessError> {
         let email = Email::parse(&new.email)?;
@@ -231,7 +243,7 @@ impl Access {
             role: new.role,
             tenant: new.tenant,
             synthetic: false,
-            nominated_by: nominated_by.to_owned(),
+            nominated_by: by.id.as_str().to_owned(),
             nominated_at: now,
             disabled: None,
             signed_in: None,
@@ -244,9 +256,49 @@ impl Access {
             password: Some(issued),
         };
         let mut work = self.store.write().await?;
-        account.add(&mut work, &self.seals).await?;
-        self.commit(work).await?;
-        Ok((account.person, password))
+        if let Reach::Tenant(tenant) = &by.reach {
+            refusals_left(&mut work, tenant, now).await?;
+        }
+        match (account.add(&mut work, &self.seals).await, &by.reach) {
+            (Err(AccessError::Taken), Reach::Tenant(tenant)) => {
+                let refusal = self
+                    .taken(&mut work, tenant, &account.email_key, now)
+                    .await?;
+                work.commit().await?;
+                Err(refusal)
+            }
+            (Err(error), _) => Err(error),
+            (Ok(()), _) => {
+                self.commit(work).await?;
+                Ok((account.person, password))
+            }
+        }
+    }
+
+    /// What an administrator of one tenant is told of an address that is taken. That it is somebody's beyond their tenant is
+    /// counted.
+    async fn taken(
+        &self,
+        work: &mut Transaction<'static, Sqlite>,
+        tenant: &TenantId,
+        email_key: &str,
+        now: Timestamp,
+    ) -> Result<AccessError, AccessError> {
+        let sql = "select exists (select 1 from person where email_key = $1 and tenant = $2)";
+        let own: bool = sqlx::query_scalar(sql)
+            .bind(email_key)
+            .bind(tenant.as_str())
+            .fetch_one(&mut **work)
+            .await?;
+        if own {
+            return Ok(AccessError::Taken);
+        }
+        sqlx::query("insert into refused_address (tenant, at) values ($1, $2)")
+            .bind(tenant.as_str())
+            .bind(micros(now))
+            .execute(&mut **work)
+            .await?;
+        Ok(AccessError::Elsewhere)
     }
 
     /// The account, if there is one within reach; one beyond it looks absent.
@@ -283,19 +335,21 @@ impl Access {
     }
 }
 
-/// Ends every session of the person, and every code under way.
-async fn end_all(
+/// Refuses while the tenant's administrators have learnt of as many addresses as they may, whether or not this one is taken.
+async fn refusals_left(
     work: &mut Transaction<'static, Sqlite>,
-    id: &PersonId,
+    tenant: &TenantId,
+    now: Timestamp,
 ) -> Result<(), AccessError> {
-    for sql in [
-        "delete from session where person = $1",
-        "delete from code where person = $1",
-    ] {
-        sqlx::query(sql)
-            .bind(id.as_str())
-            .execute(&mut **work)
-            .await?;
+    let sql = "select count(*) from refused_address where tenant = $1 and at > $2";
+    let count: i64 = sqlx::query_scalar(sql)
+        .bind(tenant.as_str())
+        .bind(micros(now - REFUSALS_WITHIN))
+        .fetch_one(&mut **work)
+        .await?;
+    if count < REFUSALS {
+        Ok(())
+    } else {
+        Err(AccessError::TooManyTaken)
     }
-    Ok(())
 }

@@ -7,6 +7,7 @@ mod issued;
 mod lockout;
 mod session;
 mod sign_in;
+mod stay;
 
 use crate::{Access, PersonId};
 use avouch_evidence::{BoxFuture, Check};

@@ -31,6 +31,16 @@ pub enum AccessError {
     /// The caller's: another account has this address, in whichever letter case.
     #[error("another account has this email address")]
     Taken,
+    /// The caller's: somebody beyond their reach has this address.
+    #[error(
+        "this email address cannot be used here: it belongs to an account of another organisation"
+    )]
+    Elsewhere,
+    /// The caller's: their organisation was refused too many addresses lately.
+    #[error(
+        "too many email addresses were refused to this organisation's administrators: nobody can be added until a day after the first of them"
+    )]
+    TooManyTaken,
     /// The caller's: not an address.
     #[error(
         "an email address looks like name@example.test: up to 254 letters, digits and marks, with one @ and no spaces"

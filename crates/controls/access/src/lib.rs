@@ -1,7 +1,7 @@
 //! Who: accounts, generated passwords, sessions, one-time codes, throttling.
 //!
-//! A sign-in is one act of showing an email address and its password. It opens sessions on other hosts through one-time
-//! codes; ending it ends them all. What each type proves:
+//! A sign-in is one act of showing an email address and its password. It opens a session on another host through a pass and
+//! a one-time code. Signing out ends every sign-in of the person. What each type proves:
 //!
 //! | value | who can make it | what it proves |
 //! | --- | --- | --- |
@@ -26,6 +26,7 @@ mod cache;
 pub mod checks;
 mod codes;
 mod email;
+mod endings;
 mod error;
 mod password;
 mod people;
@@ -37,6 +38,8 @@ mod synthetic;
 mod throttle;
 
 pub use accounts::{Administrator, NewPerson};
+pub use codes::{Dead, StateDigest, Turned};
+pub use endings::Ended;
 pub use error::{AccessError, Forbidden};
 pub use password::Password;
 pub use people::{Person, PersonId, Role};
@@ -57,6 +60,7 @@ pub struct Access {
     hasher: password::Hasher,
     seals: people::Seals,
     cache: Cache,
+    listener: endings::Listener,
 }
 
 impl Access {
@@ -76,6 +80,7 @@ impl Access {
             hasher,
             seals: people::Seals::new(seals),
             cache: Cache::default(),
+            listener: endings::Listener::new(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Sessions: a token for one host, of which only the digest is kept, and two limits on its life.
 
 use crate::{
-    Access, AccessError, Person,
+    Access, AccessError, Ended, Person, endings,
     people::{Account, Seals, account_columns},
     random,
     sign_in::SignInId,
@@ -120,22 +120,17 @@ impl Access {
         Ok(Some(session))
     }
 
-    /// Ends the whole sign-in that this session is part of, on every host, and any code still under way.
+    /// Ends every sign-in of the person whose session this is, on every host and in every browser, with every pass and
+    /// code still under way.
     ///
     /// # Errors
     /// If the store fails; the sessions then still live.
     pub async fn sign_out(&self, session: &Session) -> Result<(), AccessError> {
         let mut work = self.store.write().await?;
-        for sql in [
-            "delete from session where sign_in = $1",
-            "delete from code where sign_in = $1",
-        ] {
-            sqlx::query(sql)
-                .bind(session.sign_in.as_slice())
-                .execute(&mut *work)
-                .await?;
-        }
-        self.commit(work).await
+        let ended = endings::of_person(&mut work, &session.person.id).await?;
+        self.commit(work).await?;
+        self.tell(&ended);
+        Ok(())
     }
 
     /// Clears away what has ended: sessions past their limits, codes an hour old, failures beyond every window, and guests
@@ -146,9 +141,16 @@ impl Access {
     pub async fn tidy(&self, now: Timestamp) -> Result<(), AccessError> {
         let old = micros(now - self.settings.session.absolute);
         let mut work = self.store.write().await?;
+        let rows = sqlx::query(concat!(
+            "delete from session where created <= $1 or ends <= $2",
+            endings::returning!()
+        ))
+        .bind(old)
+        .bind(micros(now))
+        .fetch_all(&mut *work)
+        .await?;
+        let ended = Ended::read_all(&rows)?;
         for (sql, before) in [
-            ("delete from session where created <= $1", old),
-            ("delete from session where ends <= $1", micros(now)),
             (
                 "delete from code where expires <= $1",
                 micros(now - SignedDuration::from_hours(1)),
@@ -161,10 +163,16 @@ impl Access {
                 "delete from failure where at <= $1",
                 micros(now - self.settings.lockout.within * 2),
             ),
+            (
+                "delete from refused_address where at <= $1",
+                micros(now - crate::accounts::REFUSALS_WITHIN),
+            ),
         ] {
             sqlx::query(sql).bind(before).execute(&mut *work).await?;
         }
-        self.commit(work).await
+        self.commit(work).await?;
+        self.tell(&ended);
+        Ok(())
     }
 
     async fn read(

@@ -13,6 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 const HOST: &str = "riverside.acuity.localhost";
 const CLIENT: &str = "192.0.2.7";
+/// The mark of the browser that these tests sit at.
+const BROWSER: StateDigest = StateDigest([3; 32]);
 const STRANGER: &str = "203.0.113.9";
 
 pub(crate) struct World {
@@ -118,11 +120,27 @@ impl World {
     }
 
     async fn session(&self, signed_in: &SignedIn, host: &str) -> NewSession {
-        let code = self.access.code(signed_in, host, noon()).await.unwrap();
+        let code = self.code(signed_in, host).await;
+        self.enter(&code, host, noon()).await.unwrap()
+    }
+
+    /// A code at noon, for the browser that these tests sit at.
+    async fn code(&self, signed_in: &SignedIn, host: &str) -> Secret<String> {
+        let pass = self.access.pass(signed_in, host, noon()).await.unwrap();
+        let code = self.access.code(&pass, host, &BROWSER, noon()).await;
+        code.unwrap().unwrap()
+    }
+
+    /// Hands a code in from that browser.
+    async fn enter(
+        &self,
+        code: &Secret<String>,
+        host: &str,
+        now: Timestamp,
+    ) -> Result<NewSession, Turned> {
         self.access
-            .enter(&code, host, noon())
+            .enter(code, host, Some(&BROWSER), None, now)
             .await
-            .unwrap()
             .unwrap()
     }
 

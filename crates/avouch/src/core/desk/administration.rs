@@ -2,37 +2,22 @@
 
 use avouch_access::{AccessError, Administrator, NewPerson as NewAccount, PersonId};
 use avouch_console::views::{self, PersonRow, TenantRow, TrailRow};
-use avouch_console::{Actor, DeskError, Role, Scope, Secret};
+use avouch_console::{Actor, DeskError, Role, Scope, Secret, Target};
 use avouch_events::{Action, Event, Outcome, Query};
 use jiff::tz::TimeZone;
 
-use super::{Reception, failed, shown};
-use crate::core::state::Core;
+use super::{Reception, failed, shown, unable};
 
 /// Rows on one page of the trail.
 const PAGE: u16 = 50;
 
-impl Core {
-    /// Remembers a live session as the proof of who asks.
-    pub fn remember_session(&self, session: avouch_access::Session) {
-        let mut sessions = self
-            .sessions
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        sessions.insert(session.person.id.as_str().to_owned(), session);
-    }
-}
-
 impl Reception {
-    /// The proof that the person who asks was nominated.
-    fn administrator(&self, actor: &Actor) -> Result<Administrator, DeskError> {
-        let sessions = self
-            .core
-            .sessions
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let session = sessions.get(&actor.person.id).ok_or(DeskError::Absent)?;
-        self.core.access.administrator(session).map_err(failed)
+    /// The proof that the person who asks was nominated: their session, as it is now.
+    async fn administrator(&self, actor: &Actor) -> Result<Administrator, DeskError> {
+        let host = self.host(&Target::Console);
+        let session = self.session_of(actor.session, &host).await?;
+        let session = session.ok_or(DeskError::Absent)?;
+        self.core.access.administrator(&session).map_err(failed)
     }
 
     /// Does one act on accounts, with an event before and one after.
@@ -63,20 +48,27 @@ impl Reception {
         event.at = self.core.now();
         (event.outcome, event.reason) = match &done {
             Ok(_) => (Outcome::Done, "done".to_owned()),
-            Err(AccessError::Forbidden(why)) => (Outcome::Refused, why.to_string()),
+            Err(
+                error @ (AccessError::Forbidden(_)
+                | AccessError::Taken
+                | AccessError::Elsewhere
+                | AccessError::TooManyTaken),
+            ) => (Outcome::Refused, error.to_string()),
             Err(error) => (Outcome::Failed, error.to_string()),
         };
         self.note(event).await?;
         done.map_err(|error| match error {
             AccessError::Absent => DeskError::Absent,
             AccessError::Taken => DeskError::EmailTaken,
-            other => failed(other),
+            AccessError::Elsewhere => DeskError::EmailElsewhere,
+            AccessError::TooManyTaken => DeskError::EmailsRefused,
+            other => unable(other),
         })
     }
 
     pub(super) async fn people_for(&self, actor: &Actor) -> Result<Vec<PersonRow>, DeskError> {
-        let by = self.administrator(actor)?;
-        let people = self.core.access.list(&by).await.map_err(failed)?;
+        let by = self.administrator(actor).await?;
+        let people = self.core.access.list(&by).await.map_err(unable)?;
         Ok(people
             .into_iter()
             .map(|person| PersonRow {
@@ -96,7 +88,7 @@ impl Reception {
         actor: &Actor,
         new: views::NewPerson,
     ) -> Result<Secret, DeskError> {
-        let by = self.administrator(actor)?;
+        let by = self.administrator(actor).await?;
         let role = match new.role {
             Role::Supplier => avouch_access::Role::Supplier,
             Role::Administrator => avouch_access::Role::Administrator,
@@ -123,7 +115,7 @@ impl Reception {
     }
 
     pub(super) async fn close_account(&self, actor: &Actor, id: &str) -> Result<(), DeskError> {
-        let by = self.administrator(actor)?;
+        let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
         let act = self.core.access.disable(&by, &person, self.core.now());
         self.manage(
@@ -137,7 +129,7 @@ impl Reception {
     }
 
     pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
-        let by = self.administrator(actor)?;
+        let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
         let act = self.core.access.reset(&by, &person);
         let password = self

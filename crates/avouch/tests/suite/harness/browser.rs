@@ -8,11 +8,15 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::service::{Service, User};
 
+/// The cookie that a session is in.
+const SESSION: &str = "__Host-avouch";
+
 /// One browser, with nobody signed in.
 pub struct Browser {
     gateway: Gateway,
     runtime: Runtime,
-    cookies: BTreeMap<String, String>,
+    /// The value of each cookie, by the host's label and its name.
+    cookies: BTreeMap<(String, String), String>,
 }
 
 /// One assessment, as it is typed.
@@ -42,9 +46,10 @@ impl Browser {
         &self.gateway
     }
 
-    /// The cookie that this host has set, as `name=value`.
+    /// The session's cookie at this host, as `name=value`.
     pub fn cookie(&self, label: &str) -> Option<String> {
-        self.cookies.get(label).cloned()
+        let value = self.cookies.get(&(label.to_owned(), SESSION.to_owned()))?;
+        Some(format!("{SESSION}={value}"))
     }
 
     /// Asks for a page; redirects are not followed.
@@ -60,26 +65,34 @@ impl Browser {
         self.send(label, ask).unwrap()
     }
 
-    /// Sends anything, with this host's cookie; the error says why no answer came.
+    /// Sends anything, with this host's cookies; the error says why no answer came.
     pub fn send(&mut self, label: &str, mut ask: Ask) -> Result<Answer, String> {
-        if let Some(cookie) = self.cookies.get(label) {
-            ask = ask.with("cookie", cookie.clone());
+        let own: Vec<String> = self
+            .cookies
+            .iter()
+            .filter(|((host, _), _)| host == label)
+            .map(|((_, name), value)| format!("{name}={value}"))
+            .collect();
+        if !own.is_empty() {
+            ask = ask.with("cookie", own.join("; "));
         }
         let answer = self
             .runtime
             .block_on(self.gateway.send(label, ask))
             .map_err(|error| error.to_string())?;
         for set in answer.headers.get_all("set-cookie") {
-            let pair = set.to_str().unwrap().split(';').next().unwrap().to_owned();
-            match pair.ends_with('=') {
-                true => self.cookies.remove(label),
-                false => self.cookies.insert(label.to_owned(), pair),
+            let pair = set.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            let key = (label.to_owned(), name.to_owned());
+            match value.is_empty() {
+                true => self.cookies.remove(&key),
+                false => self.cookies.insert(key, value.to_owned()),
             };
         }
         Ok(answer)
     }
 
-    /// Signs in through the pages: the application, the form, the one-time code, the cookie, the page.
+    /// Signs in through the pages: the application, the form, the pass, the one-time code, the session, the page.
     #[track_caller]
     pub fn sign_in(&mut self, to: &str, user: &User) -> Answer {
         let sent_away = self.get(to, "/");
@@ -91,16 +104,35 @@ impl Browser {
         );
         let form = self.follow(&sent_away);
         assert_eq!(form.status, StatusCode::OK, "{}", form.text());
-        let answer = self.submit(to, user, &user.password);
-        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
-        let entered = self.follow(&answer);
+        let admitted = self.submit(to, user, &user.password);
+        let entrance = self.entrance(&admitted);
+        let entered = self.follow(&entrance);
         assert_eq!(entered.status, StatusCode::SEE_OTHER, "{}", entered.text());
         assert!(
-            self.cookies.contains_key(to),
+            self.cookie(to).is_some(),
             "no cookie was set at {to}: {:?}",
             entered.headers
         );
         self.get(to, entered.header("location").unwrap())
+    }
+
+    /// Goes on from the right password to the redirect that leads in with a one-time code, which is not followed.
+    #[track_caller]
+    pub fn entrance(&mut self, admitted: &Answer) -> Answer {
+        assert_eq!(
+            admitted.status,
+            StatusCode::SEE_OTHER,
+            "{}",
+            admitted.text()
+        );
+        let begun = self.follow(admitted);
+        assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text());
+        let entrance = self.follow(&begun);
+        let leads_in = entrance
+            .header("location")
+            .is_some_and(|to| to.contains("/.avouch/enter?code="));
+        assert!(leads_in, "{}", entrance.text());
+        entrance
     }
 
     /// Sends the sign-in form with this password.
@@ -130,17 +162,22 @@ impl Browser {
         let Ok(answer) = self.send("signin", ask) else {
             return false;
         };
-        let Some(location) = answer.header("location") else {
-            return false;
-        };
-        let (label, path) = self.place(location);
-        let entered = self
-            .send(&label, Ask::get(path))
-            .is_ok_and(|answer| answer.status == StatusCode::SEE_OTHER);
-        entered
-            && self
-                .send(to, Ask::get("/"))
-                .is_ok_and(|answer| answer.status == StatusCode::OK)
+        // To the target, which marks the browser; to the sign-in host, which gives a code; in; and to the page.
+        let mut last = answer;
+        for _ in 0..4 {
+            let Some(location) = last.header("location").map(str::to_owned) else {
+                return false;
+            };
+            let (label, path) = match location.starts_with('/') {
+                true => (to.to_owned(), location),
+                false => self.place(&location),
+            };
+            match self.send(&label, Ask::get(path)) {
+                Ok(answer) => last = answer,
+                Err(_) => return false,
+            }
+        }
+        last.status == StatusCode::OK
     }
 
     /// Goes where an answer sends the browser.

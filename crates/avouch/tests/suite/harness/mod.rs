@@ -21,6 +21,6 @@ pub use processes::{kill, named, under};
 pub use programs::{avouch_binary, example, profile_folder};
 pub use random::Random;
 pub use raw::Raw;
-pub use service::{Options, Service, shared};
+pub use service::{Options, Service, User, shared};
 pub use wait::{eventually, within};
 pub use wire::{Aside, bend, straighten};

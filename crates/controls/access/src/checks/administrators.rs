@@ -1,10 +1,13 @@
 //! Judges `access.administrators`: a member is refused every account operation, and it is recorded; an administrator's reach
 //! ends at their tenant; every account names who nominated it, when, and is as Avouch wrote it.
 
-use super::{Trail, door::submit};
-use crate::{Access, AccessError, Guest, PersonId, Role, accounts::Administrator, people::Account};
+use super::{
+    Trail,
+    stay::{Stay, judged, text},
+};
+use crate::{Access, AccessError, Role, accounts::Administrator, people::Account};
 use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{Audience, ClaimId, TenantId, Verdict};
+use avouch_statement::{Audience, ClaimId, Verdict};
 use std::{collections::HashSet, sync::Arc};
 
 /// Forbidden, whoever asks.
@@ -40,38 +43,19 @@ struct Met {
 
 impl Administrators {
     async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let tenant = ctx
-            .tenants
-            .first()
-            .ok_or("there is no tenant to try it at")?;
-        let guest = self
-            .access
-            .guest(tenant, (ctx.clock)())
-            .await
-            .map_err(|error| error.to_string())?;
-        let met = self.try_it(ctx, tenant, &guest).await;
-        self.access
-            .dismiss(&guest)
-            .await
-            .map_err(|error| error.to_string())?;
-        met
+        let stay = Stay::begin(&self.access, ctx).await?;
+        let met = self.try_it(ctx, &stay).await;
+        stay.end(met).await
     }
 
-    async fn try_it(&self, ctx: &Ctx, tenant: &TenantId, guest: &Guest) -> Result<Met, String> {
-        let text = |error: AccessError| error.to_string();
-        let before = self.account(&guest.id).await?;
+    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
+        let (tenant, id) = (stay.tenant, &stay.guest.id);
+        let before = account(stay).await?;
         let mut met = Met::default();
-        let recorded = self.trail.refusals(&guest.id).await?;
-        let host = ctx.gateway.host("console");
-        let token = self
-            .access
-            .guest_session(guest, &host, (ctx.clock)())
-            .await
-            .map_err(text)?
-            .token;
+        let recorded = self.trail.refusals(id).await?;
         let (reset, disable) = (
-            format!("/people/{}/reset", guest.id),
-            format!("/people/{}/disable", guest.id),
+            format!("/people/{id}/reset"),
+            format!("/people/{id}/disable"),
         );
         let new = [
             ("email", "intruder@synthetic.invalid"),
@@ -84,53 +68,38 @@ impl Administrators {
             ("reset a password", reset.as_str(), &[]),
             ("close an account", disable.as_str(), &[]),
         ] {
-            let answer = submit(ctx, "console", path, Some(&token), fields)
-                .await
-                .map_err(|error| error.to_string())?;
+            let answer = stay.submit(path, fields).await?;
             met.asked.push((what, answer.status.as_u16()));
         }
-        met.recorded = self
-            .trail
-            .refusals(&guest.id)
-            .await?
-            .saturating_sub(recorded);
-        let after = self.account(&guest.id).await?;
+        met.recorded = self.trail.refusals(id).await?.saturating_sub(recorded);
+        let after = account(stay).await?;
         met.changed = after.password != before.password || after.person.disabled.is_some();
 
         for other in ctx.tenants.iter().filter(|other| *other != tenant) {
             met.neighbours += 1;
-            match self
-                .access
-                .reset(&Administrator::supposed(other.clone()), &guest.id)
-                .await
-            {
+            let stranger = Administrator::supposed(other.clone());
+            match self.access.reset(&stranger, id).await {
                 Err(AccessError::Absent) => {}
                 Ok(_) => met.beyond.push(other.to_string()),
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(text(error)),
             }
         }
-        met.own = self
-            .access
-            .reset(&Administrator::supposed(tenant.clone()), &guest.id)
-            .await
-            .is_ok();
-        let accounts = self.access.accounts().await.map_err(text)?;
+        let own = Administrator::supposed(tenant.clone());
+        met.own = self.access.reset(&own, id).await.is_ok();
+        let accounts = stay.accounts().await?;
         met.accounts = accounts.len();
         met.amiss = amiss(&accounts);
         Ok(met)
     }
+}
 
-    async fn account(&self, id: &PersonId) -> Result<Account, String> {
-        let accounts = self
-            .access
-            .accounts()
-            .await
-            .map_err(|error| error.to_string())?;
-        let found = accounts
-            .into_iter()
-            .find(|account| account.person.id == *id);
-        found.ok_or_else(|| String::from("the guest's account has gone"))
-    }
+/// The guest's account as it stands.
+async fn account(stay: &Stay<'_>) -> Result<Account, String> {
+    let accounts = stay.accounts().await?;
+    let found = accounts
+        .into_iter()
+        .find(|account| account.person.id == stay.guest.id);
+    found.ok_or_else(|| String::from("the guest's account has gone"))
 }
 
 impl Check for Administrators {
@@ -144,11 +113,8 @@ impl Check for Administrators {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let (verdict, observed) = match self.observe(ctx).await {
-                Ok(met) => judge(&met),
-                Err(why) => (Verdict::Unproven, why),
-            };
-            vec![Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier)]
+            let met = self.observe(ctx).await;
+            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
         })
     }
 }

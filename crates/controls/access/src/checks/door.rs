@@ -59,7 +59,7 @@ pub(super) async fn submit(
     ctx.gateway.send(label, ask).await
 }
 
-/// What the sign-in page did. Where a success leads is a secret, so only that it was one is kept.
+/// What the sign-in page did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// Let in.
@@ -88,7 +88,7 @@ pub(super) async fn attempt(
     let admitted = answer.status.is_redirection()
         && answer
             .header("location")
-            .is_some_and(|to| to.contains("code="));
+            .is_some_and(|to| to.contains("/.avouch/begin?"));
     Ok(match admitted {
         true => Attempt::Admitted,
         false => Attempt::Refused(answer.status.as_u16(), answer.body.to_vec()),

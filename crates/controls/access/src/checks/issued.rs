@@ -2,9 +2,10 @@
 
 use super::{
     Page,
-    door::{Attempt, attempt, submit},
+    door::Attempt,
+    stay::{Stay, judged},
 };
-use crate::{Access, Guest};
+use crate::Access;
 use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
 use avouch_statement::{Audience, ClaimId, Verdict};
 use std::sync::Arc;
@@ -30,87 +31,36 @@ struct Met {
 
 impl Issued {
     async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let tenant = ctx
-            .tenants
-            .first()
-            .ok_or("there is no tenant to try it at")?;
-        let guest = self
-            .access
-            .guest(tenant, (ctx.clock)())
-            .await
-            .map_err(|error| error.to_string())?;
-        let met = self.try_it(ctx, tenant.as_str(), &guest).await;
-        self.access
-            .dismiss(&guest)
-            .await
-            .map_err(|error| error.to_string())?;
-        met
+        let stay = Stay::begin(&self.access, ctx).await?;
+        let met = self.try_it(&stay).await;
+        stay.end(met).await
     }
 
-    async fn try_it(&self, ctx: &Ctx, target: &str, guest: &Guest) -> Result<Met, String> {
+    async fn try_it(&self, stay: &Stay<'_>) -> Result<Met, String> {
+        let (email, generated) = (stay.guest.email.as_str(), stay.guest.password.expose());
         let offered = [
             ("password", CHOSEN),
             ("new-password", CHOSEN),
             ("new_password", CHOSEN),
             ("newPassword", CHOSEN),
             ("confirm", CHOSEN),
-            ("email", guest.email.as_str()),
+            ("email", email),
         ];
-        let mut paths: Vec<String> = self
-            .pages
-            .iter()
-            .filter(|page| page.label == "console")
-            .map(|page| page.path.replace("{id}", guest.id.as_str()))
-            .collect();
-        let own = format!("/people/{}", guest.id);
-        paths.extend([format!("{own}/reset"), format!("{own}/password"), own]);
-        paths.extend(
-            [
-                "/people",
-                "/account/password",
-                "/password",
-                "/reset",
-                "/register",
-            ]
-            .map(String::from),
-        );
-        let host = ctx.gateway.host("console");
+        let paths = self.paths(stay.guest.id.as_str());
         for path in &paths {
-            let session = self.access.guest_session(guest, &host, (ctx.clock)()).await;
-            let token = session.map_err(|error| error.to_string())?.token;
-            submit(ctx, "console", path, Some(&token), &offered)
-                .await
-                .map_err(|error| error.to_string())?;
+            stay.submit(path, &offered).await?;
         }
-        let changing = [
-            ("email", guest.email.as_str()),
-            ("password", guest.password.expose()),
-            ("new-password", CHOSEN),
-        ];
-        attempt(ctx, target, &changing).await?;
-        let accounts = self
-            .access
-            .accounts()
-            .await
-            .map_err(|error| error.to_string())?;
+        let both = [("email", email), ("password", generated)];
+        let changing = [&both[..], &[("new-password", CHOSEN)]].concat();
+        stay.attempt(&changing).await?;
+        let accounts = stay.accounts().await?;
         let in_use = accounts.iter().filter(|account| account.password.is_some());
         Ok(Met {
             forms: paths.len() + 1,
-            with_chosen: attempt(
-                ctx,
-                target,
-                &[("email", &guest.email), ("password", CHOSEN)],
-            )
-            .await?,
-            with_generated: attempt(
-                ctx,
-                target,
-                &[
-                    ("email", &guest.email),
-                    ("password", guest.password.expose()),
-                ],
-            )
-            .await?,
+            with_chosen: stay
+                .attempt(&[("email", email), ("password", CHOSEN)])
+                .await?,
+            with_generated: stay.attempt(&both).await?,
             unsealed: in_use
                 .clone()
                 .filter(|of| !of.person.intact)
@@ -118,6 +68,26 @@ impl Issued {
                 .collect(),
             in_use: in_use.count(),
         })
+    }
+
+    /// The console's pages, and where other products change passwords.
+    fn paths(&self, guest: &str) -> Vec<String> {
+        let pages = self.pages.iter().filter(|page| page.label == "console");
+        let own = format!("/people/{guest}");
+        pages
+            .map(|page| page.path.clone())
+            .chain([format!("{own}/reset"), format!("{own}/password"), own])
+            .chain(
+                [
+                    "/people",
+                    "/account/password",
+                    "/password",
+                    "/reset",
+                    "/register",
+                ]
+                .map(String::from),
+            )
+            .collect()
     }
 }
 
@@ -132,11 +102,8 @@ impl Check for Issued {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let (verdict, observed) = match self.observe(ctx).await {
-                Ok(met) => judge(&met),
-                Err(why) => (Verdict::Unproven, why),
-            };
-            vec![Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier)]
+            let met = self.observe(ctx).await;
+            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
         })
     }
 }

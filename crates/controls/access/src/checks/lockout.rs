@@ -2,8 +2,11 @@
 //!
 //! Source: Cyber Essentials, user access control (at most 10 guesses); OWASP ASVS 5.0.0, 6.3.1 and 6.3.8.
 
-use super::door::{Attempt, attempt};
-use crate::{Access, Guest};
+use super::{
+    door::Attempt,
+    stay::{Stay, judged},
+};
+use crate::Access;
 use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
 use avouch_statement::{ClaimId, Verdict};
 use std::sync::Arc;
@@ -25,43 +28,26 @@ struct Met {
 }
 
 impl Lockout {
-    async fn try_it(&self, ctx: &Ctx, target: &str, guest: &Guest) -> Result<Met, String> {
-        let right = [
-            ("email", guest.email.as_str()),
-            ("password", guest.password.expose()),
-        ];
-        let wrong = [
-            ("email", guest.email.as_str()),
-            ("password", "not the password"),
-        ];
-        let before = attempt(ctx, target, &right).await?;
+    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
+        let stay = Stay::begin(&self.access, ctx).await?;
+        let met = self.try_it(&stay).await;
+        stay.end(met).await
+    }
+
+    async fn try_it(&self, stay: &Stay<'_>) -> Result<Met, String> {
+        let email = ("email", stay.guest.email.as_str());
+        let right = [email, ("password", stay.guest.password.expose())];
+        let wrong = [email, ("password", "not the password")];
+        let before = stay.attempt(&right).await?;
         let mut guesses = Vec::new();
         for _ in 0..self.access.settings().lockout.failures {
-            guesses.push(attempt(ctx, target, &wrong).await?);
+            guesses.push(stay.attempt(&wrong).await?);
         }
         Ok(Met {
             before,
             guesses,
-            after: attempt(ctx, target, &right).await?,
+            after: stay.attempt(&right).await?,
         })
-    }
-
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let tenant = ctx
-            .tenants
-            .first()
-            .ok_or("there is no tenant to try it at")?;
-        let guest = self
-            .access
-            .guest(tenant, (ctx.clock)())
-            .await
-            .map_err(|error| error.to_string())?;
-        let met = self.try_it(ctx, tenant.as_str(), &guest).await;
-        self.access
-            .dismiss(&guest)
-            .await
-            .map_err(|error| error.to_string())?;
-        met
     }
 }
 
@@ -76,15 +62,8 @@ impl Check for Lockout {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let (verdict, observed) = match self.observe(ctx).await {
-                Ok(met) => judge(&met),
-                Err(why) => (Verdict::Unproven, why),
-            };
-            vec![Seen::new(
-                &ClaimId::new("access.lockout.failures"),
-                verdict,
-                observed,
-            )]
+            let claim = ClaimId::new("access.lockout.failures");
+            vec![judged(&claim, self.observe(ctx).await, judge)]
         })
     }
 }

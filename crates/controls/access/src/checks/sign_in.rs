@@ -4,9 +4,10 @@
 
 use super::{
     Page,
-    door::{Attempt, Door, attempt, knock},
+    door::{Attempt, Door, knock},
+    stay::{Stay, judged, text},
 };
-use crate::{Access, AccessError, Guest, email, people::Account};
+use crate::{Access, AccessError, email, people::Account};
 use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
 use avouch_statement::{Audience, ClaimId, Verdict};
 use std::{collections::HashSet, sync::Arc};
@@ -36,35 +37,22 @@ struct Met {
 
 impl SignIn {
     async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let tenant = ctx
-            .tenants
-            .first()
-            .ok_or("there is no tenant to try it at")?;
-        let guest = self
-            .access
-            .guest(tenant, (ctx.clock)())
-            .await
-            .map_err(|error| error.to_string())?;
-        let met = self.try_it(ctx, tenant.as_str(), &guest).await;
-        self.access
-            .dismiss(&guest)
-            .await
-            .map_err(|error| error.to_string())?;
-        met
+        let stay = Stay::begin(&self.access, ctx).await?;
+        let met = self.try_it(ctx, &stay).await;
+        stay.end(met).await
     }
 
-    async fn try_it(&self, ctx: &Ctx, target: &str, guest: &Guest) -> Result<Met, String> {
+    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let mut met = Met::default();
+        let guest = &stay.guest;
         let (email, password) = (guest.email.as_str(), guest.password.expose());
         let capitals = email.to_uppercase();
         for (what, email) in [
             ("both parts", email),
             ("the address in capitals", capitals.as_str()),
         ] {
-            met.admitted.push((
-                what,
-                attempt(ctx, target, &[("email", email), ("password", password)]).await?,
-            ));
+            let both = [("email", email), ("password", password)];
+            met.admitted.push((what, stay.attempt(&both).await?));
         }
         for (what, fields) in [
             (
@@ -76,32 +64,22 @@ impl SignIn {
             ("an empty address", &[("email", ""), ("password", password)]),
             ("no address", &[("password", password)]),
         ] {
-            met.refused
-                .push((what, attempt(ctx, target, fields).await?));
+            met.refused.push((what, stay.attempt(fields).await?));
         }
         for tenant in &ctx.tenants {
-            match self
-                .access
-                .register_again(guest, tenant, (ctx.clock)())
-                .await
-            {
+            let now = (ctx.clock)();
+            match self.access.register_again(guest, tenant, now).await {
                 Err(AccessError::Taken) => {}
                 Ok(()) => met.registered_again.push(tenant.to_string()),
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(text(error)),
             }
         }
-        let accounts = self
-            .access
-            .accounts()
-            .await
-            .map_err(|error| error.to_string())?;
+        let accounts = stay.accounts().await?;
         met.accounts = accounts.len();
         met.shared = shared(&accounts);
         for Page { label, path } in &self.pages {
-            met.pages.push((
-                format!("{label}{path}"),
-                knock(ctx, label, path, None).await,
-            ));
+            let door = knock(ctx, label, path, None).await;
+            met.pages.push((format!("{label}{path}"), door));
         }
         Ok(met)
     }
@@ -118,11 +96,8 @@ impl Check for SignIn {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let (verdict, observed) = match self.observe(ctx).await {
-                Ok(met) => judge(&met),
-                Err(why) => (Verdict::Unproven, why),
-            };
-            vec![Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier)]
+            let met = self.observe(ctx).await;
+            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
         })
     }
 }

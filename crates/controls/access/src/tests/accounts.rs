@@ -158,7 +158,7 @@ async fn closing_an_account_ends_its_sessions_and_codes_and_shuts_it() {
     let member = world.member().await;
     let signed_in = world.signed_in(&member).await;
     let session = world.session(&signed_in, HOST).await;
-    let code = world.access.code(&signed_in, HOST, noon()).await.unwrap();
+    let code = world.code(&signed_in, HOST).await;
     assert!(world.lives(&session, HOST, noon()).await);
 
     world
@@ -167,23 +167,11 @@ async fn closing_an_account_ends_its_sessions_and_codes_and_shuts_it() {
         .await
         .unwrap();
     assert!(!world.lives(&session, HOST, noon()).await);
-    assert!(
-        world
-            .access
-            .enter(&code, HOST, noon())
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let late = world.access.code(&signed_in, HOST, noon()).await.unwrap();
-    assert!(
-        world
-            .access
-            .enter(&late, HOST, noon())
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let gone = world.enter(&code, HOST, noon()).await.unwrap_err();
+    assert_eq!(gone.why, Dead::Unknown);
+    let pass = world.access.pass(&signed_in, HOST, noon()).await.unwrap();
+    let late = world.access.code(&pass, HOST, &BROWSER, noon()).await;
+    assert_eq!(late.unwrap().unwrap_err().why, Dead::Closed);
     assert!(
         world
             .try_sign_in(&member.0.email, member.1.expose(), CLIENT, noon())
@@ -269,4 +257,49 @@ async fn a_row_changed_behind_our_back_opens_nothing_and_cannot_be_laundered() {
             "{change}: {reset:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_tenants_administrators_learn_of_few_addresses_in_use_elsewhere() {
+    let world = World::new().await;
+    let administrator = Role::Administrator;
+    let ada = world
+        .administrator("ada@trust.example", administrator, Some("riverside"))
+        .await;
+    let amy = world
+        .administrator("amy@trust.example", administrator, Some("riverside"))
+        .await;
+    let hal = world
+        .administrator("hal@other.example", administrator, Some("hillside"))
+        .await;
+    let add = |by, email: &str, of, at| {
+        let new = NewPerson {
+            email: email.to_owned(),
+            name: "New".into(),
+            role: Role::Member,
+            tenant: Some(tenant(of)),
+        };
+        world.access.create(by, new, at)
+    };
+    for by in [&ada, &amy].repeat(5) {
+        let refused = add(by, "HAL@other.example", "riverside", noon()).await;
+        assert!(matches!(refused, Err(AccessError::Elsewhere)));
+        let own = add(by, "Amy@trust.example", "riverside", noon()).await;
+        assert!(!matches!(own, Err(AccessError::Elsewhere)), "its own");
+    }
+    for email in [
+        "hal@other.example",
+        "free@trust.example",
+        "amy@trust.example",
+    ] {
+        let refused = add(&amy, email, "riverside", noon()).await.unwrap_err();
+        assert!(matches!(refused, AccessError::TooManyTaken), "{email}");
+    }
+    add(&hal, "free@other.example", "hillside", noon())
+        .await
+        .unwrap();
+    let a_day_later = noon() + SignedDuration::from_hours(24);
+    add(&amy, "free@trust.example", "riverside", a_day_later)
+        .await
+        .unwrap();
 }

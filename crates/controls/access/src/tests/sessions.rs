@@ -64,34 +64,76 @@ async fn an_unused_session_ends_at_the_idle_limit() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_whole_sign_in_and_no_other() {
+async fn signing_out_ends_every_sign_in_of_the_person_and_nobody_elses() {
+    const CONSOLE: &str = "console.acuity.localhost";
     let world = World::new().await;
     let member = world.member().await;
+    let neighbour = world
+        .person("eve@trust.example", Role::Member, Some("riverside"))
+        .await;
     let (one, other) = (
         world.signed_in(&member).await,
         world.signed_in(&member).await,
     );
     let here = world.session(&one, HOST).await;
-    let console = world.session(&one, "console.acuity.localhost").await;
-    let pending = world.access.code(&one, HOST, noon()).await.unwrap();
+    let console = world.session(&one, CONSOLE).await;
     let elsewhere = world.session(&other, HOST).await;
-    assert!(world.lives(&here, HOST, noon()).await);
-    world.access.sign_out(&console.session).await.unwrap();
-    assert!(!world.lives(&here, HOST, noon()).await);
-    assert!(
-        !world
-            .lives(&console, "console.acuity.localhost", noon())
-            .await
-    );
-    assert!(
-        world
-            .access
-            .enter(&pending, HOST, noon())
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let theirs = world
+        .session(&world.signed_in(&neighbour).await, HOST)
+        .await;
+    let pending = world.code(&other, HOST).await;
+    let pass = world.access.pass(&other, HOST, noon()).await.unwrap();
     assert!(world.lives(&elsewhere, HOST, noon()).await);
+
+    world.access.sign_out(&console.session).await.unwrap();
+    for (session, host) in [(&here, HOST), (&console, CONSOLE), (&elsewhere, HOST)] {
+        assert!(!world.lives(session, host, noon()).await, "{host}");
+    }
+    let late = world.enter(&pending, HOST, noon()).await.unwrap_err();
+    assert_eq!(late.why, Dead::Unknown);
+    let late = world.access.code(&pass, HOST, &BROWSER, noon()).await;
+    assert_eq!(late.unwrap().unwrap_err().why, Dead::Unknown);
+    assert!(world.lives(&theirs, HOST, noon()).await);
+}
+
+#[tokio::test]
+async fn whatever_ends_sessions_tells_of_each_that_it_ended() {
+    let world = World::new().await;
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let heard = told.clone();
+    world
+        .access
+        .when_sessions_end(move |ended| heard.lock().unwrap().push(ended.clone()));
+    let by = world
+        .administrator("ada@trust.example", Role::Administrator, Some("riverside"))
+        .await;
+    let member = world.member().await;
+    let access = &world.access;
+    let mut password = member.1.clone();
+    for act in ["sign out", "reset", "disable"] {
+        let as_now = (member.0.clone(), password.clone());
+        let session = world.session(&world.signed_in(&as_now).await, HOST).await;
+        match act {
+            "sign out" => access.sign_out(&session.session).await.unwrap(),
+            "reset" => password = access.reset(&by, &member.0.id).await.unwrap(),
+            _ => access.disable(&by, &member.0.id, noon()).await.unwrap(),
+        }
+        let ended = std::mem::take(&mut *told.lock().unwrap());
+        let expected = Ended {
+            person: member.0.id.clone(),
+            host: HOST.to_owned(),
+            created: noon(),
+        };
+        assert_eq!(ended, [expected], "{act}");
+    }
+    access.tidy(noon() + minutes(12 * 60)).await.unwrap();
+    let hosts: Vec<String> = told
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|ended| ended.host.clone())
+        .collect();
+    assert_eq!(hosts, ["console.acuity.localhost"], "the administrator's");
 }
 
 #[tokio::test]

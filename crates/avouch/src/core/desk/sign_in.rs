@@ -1,0 +1,200 @@
+//! Signing in: the password earns a pass, the pass a code, the code a session. Each step leaves an event.
+
+use avouch_access::{Refusal, SignedIn, StateDigest, TokenDigest, Turned};
+use avouch_console::views::{Entry, Exchange, SignInAttempt, SignInOutcome};
+use avouch_console::{DeskError, Secret, Target};
+use avouch_events::{Action, Actor, Event, Outcome};
+
+use super::{Reception, unable};
+use crate::core::admission::actor;
+
+impl Reception {
+    pub(super) async fn try_sign_in(
+        &self,
+        attempt: SignInAttempt,
+    ) -> Result<SignInOutcome, DeskError> {
+        let core = &self.core;
+        let password = avouch_keyring::Secret::new(attempt.password.reveal().to_owned());
+        let tried = core
+            .access
+            .sign_in(&attempt.email, &password, &attempt.client, core.now())
+            .await
+            .map_err(unable)?;
+        match tried {
+            Err(refusal) => {
+                // The address that was typed may be a password typed into the wrong field, so it is not kept.
+                let event = Event::new(
+                    core.now(),
+                    Actor::nobody(),
+                    Action::SignIn,
+                    "sign in",
+                    Outcome::Refused,
+                )
+                .because(refusal.as_str())
+                .from(attempt.client);
+                self.note_stranger(&self.sign_in_host(), event).await?;
+                Ok(match refusal {
+                    // A locked account answers like a wrong password; only a client's own flood is told to wait.
+                    Refusal::Wrong | Refusal::AccountThrottled => SignInOutcome::Failed,
+                    Refusal::ClientThrottled => SignInOutcome::Throttled {
+                        retry_after: u32::try_from(
+                            self.core.access.settings().lockout.within.as_secs(),
+                        )
+                        .unwrap_or(u32::MAX),
+                    },
+                })
+            }
+            Ok(signed_in) => self.admit(signed_in, attempt.to, &attempt.client).await,
+        }
+    }
+
+    async fn admit(
+        &self,
+        signed_in: SignedIn,
+        to: Option<Target>,
+        client: &str,
+    ) -> Result<SignInOutcome, DeskError> {
+        let core = &self.core;
+        let own = signed_in.person.tenant.clone();
+        let target = match (to, &own) {
+            (Some(Target::Tenant(wanted)), Some(own)) if wanted == own.as_str() => {
+                Target::Tenant(wanted)
+            }
+            (Some(Target::Tenant(_)), _) => {
+                let event = Event::new(
+                    core.now(),
+                    actor(&signed_in.person),
+                    Action::SignIn,
+                    "sign in",
+                    Outcome::Refused,
+                )
+                .of(own.as_ref())
+                .because("the right password, at another organisation's door")
+                .from(client);
+                self.note(event).await?;
+                return Ok(SignInOutcome::Failed);
+            }
+            (Some(Target::Console) | None, None) => Target::Console,
+            (Some(Target::Console), Some(_)) => Target::Console,
+            (None, Some(own)) => Target::Tenant(own.to_string()),
+        };
+        let event = Event::new(
+            core.now(),
+            actor(&signed_in.person),
+            Action::SignIn,
+            format!("sign in to {}", target.label()),
+            Outcome::Done,
+        )
+        .of(own.as_ref())
+        .from(client);
+        self.note(event).await?;
+        let pass = core
+            .access
+            .pass(&signed_in, &self.host(&target), core.now())
+            .await
+            .map_err(unable)?;
+        Ok(SignInOutcome::Admitted {
+            target,
+            pass: Secret::new(pass.expose().clone()),
+        })
+    }
+
+    pub(super) async fn exchange(&self, exchange: Exchange) -> Result<Option<Secret>, DeskError> {
+        let core = &self.core;
+        let host = self.host(&exchange.target);
+        let pass = avouch_keyring::Secret::new(exchange.pass.reveal().to_owned());
+        let browser = StateDigest(exchange.browser.0);
+        let exchanged = core.access.code(&pass, &host, &browser, core.now()).await;
+        match exchanged.map_err(unable)? {
+            Ok(code) => Ok(Some(Secret::new(code.expose().clone()))),
+            Err(turned) => {
+                let what = format!("go on to {host}");
+                self.turned_away(&self.sign_in_host(), what, turned, exchange.client)
+                    .await?;
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) async fn admit_to(&self, entry: Entry) -> Result<Option<Secret>, DeskError> {
+        let core = &self.core;
+        let code = avouch_keyring::Secret::new(entry.code.reveal().to_owned());
+        let entered = core
+            .access
+            .enter(
+                &code,
+                &entry.host,
+                entry.browser.map(|state| StateDigest(state.0)).as_ref(),
+                entry.before.map(|before| TokenDigest(before.0)).as_ref(),
+                core.now(),
+            )
+            .await
+            .map_err(unable)?;
+        let what = format!("enter {}", entry.host);
+        match entered {
+            Ok(opened) => {
+                let person = &opened.session.person;
+                let event = Event::new(
+                    core.now(),
+                    actor(person),
+                    Action::SignIn,
+                    what,
+                    Outcome::Done,
+                )
+                .of(person.tenant.as_ref())
+                .from(entry.client);
+                self.note(event).await?;
+                Ok(Some(Secret::new(opened.token.expose().clone())))
+            }
+            Err(turned) => {
+                self.turned_away(&entry.host, what, turned, entry.client)
+                    .await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Records that a pass or a code opened nothing, in the trail of whose it was.
+    async fn turned_away(
+        &self,
+        host: &str,
+        what: String,
+        turned: Turned,
+        client: String,
+    ) -> Result<(), DeskError> {
+        let person = turned.person.as_ref();
+        let event = Event::new(
+            self.core.now(),
+            person.map_or_else(Actor::nobody, actor),
+            Action::SignIn,
+            what,
+            Outcome::Refused,
+        )
+        .of(person.and_then(|person| person.tenant.as_ref()))
+        .because(turned.why.as_str())
+        .from(client);
+        self.note_stranger(host, event).await
+    }
+
+    /// Records what a stranger at this host was refused; beyond a rate it is only counted, so that nobody without an
+    /// account can fill the disk.
+    pub(super) async fn note_stranger(&self, host: &str, event: Event) -> Result<(), DeskError> {
+        // A tenant's host counts with the requests to its application, whose label it goes by there.
+        let tenant = self.core.tenant_at(host);
+        let place = tenant.as_ref().map_or(host, |tenant| tenant.as_str());
+        match self.core.strangers.write(place, self.core.now()) {
+            Some(0) => self.note(event).await,
+            Some(untold) => {
+                let untold = untold.to_string();
+                self.note(event.with("requests-untold-before", untold))
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The host that sees passwords, without its port.
+    fn sign_in_host(&self) -> String {
+        format!("signin.{}", self.core.statement.gateway.domain)
+    }
+}
