@@ -101,6 +101,15 @@ pub enum Spec {
         /// Where within it; empty for its top.
         within: PathBuf,
     },
+    /// Copy what lies beside a source in its owner's data folder. As the tenant; no key.
+    Beside {
+        /// The data folder.
+        data: PathBuf,
+        /// The source that is left out.
+        source: Source,
+        /// The gathering folder.
+        into: PathBuf,
+    },
     /// Read everything in a repository, and try its encryption on a copy. The repository's key.
     Examine {
         /// The repository.
@@ -189,8 +198,11 @@ pub enum Outcome {
     },
     /// Restored data was compared; sound if nothing is listed and every question was answered by yes.
     Compared(Compared),
-    /// Restored data were put where they belong.
-    Gathered,
+    /// Data were put where they belong.
+    Gathered {
+        /// How many files, beside those that were restored.
+        beside: u64,
+    },
     /// A repository was read through.
     Examined(Examination),
     /// The state of a repository's files.
@@ -431,7 +443,11 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             within,
         } => {
             source::gather(&restored.join(manifest::DATA), &into.join(within))?;
-            Ok(Outcome::Gathered)
+            Ok(Outcome::Gathered { beside: 0 })
+        }
+        Spec::Beside { data, source, into } => {
+            let beside = source::beside(&data, &source, &into)?;
+            Ok(Outcome::Gathered { beside })
         }
         Spec::Examine {
             repository,

@@ -29,9 +29,11 @@ mod drills;
 mod examinations;
 mod jobs;
 mod removals;
+mod restores;
 mod sources;
 
 pub use jobs::{Access, Jobs, Owner, Who};
+pub use restores::{Plan, Restored};
 
 /// How long after a failed run the same one is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -81,6 +83,12 @@ pub enum KeeperError {
     /// There is nothing to restore.
     #[error("there is no snapshot of {0} yet; `avouch backup run {0}` takes one")]
     Nothing(Owner),
+    /// An owner has several sources, and none was named.
+    #[error("there are several sources; name one of them with `--source`: {0}")]
+    WhichSource(String),
+    /// What was restored is not what was backed up.
+    #[error("what was restored is not what was backed up, and was not used: {0}")]
+    Differs(String),
     /// There is no such snapshot to restore.
     #[error(
         "no kept snapshot of {0} is the one that is asked for; `avouch backup list` shows those there are"

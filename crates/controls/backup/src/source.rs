@@ -16,7 +16,7 @@ mod gather;
 mod sqlite;
 
 pub use fault::{Fault, SourceFault};
-pub(crate) use gather::gather;
+pub(crate) use gather::{beside, gather};
 pub use sqlite::{Damage, expect, inspect};
 
 /// What is read, and where it is.
@@ -40,6 +40,31 @@ pub enum Source {
         #[serde(default)]
         last: Vec<String>,
     },
+}
+
+impl Source {
+    /// The database or the folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Sqlite { path } | Self::Files { path, .. } => path,
+        }
+    }
+
+    /// Whether a file or folder belongs to it, with all that is in it.
+    pub(crate) fn holds(&self, found: &Path) -> bool {
+        match self {
+            Self::Sqlite { path } => {
+                let of_it = |ending: &str| {
+                    let mut name = path.as_os_str().to_owned();
+                    name.push(ending);
+                    found.as_os_str() == name
+                };
+                found == path || folder::BESIDE.into_iter().any(of_it)
+            }
+            Self::Files { path, .. } => found.starts_with(path),
+        }
+    }
 }
 
 /// Why a source could not be read.

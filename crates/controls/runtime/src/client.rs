@@ -10,7 +10,7 @@ use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::grant::Grant;
+use crate::grant::{Change, Grant};
 use crate::protocol::{self, FromSupervisor, InstanceSpec, Job, JobResult, ToSupervisor};
 
 /// Events kept for a subscriber that is busy; one that lags further is told so.
@@ -159,6 +159,14 @@ impl SupervisorClient {
     /// When it is refused, or the supervisor is gone.
     pub async fn grant(&self, grant: Grant) -> Result<(), ClientError> {
         self.ask(|id| ToSupervisor::Grant { id, grant }).await
+    }
+
+    /// Has a folder given another place, and waits until that is on disk.
+    ///
+    /// # Errors
+    /// When it is refused, or the supervisor is gone.
+    pub async fn change(&self, change: Change) -> Result<(), ClientError> {
+        self.ask(|id| ToSupervisor::Move { id, change }).await
     }
 
     /// Has a job's working folder removed, and waits until it is.

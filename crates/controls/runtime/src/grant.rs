@@ -20,6 +20,10 @@ use crate::ids::Ids;
 use crate::layout::Layout;
 use crate::protocol::Bytes;
 
+mod change;
+
+pub use change::Change;
+
 /// Something to make, or to give to somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +86,7 @@ pub enum GrantError {
 #[derive(Clone, Debug)]
 pub struct Grounds {
     roots: Vec<PathBuf>,
+    tenants: PathBuf,
     scratch: PathBuf,
     ids: Ids,
 }
@@ -97,6 +102,7 @@ impl Grounds {
         roots.extend_from_slice(destinations);
         Self {
             roots,
+            tenants: layout.tenants(),
             scratch: layout.scratch(),
             ids,
         }

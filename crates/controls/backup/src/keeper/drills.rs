@@ -1,7 +1,7 @@
 //! Running drills, when they are due and when somebody asks.
 
 use avouch_statement::Slug;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Backups, KeeperError, Owner, SourceSettings};
 use crate::{
@@ -99,28 +99,7 @@ impl Backups {
         let settings = self.settings.drill.as_ref().ok_or(KeeperError::NoDrill)?;
         let lock = self.lock(owner);
         let _held = lock.lock().await;
-        let kept = self.kept(owner, source).await?;
-        let newest = kept
-            .first()
-            .map(|t| t.snapshot.taken)
-            .ok_or_else(|| KeeperError::Nothing(owner.clone()))?;
-        let drills = self.drills_of(owner, source).await?;
-        let last = |place: &str| {
-            let of_it = drills
-                .iter()
-                .filter(|(drill, _)| drill.destination == place);
-            of_it.map(|(drill, _)| drill.started).max()
-        };
-        let mut fitting = fitting(&kept, choice);
-        draw::shuffle(&mut fitting).map_err(KeeperError::Draw)?;
-        if choice.which != Which::Random {
-            // The same snapshot lies in several places: the one longest unproven comes first.
-            fitting.sort_by_key(|t| (last(&t.destination), t.destination.clone()));
-        }
-        let what = (*fitting
-            .first()
-            .ok_or_else(|| KeeperError::NoSuch(owner.clone()))?)
-        .clone();
+        let (what, newest) = self.choose(owner, source, choice).await?;
         let started = (self.clock)();
         let mut drill = Drill {
             id: self.records.drill_name(started).await?,
@@ -147,6 +126,37 @@ impl Backups {
         Ok((drill, verdict))
     }
 
+    /// The copy that a choice means, and when the newest of its source was taken.
+    pub(super) async fn choose(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        choice: &Choice,
+    ) -> Result<(Taken, Timestamp), KeeperError> {
+        let kept = self.kept(owner, source).await?;
+        let newest = kept
+            .first()
+            .map(|t| t.snapshot.taken)
+            .ok_or_else(|| KeeperError::Nothing(owner.clone()))?;
+        let drills = self.drills_of(owner, source).await?;
+        let last = |place: &str| {
+            let of_it = drills
+                .iter()
+                .filter(|(drill, _)| drill.destination == place);
+            of_it.map(|(drill, _)| drill.started).max()
+        };
+        let mut fitting = fitting(&kept, choice);
+        draw::shuffle(&mut fitting).map_err(KeeperError::Draw)?;
+        if choice.which != Which::Random {
+            // The same snapshot lies in several places: the one longest unproven comes first.
+            fitting.sort_by_key(|t| (last(&t.destination), t.destination.clone()));
+        }
+        let what = fitting
+            .first()
+            .ok_or_else(|| KeeperError::NoSuch(owner.clone()))?;
+        Ok(((*what).clone(), newest))
+    }
+
     /// The snapshots of a source that are kept, newest first.
     async fn kept(
         &self,
@@ -158,7 +168,7 @@ impl Backups {
         Ok(kept)
     }
 
-    async fn drills_of(
+    pub(super) async fn drills_of(
         &self,
         owner: &Owner,
         source: &SourceSettings,

@@ -15,7 +15,7 @@ use crate::manifest;
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
 /// What SQLite keeps beside a database; it is part of the database's own copy.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub(super) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 pub(super) fn must_be_empty(folder: &Path) -> Result<(), SourceError> {
     match fs::read_dir(folder) {

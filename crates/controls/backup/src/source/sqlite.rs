@@ -61,7 +61,10 @@ pub(super) async fn copy(from: &Path, to: &Path) -> Result<(), SourceError> {
         .execute(&mut connection)
         .await
         .map_err(&fault)?;
-    connection.close().await.map_err(&fault)
+    connection.close().await.map_err(&fault)?;
+    // Restored, it is to be as accessible as it was.
+    let mode = std::fs::metadata(from).map_err(SourceError::io("read", from))?;
+    std::fs::set_permissions(to, mode.permissions()).map_err(SourceError::io("write", to))
 }
 
 /// Runs SQLite's own checks on a database, and records its schema and tables.

@@ -15,7 +15,7 @@ pub use bytes::{Bytes, Secret};
 pub use line::{LONGEST_LINE, LineError, read, write};
 
 use crate::confine::Confinement;
-use crate::grant::Grant;
+use crate::grant::{Change, Grant};
 
 /// Standard output of a job beyond this ends it: its answer must fit one line.
 pub const LONGEST_OUTPUT: usize = 4 * 1024 * 1024;
@@ -53,6 +53,13 @@ pub enum ToSupervisor {
         id: u64,
         /// What to make.
         grant: Grant,
+    },
+    /// Give a folder another place, or let two change places.
+    Move {
+        /// Repeated in the answer.
+        id: u64,
+        /// From where and where to.
+        change: Change,
     },
     /// Remove a job's working folder.
     Remove {
@@ -114,7 +121,7 @@ pub enum FromSupervisor {
         /// What came of it.
         result: JobResult,
     },
-    /// A grant or removal was done, or refused with a reason.
+    /// A grant, move or removal was done, or refused with a reason.
     Granted {
         /// The id of what was asked.
         id: u64,

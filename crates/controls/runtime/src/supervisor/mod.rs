@@ -265,6 +265,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             ToSupervisor::Grant { id, grant } => {
                 self.apart(id, move |grounds| grounds.grant(&grant));
             }
+            ToSupervisor::Move { id, change } => {
+                self.apart(id, move |grounds| grounds.change(&change));
+            }
             ToSupervisor::Remove { id, path } => {
                 self.apart(id, move |grounds| grounds.remove(&path));
             }

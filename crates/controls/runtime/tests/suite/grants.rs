@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use avouch_runtime::grant::{Grant, GrantError, Grounds, Kind};
+use avouch_runtime::grant::{Change, Grant, GrantError, Grounds, Kind};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
 use avouch_runtime::protocol::Bytes;
@@ -234,4 +234,88 @@ fn an_old_socket_is_cleared_and_nothing_else() {
     std::fs::write(&socket, "data").unwrap();
     grounds.clear_socket(&socket).unwrap_err();
     assert!(socket.exists());
+}
+
+#[test]
+fn restored_data_change_places_with_the_present_ones_and_back() {
+    let (_folder, layout, grounds) = grounds();
+    let aside = layout.tenant("riverside").join("aside-1");
+    std::fs::create_dir_all(layout.tenant_data("riverside")).unwrap();
+    std::fs::create_dir_all(layout.scratch().join("restore/whole")).unwrap();
+    std::fs::write(layout.tenant_data("riverside").join("db"), "present").unwrap();
+    std::fs::write(layout.scratch().join("restore/whole/db"), "restored").unwrap();
+    let content = |path: &Path| std::fs::read_to_string(path.join("db")).unwrap();
+
+    let from = layout.scratch().join("restore/whole");
+    let arrive = Change::Arrive {
+        from: from.clone(),
+        to: aside.clone(),
+    };
+    grounds.change(&arrive).unwrap();
+    let exchange = Change::Exchange {
+        aside: aside.clone(),
+    };
+    grounds.change(&exchange).unwrap();
+    assert_eq!(content(&layout.tenant_data("riverside")), "restored");
+    assert_eq!(content(&aside), "present");
+    grounds.change(&exchange).unwrap();
+    assert_eq!(content(&layout.tenant_data("riverside")), "present");
+    let leave = Change::Leave {
+        from: aside.clone(),
+        to: from.clone(),
+    };
+    grounds.change(&leave).unwrap();
+    assert_eq!(content(&from), "restored");
+    assert!(!aside.exists());
+}
+
+#[test]
+fn no_folder_changes_places_with_anothers_or_takes_one() {
+    let (_folder, layout, grounds) = grounds();
+    for tenant in ["riverside", "hillside"] {
+        std::fs::create_dir_all(layout.tenant_data(tenant)).unwrap();
+        std::fs::create_dir_all(layout.tenant(tenant).join("aside-1")).unwrap();
+    }
+    std::fs::create_dir_all(layout.scratch().join("restore/whole")).unwrap();
+    let (riverside, hillside) = (layout.tenant("riverside"), layout.tenant("hillside"));
+    let whole = layout.scratch().join("restore/whole");
+    for refused in [
+        Change::Exchange {
+            aside: hillside.join("data"),
+        },
+        Change::Exchange {
+            aside: hillside.join("aside-1/.."),
+        },
+        Change::Exchange {
+            aside: layout.core().join("aside-1"),
+        },
+        Change::Arrive {
+            from: whole.clone(),
+            to: riverside.join("data"),
+        },
+        Change::Arrive {
+            from: whole.clone(),
+            to: riverside.join("aside-1"),
+        },
+        Change::Arrive {
+            from: riverside.join("data"),
+            to: hillside.join("aside-2"),
+        },
+        Change::Leave {
+            from: riverside.join("data"),
+            to: layout.scratch().join("restore/taken"),
+        },
+        Change::Leave {
+            from: riverside.join("aside-1"),
+            to: layout.run().join("taken"),
+        },
+    ] {
+        grounds.change(&refused).unwrap_err();
+    }
+    symlink(&riverside, layout.tenants().join("linked")).unwrap();
+    let linked = Change::Exchange {
+        aside: layout.tenant("linked").join("aside-1"),
+    };
+    grounds.change(&linked).unwrap_err();
+    assert!(whole.exists() && riverside.join("data").exists());
 }

@@ -7,14 +7,11 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::super::{
-    Access, Backups, DrillProgress, KeeperError, Owner, Who, chain, sources::within,
-};
+use super::super::{Backups, DrillProgress, Owner, Who, chain};
 use crate::{
     drill::{Drill, Step, StepName, complaint},
-    job::{self, Outcome, Spec},
     records::Taken,
-    settings::{DrillSettings, Kind},
+    settings::DrillSettings,
 };
 
 impl Backups {
@@ -28,13 +25,23 @@ impl Backups {
         drill: &mut Drill,
     ) {
         let restored = scratch.join("restored");
-        let restoring = self.restore(owner, what, &restored, scratch);
+        let restoring = async {
+            let bytes = self.restored(owner, what, &restored, scratch).await;
+            bytes
+                .map(|(files, bytes)| {
+                    format!("{bytes} bytes in {files} files from {}", what.destination)
+                })
+                .map_err(|error| chain(&error))
+        };
         if !self.step(drill, StepName::Restore, restoring).await {
             return;
         }
         let mut compared = None;
         let comparing = async {
-            let found = self.compare(settings, what, scratch).await?;
+            let found = self
+                .compare(&settings.expect, what, scratch)
+                .await
+                .map_err(|error| chain(&error))?;
             let said = complaint(&found).map_or_else(
                 || {
                     Ok(format!(
@@ -97,26 +104,13 @@ impl Backups {
                         format!("there is no snapshot of `{}` to put beside it", source.name)
                     })?;
                 restored = scratch.join(format!("beside-{}", source.name));
-                self.restore(owner, other, &restored, scratch).await?;
+                self.restored(owner, other, &restored, scratch)
+                    .await
+                    .map_err(|error| chain(&error))?;
             }
-            let spec = Spec::Gather {
-                restored,
-                into: whole.clone(),
-                within: within(source),
-            };
-            let access = Access {
-                read: vec![],
-                write: vec![scratch.to_owned()],
-            };
-            let input = job::Input {
-                spec,
-                password: None,
-            };
-            match self.jobs.run(Who::Jobs, access, input).await {
-                Ok(Outcome::Gathered) => {}
-                Ok(_) => return Err(KeeperError::Confused.to_string()),
-                Err(error) => return Err(error.chain()),
-            }
+            self.gather(Who::Jobs, restored, &whole, source, scratch)
+                .await
+                .map_err(|error| chain(&error))?;
         }
         Ok(whole)
     }
@@ -150,89 +144,5 @@ impl Backups {
             outcome,
         });
         well
-    }
-
-    async fn restore(
-        &self,
-        owner: &Owner,
-        what: &Taken,
-        into: &Path,
-        scratch: &Path,
-    ) -> Result<String, String> {
-        let destination = what
-            .destination
-            .parse()
-            .map_err(|error: avouch_statement::BadSlug| error.to_string())?;
-        let repository = self.repository(owner, &destination);
-        let spec = Spec::Restore {
-            repository: repository.clone(),
-            snapshot: what.snapshot.id.clone(),
-            into: into.to_owned(),
-        };
-        // The repository's folder is written to only by its lock.
-        let access = Access {
-            read: vec![],
-            write: vec![repository, scratch.to_owned()],
-        };
-        let password = Some(
-            self.jobs
-                .password(owner, &destination)
-                .map_err(|error| error.chain())?,
-        );
-        match self
-            .jobs
-            .run(Who::Jobs, access, job::Input { spec, password })
-            .await
-        {
-            Ok(Outcome::Restored { files, bytes, .. }) => {
-                Ok(format!("{bytes} bytes in {files} files from {destination}"))
-            }
-            Ok(_) => Err(KeeperError::Confused.to_string()),
-            Err(error) => Err(error.chain()),
-        }
-    }
-
-    async fn compare(
-        &self,
-        settings: &DrillSettings,
-        what: &Taken,
-        scratch: &Path,
-    ) -> Result<job::Compared, String> {
-        let kind = self
-            .settings
-            .sources
-            .iter()
-            .find(|s| s.name.as_str() == what.source)
-            .map(|s| s.kind);
-        let expect = if kind == Some(Kind::Sqlite) {
-            settings.expect.clone()
-        } else {
-            vec![]
-        };
-        let spec = Spec::Compare {
-            restored: scratch.join("restored"),
-            manifest: what.manifest.clone(),
-            expect,
-        };
-        let access = Access {
-            read: vec![],
-            write: vec![scratch.to_owned()],
-        };
-        match self
-            .jobs
-            .run(
-                Who::Jobs,
-                access,
-                job::Input {
-                    spec,
-                    password: None,
-                },
-            )
-            .await
-        {
-            Ok(Outcome::Compared(compared)) => Ok(compared),
-            Ok(_) => Err(KeeperError::Confused.to_string()),
-            Err(error) => Err(error.chain()),
-        }
     }
 }
