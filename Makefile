@@ -15,7 +15,7 @@ DATA ?= $(HOME)/.local/share/avouch-demo
 endif
 
 # How often `make soak` kills the service.
-KILLS ?= 200
+KILLS ?= 210
 
 # Builds in release mode, starts everything, and says where to look and how to sign in. Ctrl-C stops it.
 demo:
@@ -54,12 +54,12 @@ bench:
 	@$(MAKE) --no-print-directory web
 	@benches/run $(ONLY)
 
-# The crash test of `make test`, for longer.
+# The crash test of `make test`, for longer, and the page about it.
 soak:
 	@.ci/install test
 	@$(MAKE) --no-print-directory web
 	@.ci/stage "build" cargo build --locked --quiet --workspace
-	@AVOUCH_KILLS=$(KILLS) .ci/stage "soak, $(KILLS) kills" cargo test --locked --package avouch --test suite -- --nocapture kill
+	@AVOUCH_KILLS=$(KILLS) AVOUCH_SOAK="$(CURDIR)/docs/soak.md" .ci/stage "soak, $(KILLS) kills" cargo test --locked --package avouch --test suite -- --nocapture kills
 
 # Advisories, licences and sources. Not in `make test`: cargo-deny takes minutes to build and asks the network;
 # `cargo xtask tidy` holds licences and banned crates to the same lists offline.

@@ -14,6 +14,7 @@
 mod bad_luck;
 mod harness;
 mod hostile;
+mod load;
 mod main_line;
 mod requests;
 mod sabotage;

@@ -1,45 +1,47 @@
-//! `kill -9` of every role, of applications and of the whole tree, at seeded moments under load: afterwards nothing that
-//! was acknowledged is missing, and the service is back by itself or by one `avouch up`.
+//! `kill -9` of every role, of applications and of the whole tree, and power cuts, at seeded moments under load: afterwards
+//! nothing that was acknowledged is missing, and the service is back by itself or by one `avouch up`.
 //!
-//! 20 kills by default; `AVOUCH_KILLS=200` for more. `AVOUCH_SEED` repeats a run.
+//! 21 kills by default; `AVOUCH_KILLS=200` for more. `AVOUCH_SEED` repeats a run, and `AVOUCH_SOAK` names the file that its
+//! page is written to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jiff::civil::{Date, date};
-use serde_json::Value;
-
 use crate::harness::{
-    Browser, Entry, Options, Random, Service, avouch_binary, eventually, kill, named, run, within,
+    Disk, Options, Place, Random, Service, avouch_binary, eventually, kill, named, profile_folder,
+    run,
 };
+use crate::load::{Load, Person, Rest, nothing_is_missing};
+use jiff::civil::date;
 
-const TENANTS: [&str; 2] = ["riverside", "hillside"];
-
-/// What is killed; the last stands for the supervisor, and everything with it.
-const VICTIMS: [&str; 6] = [
+/// What is killed. Everything is the supervisor, and all that ends with it; with the power goes what was not flushed.
+const VICTIMS: [&str; 7] = [
     "core",
     "front",
     "riverside",
     "hillside",
     "everything",
     "everything during a backup",
+    "the power",
 ];
 
-/// An assessment that the service has said is kept.
-#[derive(Debug, Clone)]
-struct Kept {
-    tenant: &'static str,
-    id: String,
-}
+/// Room for a soak of some hours.
+const MEBIBYTES: u64 = 8_192;
 
 /// What one kind of kill came to.
 #[derive(Default)]
 struct Tally {
-    kills: u32,
+    /// Entries that were acknowledged before and while it was killed; one that is missing ends the run.
     kept: usize,
-    slowest: Duration,
+    /// How long it took each time until people could work again.
+    back: Vec<Duration>,
+}
+
+/// What commands have said is done.
+#[derive(Default)]
+struct Promised {
+    people: BTreeSet<String>,
+    snapshots: BTreeSet<String>,
 }
 
 #[test]
@@ -51,73 +53,144 @@ fn nothing_acknowledged_is_missing_after_kills_at_random_moments_under_load() {
             .unwrap_or(default)
     };
     let (kills, seed) = (
-        number("AVOUCH_KILLS", 20),
+        number("AVOUCH_KILLS", 21),
         number("AVOUCH_SEED", 20_261_122),
     );
     let mut random = Random::new(seed);
-    let mut service = Service::start(Options::default());
-    let mut day = date(2001, 1, 1);
+    let (place, victims) = match Disk::is_possible() {
+        Ok(()) => (
+            Place::on(|at| Disk::with_journal(at, MEBIBYTES)),
+            &VICTIMS[..],
+        ),
+        Err(why) => {
+            println!("the power is not cut: {why}");
+            (Place::new(), &VICTIMS[..VICTIMS.len() - 1])
+        }
+    };
+    let mut service = Service::start_at(place, Options::default());
+    let mut rest = Rest {
+        people: Person::of_each_tenant(&service),
+        kept: Vec::new(),
+        day: date(2001, 1, 1),
+    };
+    let mut promised = Promised::default();
     let mut tally: BTreeMap<&str, Tally> = BTreeMap::new();
     for number in 0..kills {
         // Each kind comes before any comes twice.
-        let victim = VICTIMS[usize::try_from(number).unwrap() % VICTIMS.len()];
-        let (kept, back) = one_kill(&mut service, victim, 1 + random.below(12), &mut day);
+        let victim = victims[usize::try_from(number).unwrap() % victims.len()];
+        if victim == "the power" {
+            promised.more(&service, number);
+        }
+        let back;
+        (rest, back) = one_kill(&mut service, victim, 1 + random.below(12), rest);
         let known = format!("seed {seed}, kill {number} of {victim}");
-        nothing_is_missing(&service, &kept, &known);
+        nothing_is_missing(&service, &rest.kept, &known);
+        promised.is_kept(&service, &known);
         let entry = tally.entry(victim).or_default();
-        entry.kills += 1;
-        entry.kept += kept.len();
-        entry.slowest = entry.slowest.max(back);
+        entry.kept += rest.kept.len();
+        entry.back.push(back);
     }
     service.avouch(&["backup", "run"]).with(0);
     service.avouch(&["--json", "backup", "verify"]).with(0);
-    println!(
-        "{:<28} {:>5} {:>12} {:>8} {:>13}",
-        "killed", "times", "acknowledged", "missing", "slowest back"
-    );
-    for (
-        victim,
-        Tally {
-            kills,
-            kept,
-            slowest,
-        },
-    ) in tally
-    {
-        println!(
-            "{victim:<28} {kills:>5} {kept:>12} {:>8} {:>11.1} s",
-            0,
-            slowest.as_secs_f32()
-        );
+    let table = table(&mut tally);
+    println!("seed {seed}\n{table}");
+    if let Some(path) = std::env::var_os("AVOUCH_SOAK") {
+        std::fs::write(path, page(seed, kills, &table)).unwrap();
     }
 }
 
-/// Puts load on the service, kills once so much has been acknowledged, and waits until it serves again.
-fn one_kill(
-    service: &mut Service,
-    victim: &str,
-    after: usize,
-    day: &mut Date,
-) -> (Vec<Kept>, Duration) {
-    let stop = Arc::new(AtomicBool::new(false));
-    let (count, kept) = (
-        Arc::new(AtomicUsize::new(0)),
-        Arc::new(Mutex::new(Vec::new())),
-    );
-    let writers: Vec<_> = TENANTS
-        .map(|tenant| {
-            let mut browser = Browser::new(service);
-            browser.sign_in(tenant, &service.user(tenant, "member"));
-            let (stop, count, kept, mut day) = (stop.clone(), count.clone(), kept.clone(), *day);
-            std::thread::spawn(move || {
-                while !stop.load(Ordering::SeqCst) {
-                    write_a_day(&mut browser, tenant, day, &count, &kept);
-                    day = day.tomorrow().unwrap();
-                }
-                day
-            })
-        })
-        .into();
+impl Promised {
+    /// Adds somebody and takes a backup.
+    fn more(&mut self, service: &Service, number: u64) {
+        let email = format!("person-{number}@riverside.example");
+        let tenant = "riverside";
+        service
+            .avouch(&[
+                "user", "add", &email, "--name", "Someone", "--tenant", tenant,
+            ])
+            .with(0);
+        self.people.insert(email);
+        let before = column(service, "backup", "snapshot");
+        service.avouch(&["backup", "run", tenant]).with(0);
+        let after = column(service, "backup", "snapshot");
+        self.snapshots.extend(after.difference(&before).cloned());
+        assert!(
+            !self.snapshots.is_empty(),
+            "a backup was taken and is not listed"
+        );
+    }
+
+    #[track_caller]
+    fn is_kept(&self, service: &Service, known: &str) {
+        for (list, name, promised) in [
+            ("user", "email", &self.people),
+            ("backup", "snapshot", &self.snapshots),
+        ] {
+            let there = column(service, list, name);
+            let lost: Vec<&String> = promised.difference(&there).collect();
+            assert!(lost.is_empty(), "{known}: `{list} list` lacks {lost:?}");
+        }
+    }
+}
+
+/// One column of what a command lists.
+fn column(service: &Service, list: &str, name: &str) -> BTreeSet<String> {
+    let listed = service.ask(&[list, "list"]);
+    let rows = listed.as_array().unwrap().iter();
+    rows.map(|row| row[name].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// One line for each kind of kill, and one for all.
+fn table(tally: &mut BTreeMap<&str, Tally>) -> String {
+    let all = Tally {
+        kept: tally.values().map(|one| one.kept).sum(),
+        back: tally.values().flat_map(|one| one.back.clone()).collect(),
+    };
+    let line = |(victim, one): (&str, Tally)| {
+        let mut back = one.back;
+        back.sort();
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f32());
+        format!(
+            "| {victim} | {} | {} | 0 | {} | {} |\n",
+            back.len(),
+            one.kept,
+            seconds(back[back.len() / 2]),
+            seconds(back[back.len() - 1])
+        )
+    };
+    let head = "| killed | times | acknowledged entries | missing | back, median | back, longest |\n| --- | ---: | ---: | ---: | ---: | ---: |\n";
+    let lines = std::mem::take(tally).into_iter().chain([("all", all)]);
+    head.to_owned() + &lines.map(line).collect::<String>()
+}
+
+/// The page that is kept of a long run.
+fn page(seed: u64, kills: u64, table: &str) -> String {
+    let kernel = run("uname", ["-r"]);
+    let kernel: Vec<&str> = kernel.split('.').take(2).collect();
+    let processors = std::thread::available_parallelism().unwrap();
+    let profile = if profile_folder().ends_with("release") {
+        "release"
+    } else {
+        "debug"
+    };
+    let day = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .date();
+    format!(
+        "# What {kills} kills came to\n\n\
+         `make soak KILLS={kills}` with `AVOUCH_SEED={seed}`, {day}: a {profile} build, {processors} processors, Linux {}.\n\n\
+         While two people enter assessments at two tenants, a process, or everything at once, is killed with `SIGKILL` after 1 to 12\n\
+         acknowledged entries. *Back* is the time from the kill until both people, still signed in, see their application's first page again;\n\
+         where everything went, it includes one `avouch up`. With the power goes all that the file system (ext4) was not told to flush. Afterwards every acknowledged entry must be in the application's database and in the\n\
+         ledger, and the ledger must verify.\n\n{table}",
+        kernel.join(".")
+    )
+}
+
+/// Puts load on the service, kills once so much has been acknowledged, and waits until the same people can work on.
+fn one_kill(service: &mut Service, victim: &str, after: usize, before: Rest) -> (Rest, Duration) {
+    let load = Load::start(before.people, before.day);
     let backup = victim.contains("backup").then(|| {
         let words = [
             "-c".into(),
@@ -134,108 +207,35 @@ fn one_kill(
             .unwrap()
     });
     eventually("entries under load", 60, || {
-        (count.load(Ordering::SeqCst) >= after).then_some(())
+        (load.acknowledged() >= after).then_some(())
     });
     let began = Instant::now();
     match victim {
         "core" | "front" | "riverside" | "hillside" => {
             kill(named(&service.data(), victim).expect("a running process"))
         }
+        "the power" => {
+            service.place().disk().cut_power();
+            service.end_at_once();
+        }
         _ => service.crash(),
     }
-    stop.store(true, Ordering::SeqCst);
-    *day = writers
-        .into_iter()
-        .map(|writer| writer.join().unwrap())
-        .max()
-        .unwrap();
+    let mut rest = load.stop();
     if let Some(mut backup) = backup {
         let _ = backup.wait();
     }
-    if victim.starts_with("everything") {
+    if victim == "the power" {
+        service.place().disk().power_on();
+    }
+    if !service.runs() {
         service
             .up()
             .unwrap_or_else(|log| panic!("`avouch up` did not start by itself:\n{log}"));
     }
-    for tenant in TENANTS {
-        let user = service.user(tenant, "member");
+    for person in &mut rest.people {
         eventually("the service to be back", 60, || {
-            Browser::new(service).can_enter(tenant, &user).then_some(())
+            person.can_work().then_some(())
         });
     }
-    let kept = kept.lock().unwrap().clone();
-    (kept, began.elapsed())
-}
-
-fn write_a_day(
-    browser: &mut Browser,
-    tenant: &'static str,
-    day: Date,
-    count: &AtomicUsize,
-    kept: &Mutex<Vec<Kept>>,
-) {
-    for (ward, period) in (1..=3).flat_map(|ward| (0..6).map(move |period| (ward, period))) {
-        match browser.enter(
-            tenant,
-            &Entry {
-                ward,
-                day,
-                period,
-                midwives: 5,
-            },
-        ) {
-            Ok(at) => {
-                kept.lock().unwrap().push(Kept {
-                    tenant,
-                    id: at.rsplit('/').next().unwrap().to_owned(),
-                });
-                count.fetch_add(1, Ordering::SeqCst);
-            }
-            // Whatever was not acknowledged may be there or not; this day is left.
-            Err(_) => return,
-        }
-    }
-}
-
-/// Everything acknowledged is in the application's database and in the ledger, and the ledger verifies.
-#[track_caller]
-fn nothing_is_missing(service: &Service, kept: &[Kept], known: &str) {
-    for tenant in TENANTS {
-        let database = service
-            .data()
-            .join(format!("tenants/{tenant}/data/acuity.db"));
-        let there: BTreeSet<String> = run(
-            "sqlite3",
-            [
-                "-cmd",
-                ".timeout 10000",
-                database.to_str().unwrap(),
-                "select id from assessment",
-            ],
-        )
-        .lines()
-        .map(str::to_owned)
-        .collect();
-        let lost: Vec<&Kept> = kept
-            .iter()
-            .filter(|one| one.tenant == tenant && !there.contains(&one.id))
-            .collect();
-        assert!(lost.is_empty(), "{known}: not in the database: {lost:?}");
-    }
-    let mut untold = kept.to_vec();
-    let told = within(15, || {
-        let found = service.ask(&["audit", "search", "--outcome", "done", "--limit", "1000"]);
-        let subjects: BTreeSet<&str> = found["rows"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .flat_map(|row| row["subjects"].as_array().unwrap())
-            .filter_map(Value::as_str)
-            .collect();
-        untold.retain(|one| !subjects.contains(one.id.as_str()));
-        untold.is_empty().then_some(())
-    });
-    assert!(told.is_some(), "{known}: not in the ledger: {untold:?}");
-    let verified = service.avouch(&["audit", "verify"]);
-    assert_eq!(verified.code, 0, "{known}: {verified:?}");
+    (rest, began.elapsed())
 }

@@ -2,6 +2,7 @@
 
 mod browser;
 mod command;
+mod disk;
 mod guard;
 mod imposter;
 mod place;
@@ -15,6 +16,7 @@ mod wire;
 
 pub use browser::{Browser, Entry};
 pub use command::{Done, avouch, run};
+pub use disk::Disk;
 pub use imposter::impersonate;
 pub use place::{Place, free_address as free};
 pub use processes::{kill, named, under};

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
-use super::programs;
+use super::{Disk, programs};
 
 /// A folder that goes when the value does.
 #[derive(Debug)]
 pub struct Place {
+    /// What the data folder is on, if it is on a disk of its own: taken away before the folder.
+    disk: Option<Disk>,
     folder: TempDir,
 }
 
@@ -24,7 +26,18 @@ impl Place {
             .tempdir_in("/var/tmp")
             .unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        Self { folder }
+        Self { disk: None, folder }
+    }
+
+    /// The same with the data folder on a disk of its own.
+    pub fn on(disk: impl FnOnce(&Path) -> Disk) -> Self {
+        let mut place = Self::new();
+        place.disk = Some(disk(&place.join("data")));
+        place
+    }
+
+    pub fn disk(&self) -> &Disk {
+        self.disk.as_ref().expect("a disk of its own")
     }
 
     pub fn path(&self) -> &Path {

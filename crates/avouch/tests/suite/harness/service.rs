@@ -70,7 +70,12 @@ impl Service {
     /// Starts a service and waits until it says that everything serves.
     #[track_caller]
     pub fn start(options: Options) -> Self {
-        let place = Place::new();
+        Self::start_at(Place::new(), options)
+    }
+
+    /// The same in this place.
+    #[track_caller]
+    pub fn start_at(place: Place, options: Options) -> Self {
         let address = free_address();
         place.statement(&wired(address, &options));
         let mut service = Self {
@@ -129,6 +134,11 @@ impl Service {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it was started and not ended since.
+    pub fn runs(&self) -> bool {
+        self.running.is_some()
     }
 
     /// The supervisor.
@@ -221,6 +231,17 @@ impl Service {
             self.sweep();
             panic!("left after the supervisor was killed: {left:?}");
         }
+    }
+
+    /// Everything ends at once, as when the power fails.
+    pub fn end_at_once(&mut self) {
+        kill(self.supervisor());
+        let data = self.data();
+        wait::eventually("everything to end", STOP, || {
+            self.sweep();
+            under(&data).is_empty().then_some(())
+        });
+        self.ended(STOP);
     }
 
     /// Waits for the supervisor's end.
