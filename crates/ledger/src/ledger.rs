@@ -14,7 +14,7 @@ use crate::checkpoint::{LogKey, Published};
 use crate::draft::{AppendError, Appended, Draft, MAX_CALL, MAX_SEALED};
 use crate::files::{Disk, Files};
 use crate::journal::{Damage, HEADER_BYTES};
-use crate::paths::{self, CHECKPOINT, JOURNAL, LOCK};
+use crate::paths::{self, CHECKPOINT, COSIGNED, JOURNAL, LOCK};
 use crate::publish::{Asked, PublishError, Publisher, write_checkpoint};
 use crate::reader::Reader;
 use crate::recover::{Recovered, recover};
@@ -161,6 +161,7 @@ impl Ledger {
         let reader = Reader {
             files: Arc::clone(&files),
             offsets: state.offsets.clone(),
+            cosigned: Arc::new(RwLock::new(read_cosigned(&files, &key, &signed)?)),
             published: Arc::new(RwLock::new(signed)),
         };
         let vkey = key.vkey();
@@ -324,4 +325,17 @@ fn read_checkpoint(files: &Arc<dyn Files>, key: &LogKey) -> Result<Published, Op
     let first = LogKey::sign(key, 0, EMPTY_HASH).map_err(PublishError::from)?;
     write_checkpoint(files.as_ref(), &first)?;
     Ok(first)
+}
+
+/// The checkpoint that witnesses have signed, if there is one that this key has signed too. They sign it anew when not.
+fn read_cosigned(
+    files: &Arc<dyn Files>,
+    key: &LogKey,
+    signed: &Published,
+) -> Result<Option<Published>, OpenError> {
+    let path = Path::new(COSIGNED);
+    let bytes = files.read(path).map_err(OpenError::io(path))?;
+    Ok(bytes
+        .and_then(|bytes| key.read(&bytes).ok())
+        .filter(|cosigned| cosigned.size <= signed.size))
 }

@@ -26,12 +26,15 @@ mod leaf;
 mod ledger;
 mod offsets;
 mod paths;
+mod proof;
 mod publish;
 mod reader;
 mod recover;
 mod reserve;
+mod serve;
 mod tree;
 pub mod verify;
+pub mod witness;
 mod writer;
 
 #[cfg(test)]
@@ -44,6 +47,8 @@ pub use draft::{AppendError, Appended, Draft, MAX_SEALED};
 pub use journal::Damage;
 pub use leaf::{Kind, LEAF_BYTES, Leaf, LeafError, commit};
 pub use ledger::{Ledger, OpenError, Options};
+pub use proof::ProveError;
 pub use publish::PublishError;
 pub use reader::{Hash, ProofError, ReadError, Reader, Scan, Stored};
 pub use recover::Recovered;
+pub use serve::{Resource, ResourceError};

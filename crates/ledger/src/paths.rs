@@ -9,6 +9,8 @@ pub(crate) const TILE_WIDTH: u16 = 256;
 
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINT_NEXT: &str = "checkpoint.next";
+pub(crate) const COSIGNED: &str = "checkpoint.cosigned";
+pub(crate) const COSIGNED_NEXT: &str = "checkpoint.cosigned.next";
 pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const RESERVE: &str = "reserve";

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::checkpoint::{LogKey, Published};
 use crate::files::Files;
-use crate::paths::{CHECKPOINT, CHECKPOINT_NEXT};
+use crate::paths::{CHECKPOINT, CHECKPOINT_NEXT, COSIGNED, COSIGNED_NEXT};
 use crate::reader::{ReadError, Reader};
 use crate::tree::{TileFile, Tree};
 
@@ -211,7 +211,24 @@ pub(crate) fn write_checkpoint(
     files: &dyn Files,
     checkpoint: &Published,
 ) -> Result<(), PublishError> {
-    let (next, place) = (Path::new(CHECKPOINT_NEXT), Path::new(CHECKPOINT));
+    put(files, checkpoint, CHECKPOINT_NEXT, CHECKPOINT)
+}
+
+/// The same for the one that witnesses have signed.
+pub(crate) fn write_cosigned(
+    files: &dyn Files,
+    checkpoint: &Published,
+) -> Result<(), PublishError> {
+    put(files, checkpoint, COSIGNED_NEXT, COSIGNED)
+}
+
+fn put(
+    files: &dyn Files,
+    checkpoint: &Published,
+    next: &str,
+    place: &str,
+) -> Result<(), PublishError> {
+    let (next, place) = (Path::new(next), Path::new(place));
     write_whole(files, next, checkpoint.text.as_bytes())?;
     files.rename(next, place).map_err(failed(place))?;
     files.sync_dir(Path::new("")).map_err(failed(place))

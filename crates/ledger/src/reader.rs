@@ -13,6 +13,7 @@ use crate::journal::{Damage, Records, Segment};
 use crate::leaf::Leaf;
 use crate::offsets::Offsets;
 use crate::paths::{self, Row, TILE_WIDTH};
+use crate::publish::{PublishError, write_cosigned};
 
 /// A SHA-256 hash in the tree.
 pub type Hash = [u8; 32];
@@ -87,6 +88,7 @@ pub struct Reader {
     pub(crate) files: Arc<dyn Files>,
     pub(crate) offsets: Offsets,
     pub(crate) published: Arc<RwLock<Published>>,
+    pub(crate) cosigned: Arc<RwLock<Option<Published>>>,
 }
 
 impl Reader {
@@ -103,6 +105,25 @@ impl Reader {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The newest checkpoint that witnesses have signed, with their signatures; `None` if none ever have.
+    #[must_use]
+    pub fn cosigned(&self) -> Option<Published> {
+        self.cosigned
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Keeps a checkpoint that witnesses have signed.
+    pub(crate) fn keep_cosigned(&self, next: Published) -> Result<(), PublishError> {
+        write_cosigned(self.files.as_ref(), &next)?;
+        *self
+            .cosigned
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(next);
+        Ok(())
     }
 
     /// One entry. Steps over at most 31 others to find it.

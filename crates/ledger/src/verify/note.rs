@@ -44,6 +44,13 @@ pub enum NoteFault {
     OtherLog,
 }
 
+/// One signature line, not checked yet.
+pub(super) struct Signature<'a> {
+    pub(super) name: &'a str,
+    pub(super) id: [u8; 4],
+    pub(super) bytes: Vec<u8>,
+}
+
 /// The text of a note that the key has signed.
 ///
 /// Lines by other keys are passed over. No text of a note that is not signed is given out.
@@ -52,26 +59,11 @@ pub enum NoteFault {
 ///
 /// [`NoteFault`] when it is not a note or the key has not signed it.
 pub fn note<'a>(signed: &'a str, key: &Vkey) -> Result<&'a str, NoteFault> {
-    if signed.len() > MAX_BYTES || signed.chars().any(|c| c < ' ' && c != '\n') {
-        return Err(NoteFault::Malformed);
-    }
-    let split = signed.rfind("\n\n").ok_or(NoteFault::Malformed)?;
-    let text = signed.get(..=split).ok_or(NoteFault::Malformed)?;
-    let lines = signed
-        .get(split + 2..)
-        .and_then(|lines| lines.strip_suffix('\n'))
-        .ok_or(NoteFault::Malformed)?;
+    let (text, signatures) = split(signed)?;
     let mut found = false;
-    for (count, line) in lines.split('\n').enumerate() {
-        let (name, blob) = line
-            .strip_prefix("\u{2014} ")
-            .and_then(|line| line.split_once(' '))
-            .filter(|(name, _)| is_name(name) && count < MAX_SIGNATURES)
-            .ok_or(NoteFault::Malformed)?;
-        let blob = STANDARD.decode(blob).map_err(|_| NoteFault::Malformed)?;
-        let (id, signature) = blob.split_first_chunk::<4>().ok_or(NoteFault::Malformed)?;
-        if name == key.name() && *id == key.id() {
-            if !key.signed(text.as_bytes(), signature) {
+    for line in signatures {
+        if line.name == key.name() && line.id == key.id() {
+            if !key.signed(text.as_bytes(), &line.bytes) {
                 return Err(NoteFault::WrongSignature);
             }
             found = true;
@@ -82,6 +74,39 @@ pub fn note<'a>(signed: &'a str, key: &Vkey) -> Result<&'a str, NoteFault> {
     } else {
         Err(NoteFault::NotSigned)
     }
+}
+
+/// A note's text and its signature lines. Nothing of it may be used before a signature was checked.
+pub(super) fn split(signed: &str) -> Result<(&str, Vec<Signature<'_>>), NoteFault> {
+    if signed.len() > MAX_BYTES || signed.chars().any(|c| c < ' ' && c != '\n') {
+        return Err(NoteFault::Malformed);
+    }
+    let split = signed.rfind("\n\n").ok_or(NoteFault::Malformed)?;
+    let text = signed.get(..=split).ok_or(NoteFault::Malformed)?;
+    let lines = signed
+        .get(split + 2..)
+        .and_then(|lines| lines.strip_suffix('\n'))
+        .ok_or(NoteFault::Malformed)?;
+    let signatures: Vec<_> = lines
+        .split('\n')
+        .take(MAX_SIGNATURES + 1)
+        .map(|line| signature(line).ok_or(NoteFault::Malformed))
+        .collect::<Result<_, _>>()?;
+    if signatures.len() > MAX_SIGNATURES {
+        return Err(NoteFault::Malformed);
+    }
+    Ok((text, signatures))
+}
+
+fn signature(line: &str) -> Option<Signature<'_>> {
+    let (name, blob) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+    let blob = STANDARD.decode(blob).ok()?;
+    let (id, bytes) = blob.split_first_chunk::<4>()?;
+    is_name(name).then(|| Signature {
+        name,
+        id: *id,
+        bytes: bytes.to_vec(),
+    })
 }
 
 /// The checkpoint that the key has signed, of the log that has the key's name.

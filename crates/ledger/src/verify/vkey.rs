@@ -1,6 +1,6 @@
-//! The public key of a log as people pin it: `name+hash+base64`.
+//! Public keys as people pin them, `name+hash+base64`: a log's, and a witness's.
 //!
-//! Source: C2SP signed-note v1.0.0.
+//! Source: C2SP signed-note v1.0.0, tlog-cosignature v1.0.1.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +12,19 @@ use base64::engine::general_purpose::STANDARD;
 
 /// Says that the key is Ed25519 over the note's text.
 const ED25519_TYPE: u8 = 1;
+/// Says that the key is Ed25519 over a checkpoint with the time of signing.
+const COSIGNATURE_TYPE: u8 = 4;
 
 /// A log's name and public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vkey {
+    name: String,
+    key: [u8; 32],
+}
+
+/// A witness's name and public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WitnessKey {
     name: String,
     key: [u8; 32],
 }
@@ -26,8 +35,8 @@ pub enum VkeyFault {
     /// Not of the form `name+hash+base64`.
     #[error("a public key reads `name+hash+base64`")]
     Form,
-    /// A type of key that this build does not know.
-    #[error("key type {0} is not Ed25519, the only one known to this build")]
+    /// A type of key that is not the one asked for.
+    #[error("the key is of type {0}; a log's Ed25519 key is of type 1, a witness's of type 4")]
     Type(u8),
     /// The hash in the middle is not that of name and key: something was mistyped.
     #[error("the public key's name, hash and key do not belong together; copy it again")]
@@ -59,23 +68,46 @@ impl Vkey {
     /// The four bytes that a signature line starts with.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        let hashed = [self.name.as_bytes(), b"\n", &self.typed()].concat();
-        let mut id = [0; 4];
-        id.iter_mut()
-            .zip(digest(&SHA256, &hashed).as_ref())
-            .for_each(|(to, from)| *to = *from);
-        id
+        key_id(&self.name, ED25519_TYPE, &self.key)
     }
 
     /// Whether this key made the signature over these bytes.
     pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, &self.key)
-            .verify(message, signature)
-            .is_ok()
+        signed(&self.key, message, signature)
+    }
+}
+
+impl WitnessKey {
+    /// A key from its parts; `None` if the name cannot stand in a note.
+    #[must_use]
+    pub fn new(name: &str, key: [u8; 32]) -> Option<Self> {
+        is_name(name).then(|| Self {
+            name: name.to_owned(),
+            key,
+        })
     }
 
-    fn typed(&self) -> Vec<u8> {
-        [&[ED25519_TYPE], self.key.as_slice()].concat()
+    /// The witness's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The 32 bytes of the Ed25519 public key.
+    #[must_use]
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The four bytes that its signature lines start with.
+    #[must_use]
+    pub fn id(&self) -> [u8; 4] {
+        key_id(&self.name, COSIGNATURE_TYPE, &self.key)
+    }
+
+    /// Whether this key made the signature over these bytes.
+    pub(crate) fn signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        signed(&self.key, message, signature)
     }
 }
 
@@ -83,36 +115,75 @@ impl FromStr for Vkey {
     type Err = VkeyFault;
 
     fn from_str(text: &str) -> Result<Self, VkeyFault> {
-        // Base64 may hold `+`, so only the first two split.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(VkeyFault::Form);
-        };
-        let typed = STANDARD.decode(key).map_err(|_| VkeyFault::Form)?;
-        let (kind, key) = typed.split_first().ok_or(VkeyFault::Form)?;
-        if *kind != ED25519_TYPE {
-            return Err(VkeyFault::Type(*kind));
-        }
-        let key = key.try_into().map_err(|_| VkeyFault::Form)?;
-        let vkey = Self::new(name, key).ok_or(VkeyFault::Form)?;
-        if hex(vkey.id()) == id {
-            Ok(vkey)
-        } else {
-            Err(VkeyFault::Hash)
-        }
+        let (name, key) = parse(text, ED25519_TYPE)?;
+        Self::new(name, key).ok_or(VkeyFault::Form)
+    }
+}
+
+impl FromStr for WitnessKey {
+    type Err = VkeyFault;
+
+    fn from_str(text: &str) -> Result<Self, VkeyFault> {
+        let (name, key) = parse(text, COSIGNATURE_TYPE)?;
+        Self::new(name, key).ok_or(VkeyFault::Form)
     }
 }
 
 impl fmt::Display for Vkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}+{}+{}",
-            self.name,
-            hex(self.id()),
-            STANDARD.encode(self.typed())
-        )
+        show(f, &self.name, ED25519_TYPE, &self.key)
     }
+}
+
+impl fmt::Display for WitnessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, &self.name, COSIGNATURE_TYPE, &self.key)
+    }
+}
+
+fn parse(text: &str, wanted: u8) -> Result<(&str, [u8; 32]), VkeyFault> {
+    // Base64 may hold `+`, so only the first two split.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(VkeyFault::Form);
+    };
+    let typed = STANDARD.decode(key).map_err(|_| VkeyFault::Form)?;
+    let (kind, key) = typed.split_first().ok_or(VkeyFault::Form)?;
+    if *kind != wanted {
+        return Err(VkeyFault::Type(*kind));
+    }
+    let key: [u8; 32] = key.try_into().map_err(|_| VkeyFault::Form)?;
+    if !is_name(name) {
+        Err(VkeyFault::Form)
+    } else if hex(key_id(name, wanted, &key)) == id {
+        Ok((name, key))
+    } else {
+        Err(VkeyFault::Hash)
+    }
+}
+
+fn show(f: &mut fmt::Formatter<'_>, name: &str, kind: u8, key: &[u8; 32]) -> fmt::Result {
+    let id = hex(key_id(name, kind, key));
+    write!(f, "{name}+{id}+{}", STANDARD.encode(typed(kind, key)))
+}
+
+fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
+    let hashed = [name.as_bytes(), b"\n", &typed(kind, key)].concat();
+    let mut id = [0; 4];
+    id.iter_mut()
+        .zip(digest(&SHA256, &hashed).as_ref())
+        .for_each(|(to, from)| *to = *from);
+    id
+}
+
+fn typed(kind: u8, key: &[u8; 32]) -> Vec<u8> {
+    [&[kind], key.as_slice()].concat()
+}
+
+fn signed(key: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ED25519, key)
+        .verify(message, signature)
+        .is_ok()
 }
 
 fn hex(id: [u8; 4]) -> String {
@@ -154,5 +225,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Vkey>(), Err(fault), "{text}");
         }
+        assert_eq!(witness.parse::<WitnessKey>().unwrap().to_string(), witness);
+        assert_eq!(TEXT.parse::<WitnessKey>(), Err(VkeyFault::Type(1)));
     }
 }

@@ -10,10 +10,13 @@
 
 mod alteration;
 mod concurrency;
+mod files;
 mod parts;
 mod proofs;
 mod separation;
+mod serving;
 mod vectors;
+mod witness;
 
 use std::path::Path;
 
