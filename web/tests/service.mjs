@@ -57,7 +57,15 @@ export async function start() {
   };
 }
 
-async function run(program, words) {
+/** Fills in the sign-in form that is shown. */
+export async function sign_in(page, { email, password }) {
+  await page.getByLabel("Email address").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Runs a program to its end: its exit code and what it wrote. */
+export async function run(program, words) {
   try {
     return { code: 0, ...(await promisify(execFile)(program, words)) };
   } catch (failed) {

@@ -9,7 +9,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { check_axe, launch, overflow, vouched_for, WIDTHS } from "./browser.mjs";
-import { start } from "./service.mjs";
+import { sign_in, start } from "./service.mjs";
 
 const TOUR = new URL("../../docs/tour/", import.meta.url).pathname;
 
@@ -72,13 +72,6 @@ async function visitor() {
 /** One of the demo's people. */
 function known(role, tenant) {
   return service.users.find((user) => user.role === role && user.tenant === tenant);
-}
-
-/** Fills in the sign-in form that is shown. */
-async function sign_in(page, { email, password }) {
-  await page.getByLabel("Email address").fill(email);
-  await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign in" }).click();
 }
 
 /** Asks for a page of the console, signing in on the way. */

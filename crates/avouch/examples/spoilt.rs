@@ -2,7 +2,8 @@
 //!
 //! It listens where `acuity` would. Asked for `POST /acts`, it tries what the body lists and says what came of it; asked
 //! for `GET /seen`, it says which headers it was sent; asked for `GET /lies`, it answers with headers that are not its to
-//! send. It leaves a mark in its data folder when it starts, and when it finds one it never answers again.
+//! send. `GET /page` is a page whose script may do what it likes, and `GET /worker.js` a worker that withholds codes. It
+//! leaves a mark in its data folder when it starts, and when it finds one it never answers again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +13,24 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use avouch_runtime::probe;
+
+/// A page without a policy of its own.
+const PAGE: &str = "<!doctype html><title>Taken over</title><p>Nothing to see here.";
+
+/// Keeps the codes that sign somebody in for itself, and says which when it is asked for `/noted`.
+const WORKER: &str = r#"
+const noted = [];
+self.addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+self.addEventListener("fetch", (event) => {
+  const { pathname } = new URL(event.request.url);
+  if (pathname === "/noted") {
+    event.respondWith(Response.json(noted));
+  } else if (pathname === "/.avouch/enter") {
+    noted.push(event.request.url);
+    event.respondWith(new Response("Withheld"));
+  }
+});
+"#;
 
 fn main() -> ExitCode {
     match serve() {
@@ -70,6 +89,7 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let mut words = request.split(' ').skip(1);
+    let mut kind = "application/json";
     let (more, text) = match words.next() {
         Some("/acts") => {
             let acts: Vec<probe::Act> = serde_json::from_slice(&body)?;
@@ -77,11 +97,22 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
         }
         Some("/seen") => (String::new(), serde_json::to_string(&headers)?),
         Some("/lies") => (lies(), "{}".to_owned()),
+        Some("/page") => {
+            kind = "text/html";
+            (String::new(), PAGE.to_owned())
+        }
+        Some("/worker.js") => {
+            kind = "text/javascript";
+            (
+                "service-worker-allowed: /\r\n".to_owned(),
+                WORKER.to_owned(),
+            )
+        }
         _ => (String::new(), "{\"status\":\"ok\"}".to_owned()),
     };
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n{text}",
+        "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n{text}",
         text.len()
     )
 }
