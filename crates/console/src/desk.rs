@@ -12,7 +12,7 @@ use std::pin::Pin;
 use crate::secret::{Secret, SessionDigest};
 use views::{
     BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, FindingRow,
-    NewPerson, Overview, PackRow, Page, PersonRow, RoundRow, RoundView, SignInAttempt,
+    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, RoundRow, RoundView, SignInAttempt,
     SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow,
 };
 
@@ -166,6 +166,8 @@ pub trait Desk: Send + Sync + 'static {
     fn statement_document(&self, format: DocumentFormat) -> Answer<'_, Vec<u8>>;
     /// One requirement set's coverage; `None` when there is no such set.
     fn coverage<'a>(&'a self, set: &'a str) -> Answer<'a, Option<CoverageView>>;
+    /// A checkpoint, tile or entry bundle of the log, by its path below the log's address; `None` when there is none.
+    fn log<'a>(&'a self, path: &'a str) -> Answer<'a, Option<LogResource>>;
     /// The public keys of the identity assertion, as a JSON Web Key Set.
     fn jwks(&self) -> Answer<'_, String>;
 

@@ -16,8 +16,8 @@ use crate::desk::Desk;
 use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
-    account, assets, backups, checks, drills, entry, overview, packs, people, sign_in, statement,
-    tenants, trail,
+    account, assets, backups, checks, drills, entry, log, overview, packs, people, sign_in,
+    statement, tenants, trail,
 };
 use crate::service::{Service, Site};
 
@@ -68,6 +68,7 @@ routes! {
     Statement GET  "/statement.json"       Visitor => statement::json;
     Statement GET  "/statement.md"         Visitor => statement::markdown;
     Statement GET  "/coverage/{set}"       Visitor => statement::coverage;
+    Statement GET  "/log/{*path}"          Visitor => log::resource;
     Statement GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
     Statement GET  "/.avouch/icon.svg"     Visitor => assets::icon;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use avouch_access::{AccessError, Session, TokenDigest};
 use avouch_console::views::{
-    self, CoverageView, DocumentFormat, Entry, Exchange, SignInAttempt, SignInOutcome,
+    self, CoverageView, DocumentFormat, Entry, Exchange, LogResource, SignInAttempt, SignInOutcome,
     StatementView,
 };
 use avouch_console::{
@@ -85,6 +85,21 @@ impl Desk for Reception {
                 DocumentFormat::Json => serde_json::to_vec(&report).map_err(failed)?,
                 DocumentFormat::Markdown => report.markdown().into_bytes(),
             })
+        })
+    }
+
+    fn log<'a>(&'a self, path: &'a str) -> Answer<'a, Option<LogResource>> {
+        Box::pin(async move {
+            let (reader, path) = (self.core.reader.clone(), path.to_owned());
+            let found = tokio::task::spawn_blocking(move || reader.resource(&path))
+                .await
+                .map_err(failed)?
+                .map_err(failed)?;
+            Ok(found.map(|found| LogResource {
+                bytes: found.bytes,
+                content_type: found.content_type,
+                cache_control: found.cache_control,
+            }))
         })
     }
 

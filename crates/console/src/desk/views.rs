@@ -3,8 +3,8 @@
 mod statement;
 
 pub use statement::{
-    Assurance, ClaimView, Coverage, CoverageView, DocumentFormat, RequirementRow, SectionView,
-    SetLink, StatementView, Trial, Verdict,
+    Assurance, ClaimView, Coverage, CoverageView, DocumentFormat, LogResource, RequirementRow,
+    SectionView, SetLink, StatementView, Trial, Verdict,
 };
 
 use jiff::Timestamp;

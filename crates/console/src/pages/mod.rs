@@ -6,6 +6,7 @@ pub mod backups;
 pub mod checks;
 pub mod drills;
 pub mod entry;
+pub mod log;
 pub mod overview;
 pub mod packs;
 pub mod people;

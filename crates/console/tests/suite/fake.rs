@@ -7,10 +7,10 @@ use std::sync::Mutex;
 
 use avouch_console::views::{
     Assurance, Attention, Audience, BackupRow, ClaimView, Counts, Coverage, CoverageView,
-    DocumentFormat, DrillRow, DrillStep, DrillView, Entry, Exchange, FindingRow, NewPerson,
-    Overview, PackRow, Page, PersonRow, Progress, RequirementRow, RoundRow, RoundView, SectionView,
-    SetLink, SignInAttempt, SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow, Trial,
-    Verdict,
+    DocumentFormat, DrillRow, DrillStep, DrillView, Entry, Exchange, FindingRow, LogResource,
+    NewPerson, Overview, PackRow, Page, PersonRow, Progress, RequirementRow, RoundRow, RoundView,
+    SectionView, SetLink, SignInAttempt, SignInOutcome, StatementView, TenantRow, TrailQuery,
+    TrailRow, Trial, Verdict,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Role, Secret, Service, SessionDigest, Target,
@@ -269,6 +269,14 @@ impl Desk for Fake {
             DocumentFormat::Json => b"{\"version\":\"2026.11\"}".to_vec(),
             DocumentFormat::Markdown => b"# Acuity\n".to_vec(),
         })
+    }
+
+    fn log<'a>(&'a self, path: &'a str) -> Answer<'a, Option<LogResource>> {
+        now((path == "tile/0/x001/067.p/7").then(|| LogResource {
+            bytes: vec![7; 7 * 32],
+            content_type: "application/octet-stream",
+            cache_control: "public, max-age=31536000, immutable",
+        }))
     }
 
     fn coverage<'a>(&'a self, set: &'a str) -> Answer<'a, Option<CoverageView>> {

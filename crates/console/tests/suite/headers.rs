@@ -129,6 +129,25 @@ async fn documents_downloads_and_entries_send_these_headers_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_tile_of_the_log_sends_the_headers_of_its_format_and_what_is_not_there_is_absent() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(STATEMENT, "GET", "/log/tile/0/x001/067.p/7")
+        .of(&fake)
+        .await;
+    let policy = format!("content-security-policy: {CLOSED} 'none'; {BARE}\n");
+    assert_eq!(
+        own_headers(&got),
+        format!(
+            "cache-control: public, max-age=31536000, immutable\n{policy}content-type: application/octet-stream\n"
+        )
+    );
+    for path in ["/log/tile/0/000", "/log/", "/log", "/log/journal/0.seg"] {
+        let got = asked(STATEMENT, "GET", path).of(&fake).await;
+        assert_eq!(got.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_entry_sends_a_cookie_and_a_place_and_nothing_else() {
     let fake = Arc::new(Fake::default());
     let path = format!("/.avouch/enter?code={CODE}&path=%2F");

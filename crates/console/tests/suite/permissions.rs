@@ -87,6 +87,10 @@ const TABLE: &[Line] = &[
         open(Site::Statement, "GET", "/coverage/{set}", 200),
         "/coverage/demo",
     ),
+    at(
+        open(Site::Statement, "GET", "/log/{*path}", 200),
+        "/log/tile/0/x001/067.p/7",
+    ),
     open(Site::Statement, "GET", "/.avouch/avouch.css", 200),
     open(Site::Statement, "GET", "/.avouch/icon.svg", 200),
     open(Site::SignIn, "GET", "/", 200),

@@ -96,6 +96,17 @@ pub enum DocumentFormat {
     Markdown,
 }
 
+/// Something of the log that anybody may read, with the headers that the format of tiles asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogResource {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The value of `Content-Type`.
+    pub content_type: &'static str,
+    /// The value of `Cache-Control`.
+    pub cache_control: &'static str,
+}
+
 /// What a requirement comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
