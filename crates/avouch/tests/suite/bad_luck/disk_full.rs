@@ -39,6 +39,14 @@ fn on_a_full_disk_nothing_is_done_unseen_and_work_goes_on_once_there_is_room() {
         "a page was shown unseen: {}",
         answer.text()
     );
+    let member = service.user("riverside", "member");
+    let answer = Browser::new(&service).submit("riverside", &member, &member.password);
+    assert!(
+        unavailable(&answer) && answer.text().contains("Back in a moment"),
+        "signing in was answered {}: {}",
+        answer.status,
+        answer.text()
+    );
     let email = "late@riverside.example";
     let add = [
         "user",
