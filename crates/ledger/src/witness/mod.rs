@@ -10,10 +10,12 @@ mod add;
 mod client;
 #[cfg(test)]
 mod faults;
+mod http;
 mod key;
 mod state;
 
 pub use add::{Answer, Witness};
 pub use client::{AskError, Asked, Client, Named, Post, PostFuture, Reply};
+pub use http::{Http, HttpError};
 pub use key::{SignerError, WitnessSigner};
 pub use state::{Refused, StateError};
