@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use avouch_keyring::{Keyring, Purpose, Source};
+use avouch_ledger::LogKey;
 use serde_json::Value;
 
 use crate::harness::{Done, Random, avouch, shared};
@@ -16,8 +18,8 @@ struct Pack {
 
 fn pack(name: &str) -> Pack {
     let service = shared();
-    // Two rounds at least, so that one can be taken out from between.
-    for _ in 0..2 {
+    // Three rounds at least, so that one can be taken out from between.
+    for _ in 0..3 {
         service.avouch(&["--json", "check", "attested.*"]);
     }
     let file = service.place().join(name);
@@ -64,6 +66,27 @@ impl Pack {
         (text("part"), text("why"))
     }
 
+    #[track_caller]
+    fn accepted(&self, bytes: &[u8]) {
+        self.verify(bytes, Some(&self.policy)).with(0);
+    }
+
+    /// The pack with its body changed, and signed by whoever holds the service's keys.
+    fn signed_anew(&self, change: impl FnOnce(&mut avouch_evidence::Pack)) -> Vec<u8> {
+        let (body, _) = self.text.split_once('\n').unwrap();
+        let mut pack: avouch_evidence::Pack = serde_json::from_str(body).unwrap();
+        change(&mut pack);
+        let data = shared().data();
+        let master = Source::File {
+            path: data.join("keys/master.key"),
+        };
+        let keys = Keyring::unlock(&data.join("core/keys"), &master).unwrap();
+        let seed = keys.named(&Purpose::LedgerSigning).unwrap();
+        let key = LogKey::from_seed("acuity.localhost/ledger", seed.expose()).unwrap();
+        let (line, text) = pack.body().unwrap();
+        format!("{line}\n{}", key.sign_text(&text).unwrap()).into_bytes()
+    }
+
     /// The pack with its body changed and its signature left as it was.
     fn changed(&self, change: impl FnOnce(&mut Value)) -> Vec<u8> {
         let (body, note) = self.text.split_once('\n').unwrap();
@@ -76,8 +99,7 @@ impl Pack {
 #[test]
 fn a_pack_with_any_one_byte_altered_is_refused() {
     let pack = pack("bytes.pack");
-    pack.verify(pack.text.as_bytes(), Some(&pack.policy))
-        .with(0);
+    pack.accepted(pack.text.as_bytes());
     let mut random = Random::new(20_261_122);
     let tries = 60;
     for number in 0..tries {
@@ -119,6 +141,36 @@ fn a_pack_without_one_of_its_rounds_is_refused() {
     let (part, why) = pack.refusal(&pack.changed(|body| drop(rounds(body))));
     assert_eq!(part, "signature", "{why}");
     assert!(why.contains("altered"), "{why}");
+}
+
+/// A supplier who holds the log's key could sign a pack that leaves out a round of which the customer had better not hear.
+#[test]
+fn a_pack_signed_anew_without_one_of_its_rounds_is_refused_and_says_between_which() {
+    let pack = pack("signed-anew.pack");
+    pack.accepted(&pack.signed_anew(|_| ()));
+    let mut around = (0, 0);
+    let without = pack.signed_anew(|body| {
+        let number = |at: usize| {
+            let header: Value = serde_json::from_str(&body.rounds[at].entry.payload).unwrap();
+            header["number"].as_u64().unwrap()
+        };
+        around = (number(0), number(2));
+        body.rounds.remove(1);
+    });
+    let (part, why) = pack.refusal(&without);
+    assert_eq!(part, "rounds", "{why}");
+    let (before, after) = around;
+    assert!(
+        why.starts_with(&format!("round {after} does not follow round {before}: "))
+            && why.contains("missing"),
+        "{why}"
+    );
+    let reordered = pack.signed_anew(|body| body.rounds.swap(0, 1));
+    assert_eq!(pack.refusal(&reordered).0, "rounds");
+    let without = pack.signed_anew(|body| drop(body.events.remove(1)));
+    let (part, why) = pack.refusal(&without);
+    assert_eq!(part, "events", "{why}");
+    assert!(why.contains("an event between them is missing"), "{why}");
 }
 
 #[test]
