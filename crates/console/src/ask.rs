@@ -10,6 +10,7 @@ use axum::{RequestExt as _, RequestPartsExt as _};
 use http::HeaderMap;
 
 use crate::callers::Caller;
+use crate::cookie;
 use crate::desk::{Desk, Refusal};
 use crate::html::{Frame, Nav};
 use crate::pages::problem::Problem;
@@ -96,6 +97,7 @@ impl Ask {
     ) -> Problem {
         let refusal = Refusal {
             person: caller.actor().map(|actor| actor.person.clone()),
+            session: cookie::session_digest(&self.headers),
             client: self.arrival.client.clone(),
             host: self.arrival.host.clone(),
             method: self.method.clone(),

@@ -159,6 +159,7 @@ pub(crate) fn refusal(
 ) -> Refusal {
     Refusal {
         person: actor.map(|actor| actor.person.clone()),
+        session: cookie::session_digest(&parts.headers),
         client: arrival.client.clone(),
         host: arrival.host.clone(),
         method: parts.method.to_string(),

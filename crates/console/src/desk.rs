@@ -143,6 +143,8 @@ impl Actor {
 pub struct Refusal {
     /// Who asked, if they had a session.
     pub person: Option<Person>,
+    /// The session that their browser sent, live or not.
+    pub session: Option<SessionDigest>,
     /// The address of their browser.
     pub client: String,
     /// The host they asked.

@@ -323,39 +323,24 @@ impl Admission for Gate {
 }
 
 impl Core {
-    /// Who holds a session somewhere else: for the record of a refusal in `tenant`'s trail, never for letting anybody in.
+    /// Whose session this is or was, at whatever host: for the record of a refusal in `tenant`'s trail, never for letting
+    /// anybody in.
     ///
     /// Somebody of another organisation is not named there: only their id, which says nothing about them.
     async fn unseated(&self, digest: Option<[u8; 32]>, tenant: Option<&TenantId>) -> Actor {
         let Some(digest) = digest else {
             return Actor::nobody();
         };
-        for host in self.hosts() {
-            if let Ok(Some(session)) = self
-                .access
-                .resolve(&TokenDigest(digest), &host, self.now())
-                .await
-            {
-                let mut who = actor(&session.person);
-                if session.person.tenant.as_ref() != tenant {
+        match self.access.whose(&TokenDigest(digest), self.now()).await {
+            Ok(Some(person)) => {
+                let mut who = actor(&person);
+                if person.tenant.as_ref() != tenant {
                     who.name = "somebody of another organisation".to_owned();
                 }
-                return who;
+                who
             }
+            _ => Actor::nobody(),
         }
-        Actor::nobody()
-    }
-
-    fn hosts(&self) -> Vec<String> {
-        let domain = &self.statement.gateway.domain;
-        let tenants = self
-            .tenants
-            .ids()
-            .into_iter()
-            .map(|tenant| format!("{tenant}.{domain}"));
-        std::iter::once(format!("console.{domain}"))
-            .chain(tenants)
-            .collect()
     }
 
     /// The tenant whose host this is.

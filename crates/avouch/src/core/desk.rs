@@ -16,7 +16,7 @@ use avouch_console::{
     Answer, Desk, DeskError, Person, Refusal, Secret, Service, SessionDigest, Target,
 };
 use avouch_events::{Action, Actor, Event, Outcome};
-use avouch_statement::cover;
+use avouch_statement::{TenantId, cover};
 
 use super::admission::actor;
 use super::state::Core;
@@ -58,6 +58,16 @@ impl Reception {
     /// A target's host, without its port.
     fn host(&self, target: &Target) -> String {
         format!("{}.{}", target.label(), self.core.statement.gateway.domain)
+    }
+
+    /// Who had this session, and whose they are; nobody if an act ended it.
+    async fn was(&self, session: SessionDigest) -> Result<(Actor, Option<TenantId>), DeskError> {
+        let digest = TokenDigest(session.0);
+        let person = self.core.access.whose(&digest, self.core.now()).await;
+        Ok(match person.map_err(unable)? {
+            Some(person) => (actor(&person), person.tenant),
+            None => (Actor::nobody(), None),
+        })
     }
 
     async fn session_of(
@@ -155,15 +165,15 @@ impl Desk for Reception {
 
     fn refused(&self, refusal: Refusal) -> Answer<'_, ()> {
         Box::pin(async move {
-            let who = refusal
-                .person
-                .as_ref()
-                .map_or_else(Actor::nobody, shown::event_actor);
-            let tenant = refusal
-                .person
-                .as_ref()
-                .and_then(|person| person.tenant.as_ref())
-                .and_then(|tenant| tenant.parse().ok());
+            let (who, tenant) = match (&refusal.person, refusal.session) {
+                (Some(person), _) => {
+                    let tenant = person.tenant.as_deref();
+                    let tenant = tenant.and_then(|tenant| tenant.parse().ok());
+                    (shown::event_actor(person), tenant)
+                }
+                (None, Some(session)) => self.was(session).await?,
+                (None, None) => (Actor::nobody(), None),
+            };
             let event = Event::new(
                 self.core.now(),
                 who,

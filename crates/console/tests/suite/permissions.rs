@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use avouch_console::{ROUTES, Site};
+use avouch_console::{ROUTES, Secret, Site};
 
 use crate::fake::Fake;
 use crate::{CONSOLE, SIGN_IN, STATEMENT, TENANT, asked};
@@ -299,6 +299,20 @@ async fn an_administrator_cannot_make_somebody_the_suppliers() {
     assert_eq!(got.status, 400);
     assert!(got.body.contains("Choose a role"));
     assert!(fake.added.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_act_without_a_live_session_is_recorded_with_the_one_that_was_sent() {
+    let fake = Arc::new(Fake::default());
+    let got = asked(CONSOLE, "POST", "/people")
+        .by("ended-token")
+        .of(&fake)
+        .await;
+    assert_eq!(got.status, 303);
+    let refusals = fake.refusals.lock().unwrap().clone();
+    let ended = Secret::new("ended-token".to_owned()).digest();
+    assert_eq!(refusals[0].session, Some(ended));
+    assert!(refusals[0].person.is_none());
 }
 
 #[tokio::test]

@@ -32,7 +32,13 @@ impl Reception {
                 )
                 .because(refusal.as_str())
                 .from(attempt.client);
-                self.note_stranger(&self.sign_in_host(), event).await?;
+                match refusal {
+                    // As many as there can be guesses.
+                    Refusal::Wrong | Refusal::AccountThrottled => self.note(event).await?,
+                    Refusal::ClientThrottled => {
+                        self.note_stranger(&self.sign_in_host(), event).await?;
+                    }
+                }
                 Ok(match refusal {
                     // A locked account answers like a wrong password; only a client's own flood is told to wait.
                     Refusal::Wrong | Refusal::AccountThrottled => SignInOutcome::Failed,

@@ -64,6 +64,20 @@ async fn an_unused_session_ends_at_the_idle_limit() {
 }
 
 #[tokio::test]
+async fn whose_a_session_was_is_known_until_an_act_ends_it() {
+    let world = World::new().await;
+    let member = world.member().await;
+    let new = world.session(&world.signed_in(&member).await, HOST).await;
+    let digest = TokenDigest::of(new.token.expose());
+    let much_later = noon() + minutes(12 * 60);
+    assert!(!world.lives(&new, HOST, much_later).await);
+    let was = world.access.whose(&digest, much_later).await.unwrap();
+    assert_eq!(was.unwrap().id, member.0.id);
+    world.access.sign_out(&new.session).await.unwrap();
+    assert_eq!(world.access.whose(&digest, noon()).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn signing_out_ends_every_sign_in_of_the_person_and_nobody_elses() {
     const CONSOLE: &str = "console.acuity.localhost";
     let world = World::new().await;
