@@ -72,13 +72,34 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Verify a pack, without the service and without the network.
+    /// Verify a pack or a proof, without the service and without the network.
     Verify {
-        /// The pack.
+        /// The pack, or the proof that `audit prove` wrote.
         file: PathBuf,
         /// A policy with the log's key, got earlier (`log <key>` on a line).
         #[arg(long, value_name = "FILE")]
         policy: Option<PathBuf>,
+        /// The earlier checkpoint that a proof goes on from.
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+    },
+    /// Sign other machines' logs as long as each goes on from what was signed before.
+    Witness {
+        /// The private key; made if it is not there and `--name` is given.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// The name for a new key: a host and path.
+        #[arg(long)]
+        name: Option<String>,
+        /// Where what was signed is kept; whoever loses it can be deceived.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// A log's public key; more than once for several.
+        #[arg(long = "log", value_name = "KEY", required = true)]
+        logs: Vec<String>,
+        /// Where to listen, without TLS: put it behind something that speaks it.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7380")]
+        listen: std::net::SocketAddr,
     },
     /// Take, list or verify backups.
     #[command(subcommand)]
@@ -184,6 +205,18 @@ pub enum Audit {
         /// At most so many rows.
         #[arg(long, default_value_t = 50)]
         limit: u16,
+    },
+    /// Write a proof that anybody can verify: of an entry, or that nothing before a checkpoint was changed.
+    Prove {
+        /// The entry's number.
+        #[arg(required_unless_present = "since", conflicts_with = "since")]
+        index: Option<u64>,
+        /// An earlier checkpoint that was kept.
+        #[arg(long, value_name = "FILE")]
+        since: Option<PathBuf>,
+        /// Where to write it.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
     },
     /// Verify the ledger's files with nothing but its public key.
     Verify {

@@ -50,6 +50,12 @@ pub enum Request {
         outcome: Option<String>,
         limit: u16,
     },
+    Prove {
+        index: u64,
+    },
+    ProveSince {
+        size: u64,
+    },
     TenantList,
     TenantAdd {
         id: String,
@@ -101,6 +107,7 @@ impl Request {
             Self::DrillList => "drill list",
             Self::DrillShow { .. } => "drill show",
             Self::AuditSearch { .. } => "audit search",
+            Self::Prove { .. } | Self::ProveSince { .. } => "audit prove",
             Self::TenantList => "tenant list",
             Self::TenantAdd { .. } => "tenant add",
             Self::UserList => "user list",

@@ -3,8 +3,10 @@
 mod doctor;
 mod offline;
 mod online;
+mod proofs;
 mod roles;
 mod views;
+mod witness;
 
 use crate::cli::{Cli, Command};
 use crate::control::Request;
@@ -23,8 +25,33 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Confine { spec, command } => Err(roles::confine(&spec, &command)),
         Command::Job => roles::job(),
         Command::Probe => roles::probe(),
-        Command::Verify { file, policy } => offline::verify(&global, &file, policy.as_deref()),
+        Command::Verify {
+            file,
+            policy,
+            since,
+        } => offline::verify(&global, &file, policy.as_deref(), since.as_deref()),
+        Command::Witness {
+            key,
+            name,
+            state,
+            logs,
+            listen,
+        } => {
+            let told = witness::Told {
+                key,
+                name,
+                state,
+                logs,
+                listen,
+            };
+            witness::run(&global, told)
+        }
         Command::Doctor => doctor::run(&global),
+        Command::Audit(cli::Audit::Prove {
+            index,
+            since,
+            output,
+        }) => proofs::prove(&global, index, since.as_deref(), &output),
         Command::Audit(cli::Audit::Verify { key }) => offline::audit_verify(&global, key),
         Command::Statement { format } => online::statement(&global, format),
         Command::Coverage { set } => online::coverage(&global, &set),

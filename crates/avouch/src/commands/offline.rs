@@ -5,16 +5,24 @@ use std::path::Path;
 use avouch_evidence::verify;
 use avouch_ledger::verify as ledger;
 
+use super::proofs;
 use crate::cli::Global;
 use crate::fail::Fail;
 use crate::text::wrapped;
 use crate::{print, talk};
 
-/// Verifies a pack: 0 verified with a pinned key, 1 refused or signer unknown.
-pub fn verify(global: &Global, file: &Path, policy: Option<&Path>) -> Result<u8, Fail> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Fail::new(format!("cannot read the pack `{}`", file.display())).from(error)
-    })?;
+/// Verifies a pack or a proof: 0 verified with a pinned key, 1 refused or signer unknown.
+pub fn verify(
+    global: &Global,
+    file: &Path,
+    policy: Option<&Path>,
+    since: Option<&Path>,
+) -> Result<u8, Fail> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Fail::new(format!("cannot read `{}`", file.display())).from(error))?;
+    if proofs::is_proof(&text) {
+        return proofs::check(global, &text, policy, since);
+    }
     let pinned = policy.map(pinned_key).transpose()?;
     match verify::pack(&text, pinned.as_deref()) {
         Ok(report) => {

@@ -7,6 +7,7 @@ use avouch_backup::drill::{Choice, Drill, Verdict, Which};
 use avouch_backup::keeper::Owner;
 use avouch_backup::retention::SnapshotId;
 use avouch_events::{Action, Actor, Event, Outcome, Query};
+use avouch_ledger::Reader;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -97,6 +98,7 @@ fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
     let action = match request {
         Request::AuditSearch { .. } => Action::Search,
         Request::Check { .. } => Action::Checks,
+        Request::Prove { .. } | Request::ProveSince { .. } => Action::Export,
         _ => Action::Administration,
     };
     let mut event = Event::new(
@@ -176,6 +178,8 @@ async fn perform(
                 "correlation": row.event.correlation,
             })).collect::<Vec<_>>() }))
         }
+        Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
+        Request::ProveSince { size } => prove(core, move |reader| reader.consistency_file(size)).await,
         Request::TenantList => Ok(core.tenants.all().iter().map(|tenant| json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) })).collect()),
         Request::TenantAdd { id, name } => {
             let id = id.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
@@ -245,6 +249,24 @@ async fn named(core: &Core, email: &str) -> Result<Person, Fail> {
             Fail::new(format!("nobody has the address `{email}`"))
                 .help("`avouch user list` shows everybody")
         })
+}
+
+/// Makes a proof under a checkpoint that covers everything so far.
+async fn prove<E: std::error::Error + Send + Sync + 'static>(
+    core: &Core,
+    make: impl FnOnce(&Reader) -> Result<String, E> + Send + 'static,
+) -> Result<Value, Fail> {
+    let unproven = || Fail::new("the proof cannot be made");
+    core.ledger
+        .publish()
+        .await
+        .map_err(|error| unproven().from(error))?;
+    let reader = core.reader.clone();
+    let proof = tokio::task::spawn_blocking(move || make(&reader))
+        .await
+        .map_err(|error| unproven().from(error))?
+        .map_err(|error| unproven().from(error))?;
+    Ok(json!({ "proof": proof }))
 }
 
 async fn back_up(
