@@ -46,6 +46,9 @@ pub enum Command {
         /// Make two example tenants with people and figures in them.
         #[arg(long)]
         demo: bool,
+        /// Read the passphrase of the keys from this open descriptor, not from the terminal.
+        #[arg(long, value_name = "N")]
+        passphrase_fd: Option<u16>,
     },
     /// Run the checks now: exit 0 all held, 1 something broken or unproven, 2 could not run.
     Check {
@@ -133,6 +136,16 @@ pub enum Command {
     /// Run one job, whose specification comes on standard input.
     #[command(hide = true)]
     Job,
+    /// Hand the master key to the core that asks for it over standard input.
+    #[command(hide = true)]
+    Key {
+        /// Where the key comes from, as JSON.
+        #[arg(long)]
+        spec: String,
+        /// A passphrase can be read from standard output.
+        #[arg(long)]
+        given: bool,
+    },
     /// Try the acts on standard input and say which succeeded: what a taken-over application could do.
     #[command(hide = true)]
     Probe,
@@ -142,6 +155,7 @@ pub enum Command {
 pub enum Format {
     Html,
     Md,
+    Pdf,
     Json,
 }
 

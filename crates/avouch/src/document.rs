@@ -1,7 +1,11 @@
-//! The statement as a document: JSON for programs, Markdown and HTML for people.
+//! The statement as a document: JSON for programs, Markdown, HTML and PDF for people.
+
+mod html;
+mod markdown;
+mod pdf;
 
 use avouch_evidence::{Standing, Verdict};
-use avouch_statement::{Claim, Coverage};
+use avouch_statement::{Audience, Claim, Coverage, RequirementStatus};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +51,8 @@ pub struct CheckReport {
     pub tenant: Option<String>,
     pub verdict: String,
     pub observed: String,
+    /// Who may read `observed`.
+    pub audience: Audience,
     pub at: Timestamp,
     /// The round's entry.
     pub ledger: Option<LedgerRef>,
@@ -102,67 +108,23 @@ impl Report {
         }
     }
 
-    /// As Markdown.
-    pub fn markdown(&self) -> String {
-        let mut text = format!(
-            "# {}: what we promise, and whether it is true\n\nBy {}. Judged {}. Statement SHA-256 `{}`.\n\n",
-            self.service,
-            self.supplier,
-            when(self.at),
-            self.statement
-        );
-        for claim in &self.claims {
-            text.push_str(&format!(
-                "## {}\n\n**{}** · {} · `{}`\n\n",
-                claim.text, claim.status, claim.assurance, claim.id
-            ));
-            if !claim.why.is_empty() {
-                text.push_str(&format!("Why: {}\n\n", claim.why));
-            }
-            text.push_str(&format!("{}\n\n", claim.limits));
-            for check in &claim.checks {
-                text.push_str(&format!(
-                    "- {} {}: {}\n",
-                    when(check.at),
-                    check.verdict,
-                    check.observed
-                ));
-            }
-            text.push('\n');
-        }
-        text
+    /// How many claims stand so.
+    pub fn count(&self, status: &str) -> usize {
+        self.claims
+            .iter()
+            .filter(|claim| claim.status == status)
+            .count()
     }
 
-    /// As a page of its own.
-    pub fn html(&self) -> String {
-        let mut text = format!(
-            "<!doctype html>\n<html lang=\"en-GB\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{name}: what we promise</title></head><body><main>\n<h1>{name}: what we promise, and whether it is true</h1>\n<p>By {}. Judged {}. Statement SHA-256 <code>{}</code>.</p>\n",
-            escape(&self.supplier),
-            when(self.at),
-            self.statement,
-            name = escape(&self.service),
-        );
-        for claim in &self.claims {
-            text.push_str(&format!(
-                "<section><h2>{}</h2>\n<p><strong>{}</strong>, {}, <code>{}</code></p>\n<p>{}</p>\n<ul>\n",
-                escape(&claim.text),
-                claim.status,
-                claim.assurance,
-                escape(&claim.id),
-                escape(&claim.limits)
-            ));
-            for check in &claim.checks {
-                text.push_str(&format!(
-                    "<li>{} {}: {}</li>\n",
-                    when(check.at),
-                    check.verdict,
-                    escape(&check.observed)
-                ));
-            }
-            text.push_str("</ul></section>\n");
-        }
-        text.push_str("</main></body></html>\n");
-        text
+    /// How many claims stand how, in a sentence.
+    pub fn sum(&self) -> String {
+        format!(
+            "{} claims: {} held, {} broken, {} unproven.",
+            self.claims.len(),
+            self.count("held"),
+            self.count("broken"),
+            self.count("unproven")
+        )
     }
 
     /// As lines for a terminal.
@@ -175,30 +137,64 @@ impl Report {
                 text.push_str(&wrapped(&format!("why: {}", claim.why), INDENT, INDENT));
             }
         }
-        let count = |status: &str| {
-            self.claims
-                .iter()
-                .filter(|claim| claim.status == status)
-                .count()
-        };
-        text.push_str(&format!(
-            "{} held, {} broken, {} unproven\n",
-            count("held"),
-            count("broken"),
-            count("unproven")
-        ));
+        text.push_str(&self.sum());
+        text.push('\n');
         text
     }
 
     /// The same without observations that only the supplier may read.
     pub fn public(mut self, claims: &[Claim]) -> Self {
         for (report, claim) in self.claims.iter_mut().zip(claims) {
-            if claim.audience != avouch_statement::Audience::Public {
+            if claim.audience != Audience::Public {
                 report.checks.clear();
                 report.why.clear();
             }
         }
         self
+    }
+}
+
+/// What the three kinds of assurance mean, for somebody who reads a document.
+pub const ASSURANCES: [(&str, &str); 3] = [
+    (
+        "enforced",
+        "kept by the service, whose checks try to break it",
+    ),
+    (
+        "inherited",
+        "made true by a provider, whose certificate the supplier holds",
+    ),
+    ("attested", "signed for by a named person"),
+];
+
+/// What the three states mean.
+pub const STATES: [(&str, &str); 3] = [
+    ("held", "every check of it found it true, lately enough"),
+    ("broken", "seen false, or not done in time"),
+    (
+        "unproven",
+        "no check has shown it lately, which is not taken for true",
+    ),
+];
+
+impl ClaimReport {
+    /// How it is made true, in words.
+    pub fn assured(&self) -> &str {
+        ASSURANCES
+            .iter()
+            .find(|(word, _)| *word == self.assurance)
+            .map_or(&self.assurance, |(_, words)| words)
+    }
+}
+
+impl CheckReport {
+    /// What was seen, as far as every customer may read it: a document goes to all of them.
+    pub fn seen(&self) -> &str {
+        match (self.audience, &self.tenant) {
+            (Audience::Public, _) | (Audience::Tenant, None) => &self.observed,
+            (Audience::Tenant, Some(_)) => "what was seen is for one customer only",
+            (Audience::Supplier, _) => "what was seen is for the supplier only",
+        }
     }
 }
 
@@ -211,32 +207,44 @@ fn check_report(
         tenant: finding.tenant.as_ref().map(ToString::to_string),
         verdict: finding.verdict.to_string(),
         observed: finding.observed.clone(),
+        audience: finding.audience,
         at: finding.at,
         ledger: entry(finding),
     }
 }
 
-/// Coverage as lines for a terminal.
+/// Coverage as lines for a terminal: what stands how, what is missing, and the sum.
 pub fn coverage_lines(coverage: &Coverage) -> String {
+    const INDENT: &str = "          ";
     let mut text = format!("{}\n\n", coverage.title);
     for requirement in &coverage.requirements {
-        text.push_str(&format!(
-            "{:<9} {}\n",
-            word(&requirement.status),
-            requirement.id
-        ));
+        let status = word(&requirement.status);
+        text.push_str(&format!("{status:<9} {}\n", requirement.id));
         text.push_str(&wrapped(&requirement.text, INDENT, INDENT));
-        if !requirement.why.is_empty() {
-            let why = format!("why: {}", requirement.why);
-            text.push_str(&wrapped(&why, INDENT, INDENT));
+        for why in requirement.why.split("; ").filter(|why| !why.is_empty()) {
+            let first = format!("{INDENT}- ");
+            text.push_str(&wrapped(why, &first, &format!("{INDENT}  ")));
         }
     }
-    let met = coverage
-        .requirements
-        .iter()
-        .filter(|requirement| requirement.why.is_empty())
-        .count();
-    text.push_str(&format!("\n{met} of {} met\n", coverage.requirements.len()));
+    let mut sum = Vec::new();
+    for (status, words) in [
+        (RequirementStatus::Met, "met"),
+        (RequirementStatus::Broken, "broken"),
+        (RequirementStatus::Unproven, "unproven"),
+        (RequirementStatus::Part, "answered in part"),
+        (RequirementStatus::Gap, "not answered"),
+    ] {
+        let count = coverage
+            .requirements
+            .iter()
+            .filter(|requirement| requirement.status == status)
+            .count();
+        if count > 0 {
+            sum.push(format!("{count} {words}"));
+        }
+    }
+    let of = coverage.requirements.len();
+    text.push_str(&format!("\n{of} requirements: {}\n", sum.join(", ")));
     text
 }
 
@@ -251,11 +259,4 @@ pub fn word(value: &impl Serialize) -> String {
         Ok(serde_json::Value::String(word)) => word,
         _ => String::new(),
     }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

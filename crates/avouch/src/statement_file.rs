@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use avouch_evidence::Promise;
 use avouch_statement::{
     Audience, Claim, Document, Draft, Faults, Figure, Length, Reading, Source, Table,
 };
@@ -66,6 +67,19 @@ pub struct App {
 pub struct Evidence {
     /// How often all checks run.
     pub check_every: Length,
+}
+
+impl Statement {
+    /// What customers read of it: all that it promises, and none of its wiring.
+    pub fn promise(&self) -> Promise {
+        Promise {
+            format: "avouch-promise/v1".to_owned(),
+            statement: self.source.digest(),
+            service: self.service.name.clone(),
+            supplier: self.service.supplier.clone(),
+            claims: self.claims.clone(),
+        }
+    }
 }
 
 /// Reads the statement in `path`.

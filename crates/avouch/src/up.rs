@@ -1,14 +1,17 @@
 //! `avouch up`: prepares the data folder and supervises everything else. Holds no key, listens on nothing.
 
 use std::fs;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use avouch_keyring::Origin;
 use avouch_runtime::confine::{Confinement, Network, Ports};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
 use avouch_runtime::prepare::{Program, prepare};
-use avouch_runtime::supervisor::{self, Plan, Role};
+use avouch_runtime::supervisor::{self, Holder, Plan, Role};
 
 use crate::cli::Global;
 use crate::core::destinations;
@@ -20,8 +23,11 @@ use crate::{print, talk};
 ///
 /// # Errors
 /// If the statement has faults, the data folder cannot be used, or a part cannot start.
-pub fn run(global: &Global, demo: bool) -> Result<u8, Fail> {
+pub fn run(global: &Global, demo: bool, passphrase_fd: Option<u16>) -> Result<u8, Fail> {
     let statement = statement_file::load(&global.statement)?;
+    let passphrase = passphrase_fd
+        .map(|number| descriptor(number, &statement.keys.master))
+        .transpose()?;
     crate::log_to_stderr();
     let ids = Ids::here(statement.runtime.user_ids);
     let avouch = std::env::current_exe()
@@ -51,6 +57,11 @@ pub fn run(global: &Global, demo: bool) -> Result<u8, Fail> {
         ids,
         destinations: destinations(&statement, &prepared.layout.backups()),
         roles: roles(&prepared.layout, &ids, &statement, demo),
+        holder: holder(
+            &statement.keys.master,
+            &prepared.layout.bin().join("avouch"),
+            passphrase,
+        )?,
         layout: prepared.layout.clone(),
         grace: supervisor::GRACE,
     };
@@ -73,6 +84,51 @@ pub fn run(global: &Global, demo: bool) -> Result<u8, Fail> {
                 .help("the lines above say why")
         })?;
     Ok(0)
+}
+
+/// The process that hands the master key to the core, where the core does not read it from a file itself.
+fn holder(
+    origin: &Origin,
+    avouch: &Path,
+    passphrase: Option<OwnedFd>,
+) -> Result<Option<Holder>, Fail> {
+    if matches!(origin, Origin::File { .. }) {
+        return Ok(None);
+    }
+    let spec = serde_json::to_string(origin)
+        .map_err(|error| Fail::new("the master key's place cannot be written").from(error))?;
+    let mut command = vec![
+        avouch.display().to_string(),
+        "key".to_owned(),
+        "--spec".to_owned(),
+        spec,
+    ];
+    if passphrase.is_some() {
+        command.push("--given".to_owned());
+    }
+    Ok(Some(Holder {
+        command,
+        passphrase: passphrase.map(Arc::new),
+    }))
+}
+
+/// The open descriptor with this number, for the key holder. This process does not read it.
+fn descriptor(number: u16, origin: &Origin) -> Result<OwnedFd, Fail> {
+    if *origin != Origin::Passphrase {
+        return Err(Fail::new(
+            "`--passphrase-fd` is given, but the master key does not come from a passphrase",
+        )
+        .help("leave it out, or write `master = { from = \"passphrase\" }` in `[keys]`"));
+    }
+    let opened = match number {
+        0 => std::io::stdin().as_fd().try_clone_to_owned(),
+        number => fs::File::open(format!("/proc/self/fd/{number}")).map(OwnedFd::from),
+    };
+    opened.map_err(|error| {
+        Fail::new(format!("descriptor {number} cannot be read"))
+            .from(error)
+            .help("open it for `avouch up`, as in `avouch up --passphrase-fd 3 3< <(command)`")
+    })
 }
 
 /// The core and the front, with what each may reach.

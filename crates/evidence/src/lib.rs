@@ -17,6 +17,7 @@
 mod check;
 mod finding;
 mod pack;
+mod promise;
 mod round;
 mod standing;
 mod vantage;
@@ -26,6 +27,7 @@ pub use avouch_statement::{Audience, Claim, ClaimId, Verdict};
 pub use check::{BoxFuture, Check, Clock, Ctx, People, Seen};
 pub use finding::Finding;
 pub use pack::{Entry, Pack, PackRound};
+pub use promise::{InForce, Promise};
 pub use round::{Header, Opened, Previous, Round, Sealed, Summary};
 pub use standing::{Standing, standing};
 pub use vantage::{Answer, Ask, Gateway, VantageError};

@@ -3,7 +3,7 @@
 //! One line of JSON, then a signed note over its digest, by the ledger's key. Everything in it is
 //! bound to the ledger's checkpoint besides, so that a refusal can say what does not fit.
 
-use avouch_statement::{Claim, TenantId};
+use avouch_statement::TenantId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,20 +14,14 @@ use crate::Opened;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pack {
-    /// `avouch-pack/v1`
+    /// `avouch-pack/v2`
     pub format: String,
     /// For whom.
     pub tenant: TenantId,
-    /// The service's name.
-    pub service: String,
-    /// The supplier's name.
-    pub supplier: String,
     /// When it was made, UTC.
     pub made: Timestamp,
-    /// The statement in force, whole.
-    pub statement: String,
-    /// What it promises, as read by the version that made the pack.
-    pub claims: Vec<Claim>,
+    /// The promise in force: the text of a [`crate::Promise`], byte for byte what rounds commit to.
+    pub promise: String,
     /// The ledger's public key, as vkey text: a reader who pinned a key compares, never trusts, this one.
     pub key: String,
     /// The ledger's checkpoint: a signed note.
@@ -74,7 +68,7 @@ impl Pack {
     pub fn body(&self) -> Result<(String, String), serde_json::Error> {
         let line = serde_json::to_string(self)?;
         let text = format!(
-            "avouch-pack/v1\nsha256 {}\n",
+            "avouch-pack/v2\nsha256 {}\n",
             hex::encode(Sha256::digest(line.as_bytes()))
         );
         Ok((line, text))

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::Finding;
+use crate::{Finding, InForce};
 
 /// What the ledger's leaf commits to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +20,11 @@ pub struct Header {
     pub number: u64,
     /// When it began, UTC.
     pub at: Timestamp,
-    /// SHA-256 of the statement that was in force, in hex.
+    /// SHA-256 of the whole statement that was in force, in hex.
     pub statement: String,
+    /// SHA-256 of its promise, the text that customers read, in hex; rounds from before promises were told apart have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<String>,
     /// The round before; `None` for the first.
     pub previous: Option<Previous>,
     /// Every finding, in order.
@@ -87,7 +90,7 @@ impl Round {
     pub fn make(
         number: u64,
         at: Timestamp,
-        statement: &str,
+        in_force: &InForce,
         previous: Option<Previous>,
         findings: Vec<Finding>,
         mut salt: impl FnMut() -> [u8; 32],
@@ -112,7 +115,8 @@ impl Round {
             format: "avouch-round/v1".to_owned(),
             number,
             at,
-            statement: statement.to_owned(),
+            statement: in_force.statement.clone(),
+            promise: Some(in_force.promise.clone()),
             previous,
             findings: summaries,
         };

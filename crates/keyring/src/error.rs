@@ -29,6 +29,18 @@ pub enum KeyringError {
         /// The file.
         path: PathBuf,
     },
+    /// The master key did not come from where the statement says.
+    #[error("the master key did not come: {why}")]
+    NotGiven {
+        /// Why, in a sentence.
+        why: String,
+    },
+    /// The process that hands over the master key is not there.
+    #[error("the process that hands over the master key has gone: start Avouch again")]
+    HolderGone {
+        /// What the system said.
+        source: io::Error,
+    },
     /// The master key given is a different one.
     #[error("the keys in `{}` were wrapped under another master key than the one given", folder.display())]
     WrongMaster {

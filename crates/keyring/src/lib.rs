@@ -6,7 +6,7 @@
 //!
 //! | key | file under `core/keys/` | held by | made | rotates |
 //! | --- | --- | --- | --- | --- |
-//! | master | not here: wherever `[keys] master` says | core | first start, or by hand | [`Keyring::rewrap`] |
+//! | master | not here: wherever `[keys] master` says; see [`Origin`] | core; the key holder that hands it over | first start, or by hand | [`Keyring::rewrap`] |
 //! | root | `root.key` | core | first start | never; only its wrapping changes |
 //! | a tenant's sealing keys | `tenant/<tenant>/<epoch>.key` | core | first seal | [`Keyring::rotate`]; old epochs still open |
 //! | a tenant's repository password | `tenant/<tenant>/repository-<destination>.key` | core; a job for as long as it runs | first backup | a new repository |
@@ -32,21 +32,28 @@
     )
 )]
 
+mod asker;
 pub mod checks;
 mod error;
 mod files;
+mod holder;
 mod keyring;
 mod master;
 mod names;
+mod origin;
+mod passphrase;
 mod root;
 mod sealed;
 mod secret;
 mod settings;
 mod wrapped;
 
+pub use asker::Asker;
 pub use error::KeyringError;
+pub use holder::hold;
 pub use keyring::Keyring;
 pub use master::{Master, Source};
 pub use names::{KeyId, Purpose};
+pub use origin::Origin;
 pub use secret::Secret;
 pub use settings::{Settings, read};

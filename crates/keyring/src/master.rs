@@ -1,34 +1,45 @@
 //! The master key, and where it comes from at boot.
 
-use crate::{KeyringError, Secret, files};
+use crate::{Asker, KeyringError, Secret, files, passphrase::Stretch};
 use aws_lc_rs::{
     hkdf::{HKDF_SHA256, KeyType, Salt},
     rand,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-/// Where the master key comes from. One source so far; the others a statement may one day name are refused there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where the core gets the master key.
+#[derive(Debug, Clone)]
 pub enum Source {
-    /// One line of 64 hexadecimal digits in a file of mode 0600.
+    /// One line of 64 hexadecimal digits in a file of mode 0600, which is made if there are no keys yet.
     File {
         /// The file.
         path: PathBuf,
     },
+    /// The key holder, which reads it from outside.
+    Holder(Arc<Asker>),
 }
 
 impl Source {
-    /// The file.
+    /// The file that holds it, if one does.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        let Self::File { path } = self;
-        path
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { path } => Some(path),
+            Self::Holder(_) => None,
+        }
     }
 }
 
-/// The key that opens the root key. 256 random bits.
+/// The key that opens the root key. 256 bits.
 #[derive(Debug, Clone)]
-pub struct Master(Secret<[u8; 32]>);
+pub struct Master {
+    key: Secret<[u8; 32]>,
+    /// How it was made, if from a passphrase.
+    stretch: Option<Stretch>,
+}
 
 impl Master {
     /// A fresh one.
@@ -40,7 +51,18 @@ impl Master {
         rand::fill(&mut key).map_err(|_| KeyringError::Crypto {
             act: "make a master key",
         })?;
-        Ok(Self(Secret::new(key)))
+        Ok(Self::new(Secret::new(key), None))
+    }
+
+    pub(crate) fn new(key: Secret<[u8; 32]>, stretch: Option<Stretch>) -> Self {
+        Self { key, stretch }
+    }
+
+    /// The key that these 64 hexadecimal digits are.
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
+        let mut key = [0; 32];
+        hex::decode_to_slice(text.trim(), &mut key).ok()?;
+        Some(Self::new(Secret::new(key), None))
     }
 
     /// The master key in `path`.
@@ -51,13 +73,12 @@ impl Master {
         let Some(text) = files::read(path)?.map(Secret::new) else {
             return Ok(None);
         };
-        let mut key = [0; 32];
-        hex::decode_to_slice(text.expose().trim(), &mut key).map_err(|_| {
-            KeyringError::MasterShape {
+        match Self::from_text(text.expose()) {
+            Some(master) => Ok(Some(master)),
+            None => Err(KeyringError::MasterShape {
                 path: path.to_owned(),
-            }
-        })?;
-        Ok(Some(Self(Secret::new(key))))
+            }),
+        }
     }
 
     /// Writes the key to `path`, whole and flushed, mode 0600.
@@ -65,8 +86,18 @@ impl Master {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), KeyringError> {
-        let text = Secret::new(format!("{}\n", hex::encode(self.0.expose())));
+        let text = Secret::new(format!("{}\n", hex::encode(self.key.expose())));
         files::write(path, text.expose().as_bytes())
+    }
+
+    /// How it was made, if from a passphrase.
+    pub(crate) fn stretch(&self) -> Option<&Stretch> {
+        self.stretch.as_ref()
+    }
+
+    /// The key itself, to look for it where it should not be.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        self.key.expose()
     }
 
     /// The key under which the root key is wrapped.
@@ -83,7 +114,7 @@ impl Master {
     fn derive(&self, purpose: &[u8]) -> Result<[u8; 32], KeyringError> {
         let mut out = [0; 32];
         Salt::new(HKDF_SHA256, &[])
-            .extract(self.0.expose())
+            .extract(self.key.expose())
             .expand(&[purpose], Key)
             .and_then(|okm| okm.fill(&mut out))
             .map_err(|_| KeyringError::Crypto {

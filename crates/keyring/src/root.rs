@@ -1,12 +1,17 @@
 //! The root key: how the master opens it, and how the master is changed.
 
-use crate::{Keyring, KeyringError, Master, Secret, Source, files, wrapped};
+use crate::{
+    Asker, Keyring, KeyringError, Master, Secret, Source, asker::Given, files, passphrase::Stretch,
+    wrapped,
+};
 use std::path::Path;
 
 /// Its name, and that of its file without `.key`.
 pub(crate) const ROOT: &str = "root";
 
 const MARK: &str = "avouch-root 1 ";
+/// Begins the last line where the master is made from a passphrase.
+const STRETCHED: &str = "passphrase ";
 
 impl Keyring {
     /// Opens the folder with the master key from `source`, making both if there is neither yet.
@@ -16,11 +21,23 @@ impl Keyring {
     /// # Errors
     /// If the master is missing although keys exist, is another one, or a file cannot be read or written.
     pub fn unlock(folder: &Path, source: &Source) -> Result<Self, KeyringError> {
-        let Source::File { path } = source;
+        match source {
+            Source::File { path } => Self::unlock_with_file(folder, path),
+            Source::Holder(asker) => {
+                let master = match files::list(folder)?.is_empty() {
+                    true => asker.ask_new()?.master,
+                    false => ask_again(asker, folder)?.master,
+                };
+                Self::open(folder, &master)
+            }
+        }
+    }
+
+    fn unlock_with_file(folder: &Path, path: &Path) -> Result<Self, KeyringError> {
         let Some(master) = Master::from_file(path)? else {
             if !files::list(folder)?.is_empty() {
                 return Err(KeyringError::MasterMissing {
-                    path: path.clone(),
+                    path: path.to_owned(),
                     keys: folder.to_owned(),
                 });
             }
@@ -51,13 +68,12 @@ impl Keyring {
         )
     }
 
-    /// Makes a new master key and puts it where `source` says. A crash at any point leaves one of the two that
+    /// Makes a new master key and puts it into the file at `path`. A crash at any point leaves one of the two that
     /// [`Keyring::unlock`] opens.
     ///
     /// # Errors
     /// If a file cannot be written.
-    pub fn change_master(&self, source: &Source) -> Result<(), KeyringError> {
-        let Source::File { path } = source;
+    pub fn change_master(&self, path: &Path) -> Result<(), KeyringError> {
         let next = files::beside(path, "next");
         let master = Master::generate()?;
         master.save(&next)?;
@@ -66,10 +82,28 @@ impl Keyring {
     }
 }
 
+/// Asks for the master that opens the folder, which has keys.
+pub(crate) fn ask_again(asker: &Asker, folder: &Path) -> Result<Given, KeyringError> {
+    let path = folder.join("root.key");
+    let text = files::read(&path)?.ok_or_else(|| KeyringError::Missing { path: path.clone() })?;
+    let stretch = text
+        .lines()
+        .nth(2)
+        .and_then(|line| line.strip_prefix(STRETCHED))
+        .map(str::parse::<Stretch>)
+        .transpose()
+        .map_err(|()| KeyringError::Tampered { path })?;
+    asker.ask_again(stretch)
+}
+
 /// The root key's file: which master opens it, and the key, wrapped.
 pub(crate) fn wrap(master: &Master, root: &Secret<[u8; 32]>) -> Result<String, KeyringError> {
     let key = wrapped::wrap(&master.wrapping()?, ROOT, root.expose())?;
-    Ok(format!("{MARK}{}\n{key}", master.fingerprint()?))
+    let mut text = format!("{MARK}{}\n{key}", master.fingerprint()?);
+    if let Some(stretch) = master.stretch() {
+        text.push_str(&format!("{STRETCHED}{stretch}\n"));
+    }
+    Ok(text)
 }
 
 /// The root key in its file, if this is the master that opens it.
@@ -89,6 +123,7 @@ pub(crate) fn unwrap(
             folder: folder.to_owned(),
         });
     }
+    let key = key.lines().next().unwrap_or_default();
     let key = wrapped::unwrap(&master.wrapping()?, ROOT, key).ok_or_else(tampered)?;
     <[u8; 32]>::try_from(key.expose().as_slice())
         .map(Secret::new)

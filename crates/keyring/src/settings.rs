@@ -1,30 +1,49 @@
 //! The `[keys]` section: where the master key comes from, and what that is worth.
 
-use crate::Source;
-use avouch_statement::{Draft, Figure, Table};
-use std::path::{Path, PathBuf};
+use crate::{Origin, passphrase::LEAST_CHARACTERS};
+use avouch_statement::{Draft, Figure, Length, Spanned, Table, Unit};
+use std::path::PathBuf;
 
 /// What the statement promises.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The master key's file; a relative path starts at `keys` in the data folder.
-    pub master: PathBuf,
+    /// Where the master key comes from.
+    pub master: Origin,
 }
 
-impl Settings {
-    /// Where the master key is, given the folder that relative paths start at.
-    #[must_use]
-    pub fn source(&self, folder: &Path) -> Source {
-        Source::File {
-            path: folder.join(&self.master),
-        }
-    }
+#[derive(Clone, Copy)]
+enum From {
+    File,
+    Credential,
+    Command,
+    Passphrase,
 }
 
 /// Reads the section, and states its claim.
 pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     let mut master = section.need_table("master", r#"{ from = "file", path = "master.key" }"#)?;
-    let from = master.need_word("from", &[("file", ())]);
+    let from = master.need_word(
+        "from",
+        &[
+            ("file", From::File),
+            ("credential", From::Credential),
+            ("command", From::Command),
+            ("passphrase", From::Passphrase),
+        ],
+    );
+    let origin = match from?.value {
+        From::File => file(&mut master),
+        From::Credential => credential(&mut master),
+        From::Command => command(&mut master),
+        From::Passphrase => Some(Origin::Passphrase),
+    };
+    master.finish();
+    let master = origin?;
+    section.claim("master", claim(&master));
+    Some(Settings { master })
+}
+
+fn file(master: &mut Table<'_>) -> Option<Origin> {
     let path = master.need_parsed(
         "path",
         "the path of a file",
@@ -37,22 +56,106 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
             text => Ok(PathBuf::from(text)),
         },
     );
-    master.finish();
-    from?;
-    section.claim(
-        "master",
-        Draft::enforced(
-            "Every key is kept encrypted under a master key, which is a file on the same machine, readable by one system \
-             user. Whoever steals the disk whole has that file too, and with it everything: this source of the master key \
-             is for demonstrations.",
-            Figure::Word(String::from("file")),
-            "Tried by opening every wrapped key, by searching the key files for any key in the clear, and by looking at who \
-             owns and may read each file. Copies kept elsewhere are not looked for.",
-        ),
+    Some(Origin::File { path: path?.value })
+}
+
+fn credential(master: &mut Table<'_>) -> Option<Origin> {
+    let name = master.need_parsed(
+        "name",
+        "the name of a credential",
+        "avouch-master",
+        |text| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            match !text.is_empty() && !text.starts_with('.') && text.bytes().all(plain) {
+                true => Ok(text.to_owned()),
+                false => Err(String::from("not letters, digits, hyphens and dots")),
+            }
+        },
     );
-    Some(Settings {
-        master: path?.value,
+    Some(Origin::Credential { name: name?.value })
+}
+
+fn command(master: &mut Table<'_>) -> Option<Origin> {
+    const EXAMPLE: &str = r#"["/usr/local/bin/print-master-key"]"#;
+    let command = master.need_texts("command", EXAMPLE);
+    let within = master.or("within", Length::new(30, Unit::Second), |master, key| {
+        let range = Length::new(1, Unit::Second)..=Length::new(10, Unit::Minute);
+        master.need_length_within(key, "30 s", range)
+    });
+    let command = command?;
+    if let Some(Spanned { value, at }) = command.value.first()
+        && !value.starts_with('/')
+    {
+        master.fault(
+            at.clone(),
+            "`command` must begin with the whole path of a program",
+            "does not start with `/`",
+            format!("write `command = {EXAMPLE}`"),
+        );
+        return None;
+    }
+    Some(Origin::Command {
+        command: command.value.into_iter().map(|text| text.value).collect(),
+        within: within?,
     })
+}
+
+/// What a thief of the disk would gain, in a sentence, and how that is tried.
+fn claim(origin: &Origin) -> Draft {
+    const TRIED: &str = "Tried by opening every wrapped key, by searching the key files for any key in the clear, and by \
+                         looking at who owns and may read each file.";
+    const ELSEWHERE: &str = "The master key itself is looked for in the key folders, the sockets' folder and the kept \
+                             statement, and must not be there. Not looked at: the rest of the disk, swap space and \
+                             copies kept elsewhere.";
+    let (from, text, limits) = match origin {
+        Origin::File { .. } => (
+            "file",
+            String::from(
+                "Every key is kept encrypted under a master key, which is a file on the same machine, readable by one \
+                 system user. Whoever steals the disk whole has that file too, and with it everything: this source of the \
+                 master key is for demonstrations.",
+            ),
+            format!("{TRIED} Copies kept elsewhere are not looked for."),
+        ),
+        Origin::Credential { .. } => (
+            "credential",
+            String::from(
+                "Every key is kept encrypted under a master key that the machine's service manager hands over at each \
+                 start, in memory. Whoever steals the disk can read nothing that is encrypted under it, unless the disk \
+                 also holds what the service manager has it from.",
+            ),
+            format!(
+                "{TRIED} The credential is read again, must open the keys, and must not lie on a disk. {ELSEWHERE} Nor is \
+                 it known where the service manager has the credential from: one encrypted to this machine's security \
+                 chip is worth more than a plain file."
+            ),
+        ),
+        Origin::Command { .. } => (
+            "command",
+            String::from(
+                "Every key is kept encrypted under a master key that a command fetches at each start. Whoever steals the \
+                 disk can read nothing that is encrypted under it, unless the disk also holds all that the command needs.",
+            ),
+            format!(
+                "{TRIED} The command is run again, and what it gives must open the keys. {ELSEWHERE} Nor is it known what \
+                 the command needs, and whether somebody with the disk has that."
+            ),
+        ),
+        Origin::Passphrase => (
+            "passphrase",
+            String::from(
+                "Every key is kept encrypted under a master key made from a passphrase, which is given at each start and \
+                 written down nowhere on the machine. Whoever steals the disk can read nothing that is encrypted under it \
+                 without guessing the passphrase, and each guess costs three passes over 64 MiB of memory.",
+            ),
+            format!(
+                "{TRIED} The key made from the passphrase must open the keys. {ELSEWHERE} How hard the passphrase is to \
+                 guess is not measured, beyond its least length of {LEAST_CHARACTERS} characters. While the service runs, \
+                 the key is in the memory of two processes."
+            ),
+        ),
+    };
+    Draft::enforced(text, Figure::Word(from.to_owned()), limits)
 }
 
 #[cfg(test)]
@@ -81,19 +184,43 @@ mod tests {
         assert_eq!(
             (settings.master, claims),
             (
-                PathBuf::from("master.key"),
+                Origin::File {
+                    path: PathBuf::from("master.key")
+                },
                 vec![String::from("keys.master")]
             )
         );
     }
 
     #[test]
-    fn a_source_this_build_does_not_have_is_a_fault() {
-        for (master, fault) in [
+    fn each_source_has_its_own_settings_and_its_own_sentence() {
+        let word = |text: &str| text.to_owned();
+        for (master, origin) in [
             (
-                "{ from = \"passphrase\", path = \"x\" }",
-                "`from` cannot be \"passphrase\"",
+                "{ from = \"credential\", name = \"avouch-master\" }",
+                Origin::Credential {
+                    name: word("avouch-master"),
+                },
             ),
+            (
+                "{ from = \"command\", command = [\"/bin/key\", \"-v\"] }",
+                Origin::Command {
+                    command: vec![word("/bin/key"), word("-v")],
+                    within: Length::new(30, Unit::Second),
+                },
+            ),
+            ("{ from = \"passphrase\" }", Origin::Passphrase),
+        ] {
+            let (settings, _) = read_text(&format!("[keys]\nmaster = {master}\n")).unwrap();
+            assert_eq!(settings.master, origin);
+        }
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_is_a_fault() {
+        for (master, fault) in [
+            ("{ from = \"paper\" }", "`from` cannot be \"paper\""),
+            ("{ from = \"passphrase\", path = \"x\" }", "has no `path`"),
             ("{ from = \"file\" }", "does not say `path`"),
             (
                 "{ from = \"file\", path = \"../x\" }",
@@ -102,6 +229,18 @@ mod tests {
             (
                 "{ from = \"file\", path = \"x\", mode = 1 }",
                 "has no `mode`",
+            ),
+            (
+                "{ from = \"credential\", name = \"../x\" }",
+                "`name` must be the name of a credential",
+            ),
+            (
+                "{ from = \"command\", command = [\"key\"] }",
+                "must begin with the whole path",
+            ),
+            (
+                "{ from = \"command\", command = [\"/bin/key\"], within = \"1 h\" }",
+                "`within` must be from 1 second to 10 minutes",
             ),
         ] {
             let faults = read_text(&format!("[keys]\nmaster = {master}\n")).unwrap_err();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Assurance, Claim, ClaimId, Requirement, RequirementSet, Verdict};
+use crate::{Assurance, Claim, ClaimId, Comparison, Requirement, RequirementSet, Verdict};
 
 /// How a requirement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,12 +77,18 @@ fn answer(
             .filter(|claim| claim.id.matches(&need.claim))
             .collect();
         if matching.is_empty() {
-            gaps.push(format!("the statement makes no claim `{}`", need.claim));
+            gaps.push(match &need.figure {
+                Comparison::Any => format!("the statement makes no claim `{}`", need.claim),
+                asked => format!(
+                    "the statement makes no claim `{}`, and {asked} is asked",
+                    need.claim
+                ),
+            });
         }
         for claim in matching {
             if !need.figure.satisfied_by(&claim.figure) {
                 gaps.push(format!(
-                    "`{}` is {}, and {} is needed",
+                    "`{}` states {}, and {} is asked",
                     claim.id, claim.figure, need.figure
                 ));
             }

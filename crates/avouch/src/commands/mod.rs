@@ -20,9 +20,13 @@ use crate::{cli, up};
 pub fn run(cli: Cli) -> Result<u8, Fail> {
     let global = cli.global;
     match cli.command {
-        Command::Up { demo } => up::run(&global, demo),
+        Command::Up {
+            demo,
+            passphrase_fd,
+        } => up::run(&global, demo, passphrase_fd),
         Command::Role(role) => roles::run(&global, role),
         Command::Confine { spec, command } => Err(roles::confine(&spec, &command)),
+        Command::Key { spec, given } => roles::key(&spec, given),
         Command::Job => roles::job(),
         Command::Probe => roles::probe(),
         Command::Verify {

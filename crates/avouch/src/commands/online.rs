@@ -45,8 +45,25 @@ pub fn statement(global: &Global, format: Format) -> Result<u8, Fail> {
         Format::Json => print(&json(&report)?),
         Format::Md => print(&report.markdown()),
         Format::Html => print(&report.html()),
+        Format::Pdf => pdf(&report)?,
     }
     Ok(0)
+}
+
+/// A PDF is no text, and would garble a terminal.
+fn pdf(report: &Report) -> Result<(), Fail> {
+    use std::io::{IsTerminal as _, Write as _};
+    let mut out = std::io::stdout().lock();
+    if out.is_terminal() {
+        return Err(Fail::new("a PDF cannot be shown on a terminal")
+            .help("send it to a file: `avouch statement --format pdf > statement.pdf`"));
+    }
+    let bytes = report
+        .pdf()
+        .map_err(|error| Fail::new("the PDF cannot be made").from(error))?;
+    out.write_all(&bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| Fail::new("the PDF cannot be written").from(error))
 }
 
 /// Requirement by requirement: 0 all met, 1 something not.

@@ -1,10 +1,15 @@
 //! Commands that `up` starts: roles, confined programs and jobs.
 
+use std::fs::File;
 use std::io::Read as _;
+use std::os::fd::AsFd as _;
 
 use avouch_backup::job::{Answer, Input};
+use avouch_keyring::Origin;
 use avouch_runtime::confine::{self, Confinement};
 use avouch_runtime::probe::{self, Act};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
 
 use crate::cli::{Global, Role};
 use crate::fail::Fail;
@@ -40,6 +45,36 @@ pub fn confine(spec: &str, command: &[String]) -> Fail {
         Ok(never) => match never {},
         Err(error) => Fail::new("the command was not started").from(error),
     }
+}
+
+/// Hands the master key to the core that asks over standard input, until nobody is left to ask. `given` says that a
+/// passphrase is to be read from standard output.
+pub fn key(spec: &str, given: bool) -> Result<u8, Fail> {
+    let origin: Origin = serde_json::from_str(spec)
+        .map_err(|error| Fail::new("this is no place for a master key").from(error))?;
+    confine::seal_memory().map_err(|error| Fail::new("keys cannot be held").from(error))?;
+    let unready = |error: std::io::Error| Fail::new("the master key cannot be held").from(error);
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(|errno| unready(errno.into()))?;
+    if given || origin != Origin::Passphrase {
+        // Ctrl-C is for the supervisor, which lets the core close first. Somebody who types may still interrupt.
+        let mut interrupt = SigSet::empty();
+        interrupt.add(Signal::SIGINT);
+        interrupt
+            .thread_block()
+            .map_err(|errno| unready(errno.into()))?;
+    }
+    let channel = std::io::stdin().as_fd().try_clone_to_owned();
+    let passphrase = given
+        .then(|| std::io::stdout().as_fd().try_clone_to_owned())
+        .transpose()
+        .map_err(unready)?;
+    avouch_keyring::hold(
+        &origin,
+        channel.map_err(unready)?.into(),
+        passphrase.map(File::from),
+    )
+    .map_err(unready)?;
+    Ok(0)
 }
 
 /// Runs one job: its specification is on standard input, its answer goes to standard output.

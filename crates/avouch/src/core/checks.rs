@@ -21,8 +21,13 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
     let mut checks: Vec<Box<dyn Check>> = Vec::new();
     checks.push(Box::new(avouch_keyring::checks::MasterCheck::new(
         core.keyring.clone(),
-        statement.keys.source(&core.layout.keys()),
+        core.master.clone(),
         core.ids.core,
+        vec![
+            core.layout.keys(),
+            core.layout.run(),
+            core.layout.core().join("statement"),
+        ],
     )));
     checks.extend(avouch_gateway::checks::checks(
         &statement.gateway,

@@ -96,13 +96,10 @@ impl Core {
             })
             .collect::<Result<Vec<_>, Fail>>()?;
         let pack = Pack {
-            format: "avouch-pack/v1".to_owned(),
+            format: "avouch-pack/v2".to_owned(),
             tenant: tenant.clone(),
-            service: self.statement.service.name.clone(),
-            supplier: self.statement.service.supplier.clone(),
             made: self.now(),
-            statement: self.statement.source.text().to_owned(),
-            claims: self.statement.claims.clone(),
+            promise: self.promise.clone(),
             key: self.ledger.vkey().to_owned(),
             checkpoint: checkpoint.to_owned(),
             rounds,

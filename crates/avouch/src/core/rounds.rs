@@ -187,7 +187,7 @@ impl Core {
         let unkept =
             |error: serde_json::Error| Fail::new("the round cannot be written").from(error);
         let round =
-            Round::make(number, at, &self.digest, previous, findings, salt).map_err(unkept)?;
+            Round::make(number, at, &self.in_force, previous, findings, salt).map_err(unkept)?;
         let sealed = round.sealed().map_err(unkept)?;
         let kept = serde_json::to_vec(&sealed).map_err(unkept)?;
         let recorded = self

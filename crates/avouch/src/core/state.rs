@@ -11,7 +11,7 @@ use avouch_backup::records::Records;
 use avouch_events::{
     Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams,
 };
-use avouch_evidence::Clock;
+use avouch_evidence::{Clock, InForce};
 use avouch_gateway::link::CoreEnd;
 use avouch_keyring::{Keyring, Purpose};
 use avouch_ledger::{AppendError, Ledger, LogKey, Options, Reader, Recovered};
@@ -38,12 +38,17 @@ use crate::statement_file::{self, Statement};
 pub struct Core {
     pub statement: Statement,
     pub digest: String,
+    /// What customers read of the statement, and its digests, to which every round commits.
+    pub promise: String,
+    pub in_force: InForce,
     pub clock: Clock,
     pub started: Timestamp,
     pub steady: Steady,
     pub layout: Layout,
     pub ids: Ids,
     pub keyring: Arc<Keyring>,
+    /// Where the master key comes from.
+    pub master: avouch_keyring::Source,
     pub store: Store,
     pub ledger: Ledger,
     pub reader: Reader,
@@ -87,9 +92,13 @@ impl Core {
         let started = clock();
         let statement = kept_statement(&layout)?;
         let ids = ids_of(&layout, statement.runtime.user_ids)?;
-        let keys = statement.keys.source(&layout.keys());
+        let master = statement
+            .keys
+            .master
+            .source(&layout.keys())
+            .map_err(|error| Fail::new("there is nobody to ask for the master key").from(error))?;
         let keyring = Arc::new(
-            Keyring::unlock(&layout.core().join("keys"), &keys)
+            Keyring::unlock(&layout.core().join("keys"), &master)
                 .map_err(|error| Fail::new("the keys cannot be unlocked").from(error))?,
         );
         let store = Store::open(&layout.core().join("store.db"))
@@ -157,14 +166,21 @@ impl Core {
             .await
             .map_err(|error| Fail::new("the records of backups cannot be opened").from(error))?;
         let digest = statement.source.digest();
+        let (promise, in_force) = statement
+            .promise()
+            .text()
+            .map_err(|error| Fail::new("the promise cannot be written").from(error))?;
         let clock_of = clock.clone();
         let core = Arc::new_cyclic(|core| Self {
             digest,
+            promise,
+            in_force,
             clock,
             started,
             layout,
             ids,
             keyring,
+            master,
             store,
             reader,
             ledger,

@@ -14,6 +14,7 @@
 mod bad_luck;
 mod harness;
 mod hostile;
+mod keys_sources;
 mod load;
 mod main_line;
 mod requests;

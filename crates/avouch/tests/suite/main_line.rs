@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::harness::{Browser, Entry, Options, Service, avouch, shared, within};
+use crate::harness::{
+    Browser, Entry, Options, Service, avouch, avouch_binary, run, shared, within,
+};
 
 /// The day before yesterday: a period that has begun, and that the demo's figures leave free.
 fn entry(midwives: u32) -> Entry {
@@ -259,6 +261,35 @@ fn the_statement_is_printed_as_json_as_markdown_and_as_a_page() {
         );
     }
     assert!(page.starts_with("<!doctype html>"), "{page}");
+}
+
+#[test]
+fn the_statement_as_a_pdf_says_the_same_in_text_that_can_be_selected() {
+    let service = shared();
+    let path = service.place().join("statement.pdf");
+    let words = format!(
+        "{} -c {} --data {} statement --format pdf > {}",
+        avouch_binary().display(),
+        service.statement().display(),
+        service.data().display(),
+        path.display()
+    );
+    run("sh", ["-c", &words]);
+    let text = run("pdftotext", ["-layout", path.to_str().unwrap(), "-"]);
+    let spoken = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let read = spoken(&run("pdftotext", ["-raw", path.to_str().unwrap(), "-"]));
+    let report = service
+        .avouch(&["statement", "--format", "json"])
+        .with(0)
+        .json();
+    assert!(read.contains(report["statement"].as_str().unwrap()));
+    for claim in report["claims"].as_array().unwrap() {
+        let sentence = spoken(claim["text"].as_str().unwrap());
+        // A page may end within it; its beginning stays together.
+        let beginning: String = sentence.chars().take(60).collect();
+        assert!(read.contains(&beginning), "{beginning}: {text}");
+    }
+    assert!(text.contains("page 2 of "), "{text}");
 }
 
 #[test]

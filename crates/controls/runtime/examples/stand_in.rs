@@ -201,6 +201,7 @@ fn supervise(data: &Path, role: &[&str]) -> Done {
             confinement,
             linked: true,
         }],
+        holder: None,
         grace: Duration::from_millis(500),
     };
     let told = |line: &str| {

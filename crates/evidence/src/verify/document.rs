@@ -10,18 +10,27 @@ use super::{Refusal, digest};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Pack {
-    pub format: String,
+    #[serde(rename = "format")]
+    pub _format: String,
     pub tenant: String,
-    pub service: String,
-    pub supplier: String,
     pub made: String,
-    pub statement: String,
-    pub claims: Vec<Claim>,
+    pub promise: String,
     pub key: String,
     pub checkpoint: String,
     pub rounds: Vec<Round>,
     pub stream: String,
     pub events: Vec<Entry>,
+}
+
+/// The text of `promise`, once it is known to be the one that the newest round committed to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Promise {
+    pub format: String,
+    pub statement: String,
+    pub service: String,
+    pub supplier: String,
+    pub claims: Vec<Claim>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,6 +70,8 @@ pub(super) struct Header {
     pub number: u64,
     pub at: String,
     pub statement: String,
+    #[serde(default)]
+    pub promise: Option<String>,
     pub previous: Option<Previous>,
     pub findings: Vec<Summary>,
 }
@@ -92,17 +103,30 @@ pub(super) struct Finding {
 }
 
 pub(super) fn read(body: &str) -> Result<Pack, Refusal> {
-    let pack: Pack = parse(body, "form")?;
-    if pack.format != "avouch-pack/v1" {
+    // The format first: what else is in a pack depends on it.
+    #[derive(Deserialize)]
+    struct Format {
+        format: String,
+    }
+    let Format { format } = parse(body, "form")?;
+    if format != "avouch-pack/v2" {
         return Err(Refusal::new(
             "form",
-            format!(
-                "this is a pack of format `{}`, and this version reads `avouch-pack/v1`",
-                pack.format
-            ),
+            format!("this is a pack of format `{format}`, and this version reads `avouch-pack/v2`"),
         ));
     }
-    Ok(pack)
+    parse(body, "form")
+}
+
+pub(super) fn promise(text: &str) -> Result<Promise, Refusal> {
+    let promise: Promise = parse(text, "promise")?;
+    if promise.format != "avouch-promise/v1" {
+        return Err(Refusal::new(
+            "promise",
+            format!("it has the unknown format `{}`", promise.format),
+        ));
+    }
+    Ok(promise)
 }
 
 pub(super) fn header(text: &str, index: u64) -> Result<Header, Refusal> {
@@ -165,7 +189,7 @@ pub(super) fn hashes(texts: &[String]) -> Option<Vec<[u8; 32]>> {
 /// The text that the supplier signs for a pack with this body.
 pub(super) fn digest_line(body: &str) -> String {
     format!(
-        "avouch-pack/v1\nsha256 {}\n",
+        "avouch-pack/v2\nsha256 {}\n",
         digest::hex_of(body.as_bytes())
     )
 }

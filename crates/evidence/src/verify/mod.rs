@@ -8,7 +8,7 @@ mod document;
 mod report;
 
 use avouch_ledger::verify as ledger;
-use document::{Entry, Header, Pack};
+use document::{Entry, Header, Pack, Promise};
 pub use report::{Refusal, Report};
 
 /// A leaf of this kind commits to a round's header.
@@ -48,15 +48,17 @@ pub fn pack(text: &str, pinned: Option<&str>) -> Result<Report, Refusal> {
     }
     let checkpoint = ledger::checkpoint(&pack.checkpoint, &key)
         .map_err(|fault| Refusal::new("checkpoint", fault.to_string()))?;
-    let mut report = Report::begin(&pack, &checkpoint, pinned.is_some());
-    verify_rounds(&pack, &checkpoint, &mut report)?;
+    let promise = document::promise(&pack.promise)?;
+    let mut report = Report::begin(&pack, &promise, &checkpoint, pinned.is_some());
+    verify_rounds(&pack, &promise, &checkpoint, &mut report)?;
     verify_events(&pack, &checkpoint, &mut report)?;
-    report.close(&pack);
+    report.close(promise);
     Ok(report)
 }
 
 fn verify_rounds(
     pack: &Pack,
+    promise: &Promise,
     checkpoint: &ledger::Checkpoint,
     report: &mut Report,
 ) -> Result<(), Refusal> {
@@ -118,15 +120,18 @@ fn verify_rounds(
         ));
         report.round(&header);
     }
-    if let Some(newest) = report.newest_statement()
-        && newest != digest::hex_of(pack.statement.as_bytes())
-    {
-        return Err(Refusal::new(
-            "statement",
-            "the newest round was made under another statement than the one in the pack",
-        ));
+    match report.newest_promise() {
+        Some((statement, promised))
+            if statement != promise.statement
+                || promised != Some(&digest::hex_of(pack.promise.as_bytes())) =>
+        {
+            Err(Refusal::new(
+                "promise",
+                "the newest round tried another promise than the one in the pack",
+            ))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn verify_events(
@@ -188,3 +193,6 @@ fn included(
     }
     Ok(leaf)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use avouch_ledger::verify as ledger;
 use serde::Serialize;
 
-use super::document::{Finding, Header, Pack, Summary};
+use super::document::{Finding, Header, Pack, Promise, Summary};
 
 /// Why a pack is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
 #[error("{why}")]
 pub struct Refusal {
-    /// Which part does not fit: `form`, `signature`, `checkpoint`, `rounds`, `findings`, `statement`, `proof` or `events`.
+    /// Which part does not fit: `form`, `signature`, `checkpoint`, `rounds`, `findings`, `promise`, `proof` or `events`.
     pub part: &'static str,
     /// What does not fit.
     pub why: String,
@@ -35,6 +35,8 @@ pub struct Report {
     pub service: String,
     /// The supplier.
     pub supplier: String,
+    /// SHA-256 of the whole statement, of which the pack carries what is promised.
+    pub statement: String,
     /// When the pack says it was made; its signer vouches for that.
     pub made: String,
     /// The log's origin.
@@ -70,7 +72,7 @@ pub struct ClaimReport {
 struct Tally {
     first_round: Option<(u64, String)>,
     last_round: Option<(u64, String)>,
-    statement: Option<String>,
+    promise: Option<(String, Option<String>)>,
     withheld: usize,
     opened: usize,
     not_held: usize,
@@ -81,11 +83,17 @@ struct Tally {
 }
 
 impl Report {
-    pub(super) fn begin(pack: &Pack, checkpoint: &ledger::Checkpoint, signer_known: bool) -> Self {
+    pub(super) fn begin(
+        pack: &Pack,
+        promise: &Promise,
+        checkpoint: &ledger::Checkpoint,
+        signer_known: bool,
+    ) -> Self {
         let mut report = Self {
             tenant: pack.tenant.clone(),
-            service: pack.service.clone(),
-            supplier: pack.supplier.clone(),
+            service: promise.service.clone(),
+            supplier: promise.supplier.clone(),
+            statement: promise.statement.clone(),
             made: pack.made.clone(),
             log: checkpoint.origin.clone(),
             size: checkpoint.size,
@@ -136,14 +144,16 @@ impl Report {
         let this = (header.number, header.at.clone());
         self.tally.first_round.get_or_insert_with(|| this.clone());
         self.tally.last_round = Some(this);
-        self.tally.statement = Some(header.statement.clone());
+        self.tally.promise = Some((header.statement.clone(), header.promise.clone()));
         for (claim, state) in std::mem::take(&mut self.tally.current) {
             self.tally.newest.insert(claim, state);
         }
     }
 
-    pub(super) fn newest_statement(&self) -> Option<&str> {
-        self.tally.statement.as_deref()
+    /// The digests of the statement and of its promise in the newest round.
+    pub(super) fn newest_promise(&self) -> Option<(&str, Option<&String>)> {
+        let (statement, promise) = self.tally.promise.as_ref()?;
+        Some((statement, promise.as_ref()))
     }
 
     pub(super) fn event(&mut self, prev: Option<u64>, time: i64) {
@@ -151,7 +161,7 @@ impl Report {
         self.tally.events += 1;
     }
 
-    pub(super) fn close(&mut self, pack: &Pack) {
+    pub(super) fn close(&mut self, promise: Promise) {
         let tally = std::mem::take(&mut self.tally);
         match (&tally.first_round, &tally.last_round) {
             (Some((first, since)), Some((last, until))) => {
@@ -161,9 +171,11 @@ impl Report {
                     self.not_confirmed
                         .push(format!("Rounds 1 to {} are not in this pack.", first - 1));
                 }
-                self.confirmed.push(
-                    "The statement in the pack is the one that the newest round tried.".to_owned(),
-                );
+                self.confirmed.push(format!(
+                    "What is promised here, in {} claims, is what the newest round tried, as made from the statement with SHA-256 {}.",
+                    promise.claims.len(),
+                    promise.statement
+                ));
             }
             _ => self.not_confirmed.push(
                 "No round of checks is in this pack, so no claim is shown to hold.".to_owned(),
@@ -187,9 +199,10 @@ impl Report {
             None => self.not_confirmed.push("No event of your audit trail is in this pack.".to_owned()),
         }
         self.not_confirmed.push(format!("Events of yours after {}, and whether others were shown a different ledger: no witness has signed this checkpoint.", seconds(&self.made)));
-        self.claims = pack
+        self.not_confirmed.push("What else the statement says, such as ports, commands and paths: it stays with the supplier, and whoever is shown it can compare its digest.".to_owned());
+        self.claims = promise
             .claims
-            .iter()
+            .into_iter()
             .map(|claim| {
                 let (verdict, observed) = tally
                     .newest
@@ -197,8 +210,8 @@ impl Report {
                     .cloned()
                     .unwrap_or_else(|| ("unproven".to_owned(), Vec::new()));
                 ClaimReport {
-                    id: claim.id.clone(),
-                    text: claim.text.clone(),
+                    id: claim.id,
+                    text: claim.text,
                     verdict,
                     observed,
                 }

@@ -2,7 +2,7 @@
 //!
 //! Source: OWASP ASVS 5.0.0, 13.3.1 (secrets are kept apart from what they protect).
 
-use crate::{Keyring, Master, Source, files};
+use crate::{Keyring, Master, Source, files, root};
 use avouch_evidence::{BoxFuture, Check, Ctx, Seen, Verdict};
 use avouch_statement::{Audience, ClaimId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -18,6 +18,7 @@ pub struct MasterCheck {
     keyring: Arc<Keyring>,
     source: Source,
     owner: u32,
+    also: Vec<PathBuf>,
 }
 
 /// One file or folder of keys, as it was found.
@@ -39,6 +40,12 @@ enum Content {
     Opens,
     /// The master key's place, but what is there does not open the root key.
     DoesNotOpen,
+    /// The master key, come from outside, and it opens the root key.
+    Given,
+    /// What the master key is read from, and it lies on a disk although it should not.
+    OnDisk,
+    /// The master key did not come again, and why.
+    NotGiven(String),
     /// Not what was wrapped here.
     Altered,
     /// A key that is in use has no file any more.
@@ -48,13 +55,15 @@ enum Content {
 }
 
 impl MasterCheck {
-    /// Looks at the keyring's folder and at the master's file, which must belong to this user id.
+    /// Looks at the keyring's folder and at the master's file, which must belong to this user id. A master that comes from
+    /// outside is looked for in the files of `also` too.
     #[must_use]
-    pub fn new(keyring: Arc<Keyring>, source: Source, owner: u32) -> Self {
+    pub fn new(keyring: Arc<Keyring>, source: Source, owner: u32, also: Vec<PathBuf>) -> Self {
         Self {
             keyring,
             source,
             owner,
+            also,
         }
     }
 }
@@ -69,15 +78,21 @@ impl Check for MasterCheck {
     }
 
     fn run<'a>(&'a self, _: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        let (verdict, observed) = match look(&self.keyring, &self.source) {
-            Ok(found) => judge(&found, self.owner),
-            Err(error) => (
-                Verdict::Unproven,
-                format!("the keys folder could not be looked at: {}", error.kind()),
-            ),
-        };
-        let seen = Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier);
-        Box::pin(std::future::ready(vec![seen]))
+        let (keyring, source) = (self.keyring.clone(), self.source.clone());
+        let also = self.also.clone();
+        Box::pin(async move {
+            // The holder may take its time: a command has its own limit.
+            let looked = tokio::task::spawn_blocking(move || look(&keyring, &source, &also)).await;
+            let (verdict, observed) = match looked.map_err(io::Error::other).and_then(|found| found)
+            {
+                Ok(found) => judge(&found, self.owner),
+                Err(error) => (
+                    Verdict::Unproven,
+                    format!("the keys folder could not be looked at: {}", error.kind()),
+                ),
+            };
+            vec![Seen::new(&claim(), verdict, observed).for_audience(Audience::Supplier)]
+        })
     }
 }
 
@@ -85,18 +100,30 @@ fn claim() -> ClaimId {
     ClaimId::new("keys.master")
 }
 
-fn look(keyring: &Keyring, source: &Source) -> io::Result<Vec<Found>> {
+fn look(keyring: &Keyring, source: &Source, also: &[PathBuf]) -> io::Result<Vec<Found>> {
     let mut paths = Vec::new();
     walk(keyring.folder(), &mut paths)?;
     let keys: Vec<_> = paths
         .iter()
         .filter_map(|path| keyring.unwrap_file(path))
         .collect();
-    let Source::File { path: master } = source;
-    let mut found = vec![match master.exists() {
-        true => found(master, opens(keyring, master))?,
-        false => missing(master),
-    }];
+    let mut found = match source {
+        Source::File { path } if path.exists() => vec![found(path, opens(keyring, path))?],
+        Source::File { path } => vec![missing(path)],
+        Source::Holder(asker) => match root::ask_again(asker, keyring.folder()) {
+            Err(error) => vec![outside(Content::NotGiven(error.to_string()))],
+            Ok(given) => {
+                let content = match (keyring.is_opened_by(&given.master), given.from_disk) {
+                    (false, _) => Content::DoesNotOpen,
+                    (true, true) => Content::OnDisk,
+                    (true, false) => Content::Given,
+                };
+                let mut found = vec![outside(content)];
+                found.extend(lying_about(&given.master, keyring.folder(), also)?);
+                found
+            }
+        },
+    };
     found.extend(
         keyring
             .files_in_use()
@@ -133,6 +160,35 @@ fn found(path: &Path, content: Content) -> io::Result<Found> {
         owner: about.uid(),
         content,
     })
+}
+
+/// The master key, which is not a file of ours.
+fn outside(content: Content) -> Found {
+    Found {
+        path: PathBuf::from("the master key"),
+        mode: 0,
+        owner: 0,
+        content,
+    }
+}
+
+/// Every file in these folders that holds the master key as it is.
+fn lying_about(master: &Master, keys: &Path, also: &[PathBuf]) -> io::Result<Vec<Found>> {
+    let mut paths = Vec::new();
+    walk(keys, &mut paths)?;
+    for folder in also.iter().filter(|folder| folder.is_dir()) {
+        walk(folder, &mut paths)?;
+    }
+    let mut found = Vec::new();
+    for path in paths {
+        // A file may go while it is looked for; sockets and folders hold nothing.
+        if fs::symlink_metadata(&path).is_ok_and(|about| about.is_file())
+            && fs::read(&path).is_ok_and(|bytes| reveals(&bytes, master.bytes()))
+        {
+            found.push(self::found(&path, Content::InTheClear)?);
+        }
+    }
+    Ok(found)
 }
 
 fn missing(path: &Path) -> Found {
@@ -203,7 +259,15 @@ fn judge(found: &[Found], owner: u32) -> (Verdict, String) {
 
 fn fault(found: &Found, owner: u32) -> Option<String> {
     let path = found.path.display();
-    match found.content {
+    match &found.content {
+        Content::NotGiven(why) => {
+            return Some(format!("{why}; a restart would fail"));
+        }
+        Content::OnDisk => {
+            return Some(String::from(
+                "the master key is read from a file that lies on a disk",
+            ));
+        }
         Content::DoesNotOpen => {
             return Some(format!(
                 "`{path}` does not open the keys; a restart would fail"
@@ -216,6 +280,8 @@ fn fault(found: &Found, owner: u32) -> Option<String> {
             ));
         }
         Content::InTheClear => return Some(format!("`{path}` holds a key in the clear")),
+        // What is outside has no owner or mode.
+        Content::Given => return None,
         Content::None | Content::Wrapped | Content::Opens => {}
     }
     if found.owner != owner {
@@ -304,7 +370,7 @@ mod tests {
         let keyring = Keyring::unlock(&folder, &source).unwrap();
         let seed = keyring.named(&crate::Purpose::LedgerSigning).unwrap();
         let owner = fs::metadata(&folder).unwrap().uid();
-        let verdict = || judge(&look(&keyring, &source).unwrap(), owner);
+        let verdict = || judge(&look(&keyring, &source, &[]).unwrap(), owner);
         assert_eq!(verdict().0, Verdict::Held, "{}", verdict().1);
 
         let (stray, ledger) = (folder.join("note"), folder.join("ledger.key"));

@@ -339,7 +339,7 @@ fn a_change_of_master_opens_everything_and_a_crash_at_any_point_is_finished() {
     let keyring = place.unlock().unwrap();
     let sealed = keyring.seal(&KeyId::Platform, b"", b"kept").unwrap();
     let old = fs::read(&place.master).unwrap();
-    keyring.change_master(&place.source).unwrap();
+    keyring.change_master(place.source.path().unwrap()).unwrap();
     let new = fs::read(&place.master).unwrap();
     assert_ne!(old, new);
     place.unlock().unwrap();

@@ -120,12 +120,11 @@ fn acts(core: &Core, tenant: &TenantId) -> Vec<Named> {
         (layout.core().join("store.db"), "read the accounts"),
         (layout.core().join("ledger/checkpoint"), "read the ledger"),
         (layout.core().join("keys/root.key"), "read the wrapped keys"),
-        (
-            core.statement.keys.source(&layout.keys()).path().to_owned(),
-            "read the master key",
-        ),
     ] {
         add(Act::ReadFile(path), words, false);
+    }
+    if let Some(path) = core.master.path() {
+        add(Act::ReadFile(path.to_owned()), "read the master key", false);
     }
     add(Act::ListFolder(layout.backups()), "list the backups", false);
     add(Act::MakeFileIn(layout.bin()), "change the programs", false);

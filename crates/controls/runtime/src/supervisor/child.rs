@@ -26,14 +26,14 @@ impl Living {
             .contains(&pid)
     }
 
-    fn add(&self, pid: u32) {
+    pub fn add(&self, pid: u32) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(pid);
     }
 
-    fn remove(&self, pid: u32) {
+    pub fn remove(&self, pid: u32) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -45,7 +45,8 @@ impl Living {
 pub(super) enum Input {
     None,
     Pipe,
-    Link(OwnedFd),
+    /// The link, and what the child gets as its standard output.
+    Link(OwnedFd, Option<OwnedFd>),
 }
 
 pub(super) struct Started {
@@ -69,16 +70,14 @@ pub(super) fn start(
     };
     let mut starting = Command::from(confine::command(avouch, &tied, command)?);
     starting.process_group(0);
-    starting.stdout(if matches!(input, Input::Pipe) {
-        Stdio::piped()
-    } else {
-        Stdio::null()
-    });
-    starting.stdin(match input {
-        Input::None => Stdio::null(),
-        Input::Pipe => Stdio::piped(),
-        Input::Link(end) => Stdio::from(end),
-    });
+    let (input, output) = match input {
+        Input::None => (Stdio::null(), Stdio::null()),
+        Input::Pipe => (Stdio::piped(), Stdio::piped()),
+        Input::Link(end, None) => (Stdio::from(end), Stdio::null()),
+        Input::Link(end, Some(keys)) => (Stdio::from(end), Stdio::from(keys)),
+    };
+    starting.stdin(input);
+    starting.stdout(output);
     starting.stderr(if keep_stderr {
         Stdio::piped()
     } else {

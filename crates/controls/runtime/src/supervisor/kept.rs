@@ -1,6 +1,7 @@
 //! Roles and instances: kept running until told to stop.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
@@ -101,13 +102,17 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         kept.run = run;
         let mut core = None;
         let (command, confinement, input, keep_stderr) = match &kept.what {
-            What::Role(role) if role.linked => match Link::pair() {
-                Ok((link, end)) => {
-                    core = Some(link);
-                    (&role.command, &role.confinement, Input::Link(end), false)
+            What::Role(role) if role.linked => {
+                let keys = self.keys.as_ref().map(OwnedFd::try_clone).transpose();
+                match (Link::pair(), keys) {
+                    (Ok((link, end)), Ok(keys)) => {
+                        core = Some(link);
+                        let input = Input::Link(end, keys);
+                        (&role.command, &role.confinement, input, false)
+                    }
+                    (Err(error), _) | (_, Err(error)) => return self.lost(name, run, &error),
                 }
-                Err(error) => return self.lost(name, run, &error),
-            },
+            }
             What::Role(role) => (&role.command, &role.confinement, Input::None, false),
             What::Instance(instance) => {
                 if let Err(error) = self.grounds.clear_socket(&instance.socket) {

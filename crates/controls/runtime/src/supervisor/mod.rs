@@ -6,12 +6,14 @@
 //! application only if this supervisor is killed by force at the same time.
 
 mod child;
+mod holder;
 mod job;
 mod kept;
 mod link;
 mod orphans;
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::ids::Ids;
 use crate::layout::Layout;
 use crate::protocol::{FromSupervisor, InstanceSpec, JobResult, LineError, Status, ToSupervisor};
 use child::Living;
+pub use holder::Holder;
 use kept::{Kept, What};
 use link::Link;
 
@@ -45,6 +48,8 @@ pub struct Plan {
     pub destinations: Vec<PathBuf>,
     /// Started at once, in this order, and ended in the reverse order.
     pub roles: Vec<Role>,
+    /// Hands the master key to the core, if it comes from outside.
+    pub holder: Option<Holder>,
     /// How long a process may take to end by itself, such as [`GRACE`].
     pub grace: Duration,
 }
@@ -71,6 +76,9 @@ pub enum SupervisorError {
     /// The process could not be set up to see its children and signals.
     #[error("cannot watch signals and child processes")]
     Watch(#[source] std::io::Error),
+    /// The key holder could not be started.
+    #[error("the key holder cannot be started")]
+    Holder(#[source] std::io::Error),
     /// A role gave up before everything was ready; it has said why on standard error.
     #[error("`{name}` could not start ({status})")]
     Role {
@@ -112,6 +120,8 @@ struct Supervisor<R> {
     kept: BTreeMap<String, Kept>,
     jobs: BTreeMap<u64, watch::Sender<bool>>,
     link: Option<Link>,
+    /// Where the linked role asks for the master key: its standard output.
+    keys: Option<OwnedFd>,
     events: mpsc::UnboundedSender<Event>,
     /// Counts runs, so that what is late about one is not taken for another.
     runs: u64,
@@ -146,13 +156,21 @@ pub async fn run<R: FnOnce(&str)>(plan: Plan, on_ready: R) -> Result<(), Supervi
 
     let (events, mut happened) = mpsc::unbounded_channel();
     let grounds = Grounds::new(&plan.layout, &plan.destinations, plan.ids);
+    let living = Living::default();
+    let keys = plan
+        .holder
+        .as_ref()
+        .map(|holder| holder::start(holder, &living))
+        .transpose()
+        .map_err(SupervisorError::Holder)?;
     let mut supervisor = Supervisor {
         grounds,
         began: Instant::now(),
-        living: Living::default(),
+        living,
         kept: BTreeMap::new(),
         jobs: BTreeMap::new(),
         link: None,
+        keys,
         events,
         runs: 0,
         on_ready: Some(on_ready),

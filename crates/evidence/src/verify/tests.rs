@@ -1,0 +1,124 @@
+use super::*;
+use crate::{Entry, Finding, InForce, Pack, PackRound, Promise, Round, Seen};
+use avouch_ledger::{Kind, Leaf, LogKey};
+use avouch_statement::{Assurance, Audience, Claim, ClaimId, Figure, Length, Place, Unit, Verdict};
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+
+const SEED: [u8; 32] = [7; 32];
+const LOG: &str = "acuity.example/ledger";
+
+fn vkey() -> String {
+    LogKey::from_seed(LOG, &SEED).unwrap().vkey()
+}
+
+/// A signed note over this text, by the log's key.
+fn note(text: &str) -> String {
+    let key = Ed25519KeyPair::from_seed_unchecked(&SEED).unwrap();
+    let id = hex::decode(vkey().split('+').nth(1).unwrap()).unwrap();
+    let signature = [id.as_slice(), key.sign(text.as_bytes()).as_ref()].concat();
+    format!("{text}\n\u{2014} {LOG} {}\n", STANDARD.encode(signature))
+}
+
+fn promise(sentence: &str) -> (String, InForce) {
+    let claim = Claim {
+        id: ClaimId::new("audit.keep"),
+        text: sentence.to_owned(),
+        assurance: Assurance::Enforced,
+        audience: Audience::Tenant,
+        figure: Figure::Length(Length::new(8, Unit::Year)),
+        limits: "Tried each round.".to_owned(),
+        fresh_for: Length::new(1, Unit::Day),
+        place: Place { line: 3, column: 1 },
+    };
+    let promise = Promise {
+        format: "avouch-promise/v1".to_owned(),
+        statement: digest::hex_of(b"the whole statement"),
+        service: "Acuity".to_owned(),
+        supplier: "Example Digital Ltd".to_owned(),
+        claims: vec![claim],
+    };
+    promise.text().unwrap()
+}
+
+/// A pack that carries `carried`, of a log whose only round was made under `tried`.
+fn packed(carried: &str, tried: &InForce) -> String {
+    let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    let seen = Seen::new(&ClaimId::new("audit.keep"), Verdict::Held, "since today");
+    let findings = vec![Finding::new("keep", seen, at)];
+    let round = Round::make(1, at, tried, None, findings, || [9; 32]).unwrap();
+    let payload = round.sealed().unwrap().header;
+    let salt = [5; 32];
+    let leaf = Leaf {
+        kind: Kind::Round,
+        node: 1,
+        stream: [0; 16],
+        previous: None,
+        time: at,
+        commitment: digest::of(&[b"avouch-commit/v1\n", &salt, payload.as_bytes()]),
+    };
+    let leaf = leaf.encode();
+    let root = STANDARD.encode(ledger::leaf_hash(&leaf));
+    let pack = Pack {
+        format: "avouch-pack/v2".to_owned(),
+        tenant: "riverside".parse().unwrap(),
+        made: at,
+        promise: carried.to_owned(),
+        key: vkey(),
+        checkpoint: note(&format!("{LOG}\n1\n{root}\n")),
+        rounds: vec![PackRound {
+            entry: Entry {
+                index: 0,
+                leaf: hex::encode(leaf),
+                salt: hex::encode(salt),
+                payload,
+                proof: Vec::new(),
+            },
+            findings: round.opened.into_iter().map(Some).collect(),
+        }],
+        stream: hex::encode([1; 16]),
+        events: Vec::new(),
+    };
+    let (body, text) = pack.body().unwrap();
+    format!("{body}\n{}", note(&text))
+}
+
+#[test]
+fn a_pack_proves_which_statement_its_promise_was_made_from() {
+    let (text, in_force) = promise("Audit entries are kept for 8 years.");
+    let report = pack(&packed(&text, &in_force), Some(&vkey())).unwrap();
+    assert_eq!(report.statement, digest::hex_of(b"the whole statement"));
+    assert_eq!(report.service, "Acuity");
+    assert_eq!(report.claims[0].verdict, "held");
+    let named = |sentence: &String| sentence.contains(&report.statement);
+    assert!(report.confirmed.iter().any(named), "{report:?}");
+}
+
+#[test]
+fn a_promise_that_the_newest_round_did_not_try_is_refused_although_the_supplier_signed_it() {
+    let (text, tried) = promise("Audit entries are kept for 8 years.");
+    let (other, _) = promise("Audit entries are kept for 80 years.");
+    let (elsewhere, none) = (
+        InForce {
+            statement: digest::hex_of(b"another statement"),
+            ..tried.clone()
+        },
+        InForce {
+            promise: String::new(),
+            ..tried.clone()
+        },
+    );
+    for (carried, tried) in [(&other, &tried), (&text, &elsewhere), (&text, &none)] {
+        let refused = pack(&packed(carried, tried), Some(&vkey())).unwrap_err();
+        assert_eq!(refused.part, "promise", "{refused}");
+    }
+}
+
+#[test]
+fn a_pack_of_the_format_before_is_refused_by_its_format() {
+    let (text, in_force) = promise("Audit entries are kept for 8 years.");
+    let old = packed(&text, &in_force).replacen("avouch-pack/v2", "avouch-pack/v1", 1);
+    let refused = pack(&old, Some(&vkey())).unwrap_err();
+    assert!(refused.why.contains("`avouch-pack/v1`"), "{refused}");
+}
