@@ -29,6 +29,13 @@ impl Streams {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error),
         };
+        // A line that a crash or a full disk cut off was never used: its stream is used once the line is on disk.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        let (text, cut) = text.split_at(whole);
+        if !cut.is_empty() {
+            let file = fs::OpenOptions::new().write(true).open(path)?;
+            shorten(&file, whole)?;
+        }
         let mut known = HashMap::new();
         for line in text.lines() {
             let parsed = line.split_once(' ').and_then(|(name, id)| {
@@ -79,8 +86,16 @@ impl Streams {
             .create(true)
             .append(true)
             .open(&self.path)?;
-        file.write_all(format!("{name} {}\n", hex::encode(id)).as_bytes())?;
-        file.sync_data()?;
+        let before = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let line = format!("{name} {}\n", hex::encode(id));
+        if let Err(error) = file
+            .write_all(line.as_bytes())
+            .and_then(|()| file.sync_all())
+        {
+            // Half a line must not be continued by the next one.
+            shorten(&file, before)?;
+            return Err(error);
+        }
         known.insert(key, id);
         Ok(id)
     }
@@ -93,5 +108,33 @@ impl Streams {
             .iter()
             .find(|(_, id)| *id == stream)
             .map(|(tenant, _)| tenant.clone())
+    }
+}
+
+/// Cuts a file to its whole lines.
+fn shorten(file: &fs::File, to: usize) -> std::io::Result<()> {
+    file.set_len(u64::try_from(to).map_err(std::io::Error::other)?)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_off_is_forgotten_and_the_rest_is_known_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("streams");
+        let tenant: TenantId = "riverside".parse().unwrap();
+        let id = Streams::open(&path).unwrap().of(Some(&tenant)).unwrap();
+        let whole = fs::read_to_string(&path).unwrap();
+        for cut in ["hillsi", "hillside 00", "-"] {
+            fs::write(&path, format!("{whole}{cut}")).unwrap();
+            let streams = Streams::open(&path).unwrap();
+            assert_eq!(streams.of(Some(&tenant)).unwrap(), id);
+            assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        }
+        fs::write(&path, format!("{whole}nonsense\n")).unwrap();
+        Streams::open(&path).unwrap_err();
     }
 }
