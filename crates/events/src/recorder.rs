@@ -66,19 +66,41 @@ impl Recorder {
     /// If it is not certainly on disk.
     pub async fn record(&self, event: Event) -> Result<Recorded, RecordError> {
         let payload = serde_json::to_vec(&event)?;
-        let kind = if event.action == crate::Action::System {
-            Kind::System
-        } else {
-            Kind::Event
-        };
         let recorded = self
-            .record_payload(kind, event.tenant.as_ref(), event.at, &payload, &payload)
+            .record_payload(
+                kind(&event),
+                event.tenant.as_ref(),
+                event.at,
+                &payload,
+                &payload,
+            )
             .await?;
-        if let Some(followers) = &self.followers {
-            // A follower that has gone only means that the index lags; it catches up from the ledger.
-            let _ = followers.send((recorded.index, event));
-        }
+        self.tell(recorded.index, event);
         Ok(recorded)
+    }
+
+    /// Records several events under one flush, one after another: all of them, or none.
+    ///
+    /// # Errors
+    /// If they are not certainly on disk. A crash before that may leave the first few of them in the ledger.
+    pub async fn record_all(&self, events: Vec<Event>) -> Result<(), (RecordError, Vec<Event>)> {
+        let drafts = events.iter().map(|event| {
+            let payload = serde_json::to_vec(event)?;
+            let tenant = event.tenant.as_ref();
+            self.draft(kind(event), tenant, event.at, &payload, &payload)
+        });
+        let appended = match drafts.collect::<Result<Vec<_>, RecordError>>() {
+            Ok(drafts) => self.ledger.append_all(drafts).await,
+            Err(error) => return Err((error, events)),
+        };
+        let appended = match appended {
+            Ok(appended) => appended,
+            Err(error) => return Err((error.into(), events)),
+        };
+        for (appended, event) in appended.into_iter().zip(events) {
+            self.tell(appended.index, event);
+        }
+        Ok(())
     }
 
     /// Records `committed` (what a verifier is shown) and keeps `kept` sealed beside it.
@@ -93,6 +115,21 @@ impl Recorder {
         committed: &[u8],
         kept: &[u8],
     ) -> Result<Recorded, RecordError> {
+        let draft = self.draft(kind, tenant, at, committed, kept)?;
+        let appended = self.ledger.append(draft).await?;
+        Ok(Recorded {
+            index: appended.index,
+        })
+    }
+
+    fn draft(
+        &self,
+        kind: Kind,
+        tenant: Option<&TenantId>,
+        at: Timestamp,
+        committed: &[u8],
+        kept: &[u8],
+    ) -> Result<Draft, RecordError> {
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(std::io::Error::other)?;
         let stream = self.streams.of(tenant)?;
@@ -102,18 +139,27 @@ impl Recorder {
         plain.extend_from_slice(&salt);
         plain.extend_from_slice(kept);
         let sealed = self.keyring.seal(&owner, &commitment, &plain)?;
-        let appended = self
-            .ledger
-            .append(Draft {
-                kind,
-                stream,
-                time: at,
-                commitment,
-                sealed,
-            })
-            .await?;
-        Ok(Recorded {
-            index: appended.index,
+        Ok(Draft {
+            kind,
+            stream,
+            time: at,
+            commitment,
+            sealed,
         })
+    }
+
+    fn tell(&self, index: u64, event: Event) {
+        if let Some(followers) = &self.followers {
+            // A follower that has gone only means that the index lags; it catches up from the ledger.
+            let _ = followers.send((index, event));
+        }
+    }
+}
+
+fn kind(event: &Event) -> Kind {
+    if event.action == crate::Action::System {
+        Kind::System
+    } else {
+        Kind::Event
     }
 }

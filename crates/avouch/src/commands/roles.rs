@@ -22,7 +22,7 @@ const LONGEST_SPEC: u64 = 4 << 20;
 pub fn run(global: &Global, role: Role) -> Result<u8, Fail> {
     log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(workers())
         .enable_all()
         .build()
         .map_err(|error| Fail::new("cannot start").from(error))?;
@@ -33,6 +33,12 @@ pub fn run(global: &Global, role: Role) -> Result<u8, Fail> {
     // What still runs on a blocking thread must not keep the process.
     runtime.shutdown_background();
     Ok(0)
+}
+
+/// Threads of a role. A request is on one thread of the front, of the core and of the application in turn: as many for each
+/// as there are processors would only wake one another. What computes for long has threads of its own.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
 }
 
 /// Replaces this process with a confined command; returns only if it could not.

@@ -1,5 +1,8 @@
 //! What the core says to the front about each request, and what it writes down of it.
 
+mod event;
+mod reads;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,29 +10,27 @@ use avouch_access::{Ended, Person, Role, Session, TokenDigest};
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
 use avouch_gateway::checks::SuiteLog;
 use avouch_gateway::link::{
-    self, Admission, Admit, Begin, Closed, End, NotRecorded, Refused, Report, SuiteCount,
+    self, Admission, Admit, Begin, Closed, End, LinkId, NotRecorded, Refused, Report, SuiteCount,
 };
 use avouch_gateway::tls::TlsUsed;
 use avouch_statement::TenantId;
 use avouch_tenancy::permit;
 use sha2::{Digest as _, Sha256};
 
+use self::event::{describe, outcome, shortened};
 use super::state::Core;
 use crate::fail::chain;
 
 /// The status of an answer that opens a tunnel.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// Characters of a path that an event keeps.
-const PATH_CAP: usize = 256;
-
 /// The core's answers to the front.
 pub struct Gate {
     core: Arc<Core>,
-    /// Requests that were let through and have not ended, by their id on the link.
-    open: Mutex<HashMap<u64, Open>>,
-    /// What tunnels that are open began with, by the id of their request.
-    tunnels: Mutex<HashMap<u64, Event>>,
+    /// Requests that were let through and have not ended, by their link and their id there.
+    open: Mutex<HashMap<(LinkId, u64), Open>>,
+    /// What tunnels that are open began with, by the link and the id of their request.
+    tunnels: Mutex<HashMap<(LinkId, u64), Event>>,
     heard: tokio::sync::watch::Sender<Heard>,
 }
 
@@ -83,7 +84,7 @@ impl Gate {
         }
     }
 
-    async fn admit(&self, begin: &Begin) -> Result<Admit, Admit> {
+    async fn admit(&self, link: LinkId, begin: &Begin) -> Result<Admit, Admit> {
         let core = &self.core;
         let suffix = format!(".{}", core.statement.gateway.domain);
         let tenant: Option<TenantId> = begin
@@ -131,18 +132,20 @@ impl Gate {
                 .map_err(|_| Admit::Unavailable)?;
         }
         held(&self.open).insert(
-            begin.id,
+            (link, begin.id),
             Open {
                 event,
                 record: begin.record.is_some(),
                 unsafe_method: begin.unsafe_method,
             },
         );
+        let person = forwarded(&session.person);
         Ok(Admit::Forward {
             upstream: core.layout.tenant_socket(tenant.as_str()),
             tenant: tenant.to_string(),
-            person: forwarded(&session.person),
             session: tag(&session),
+            warrant: Some(reads::mark(&person, &tenant, &session)),
+            person,
         })
     }
 
@@ -191,49 +194,38 @@ impl Gate {
 }
 
 impl Admission for Gate {
-    async fn begin(&self, begin: Begin) -> Admit {
-        match self.admit(&begin).await {
+    async fn begin(&self, link: LinkId, begin: Begin) -> Admit {
+        match self.admit(link, &begin).await {
             Ok(admit) | Err(admit) => admit,
         }
     }
 
-    async fn end(&self, end: End) -> Result<(), NotRecorded> {
-        let open = held(&self.open).remove(&end.id);
+    async fn reads(&self, reads: Vec<End>) -> Vec<bool> {
+        self.keep(reads).await
+    }
+
+    async fn end(&self, link: LinkId, end: End) -> Result<(), NotRecorded> {
+        let open = held(&self.open).remove(&(link, end.id));
         // An end without its beginning was begun under an earlier core: its intent is in the ledger, its outcome is not known.
         let Some(Open {
-            mut event,
+            event,
             record,
             unsafe_method,
         }) = open
         else {
             return Err(NotRecorded);
         };
-        event.at = self.core.now();
-        // An answer that names a record opened or made one, wherever its path lies.
-        let record = record || !end.subjects.is_empty();
-        event.action = match (record, unsafe_method) {
-            (true, true) => Action::RecordChanged,
-            (true, false) => Action::RecordOpened,
-            (false, _) => Action::Request,
-        };
-        event.outcome = match end.outcome {
-            link::Outcome::Answered if end.status < 400 => Outcome::Done,
-            link::Outcome::Answered if matches!(end.status, 401 | 403) => Outcome::Refused,
-            _ => Outcome::Failed,
-        };
-        event.reason = end.outcome.name().to_owned();
-        event.status = Some(end.status);
-        event.micros = Some(end.micros);
-        event.subjects = end.subjects;
-        let began = (end.status == SWITCHING_PROTOCOLS).then(|| event.clone());
+        let (id, status) = (end.id, end.status);
+        let event = outcome(event, end, record, unsafe_method, self.core.now());
+        let began = (status == SWITCHING_PROTOCOLS).then(|| event.clone());
         self.core.record(event).await.map_err(|_| NotRecorded)?;
         if let Some(began) = began {
-            held(&self.tunnels).insert(end.id, began);
+            held(&self.tunnels).insert((link, id), began);
         }
         Ok(())
     }
 
-    async fn closed(&self, closed: Closed) {
+    async fn closed(&self, link: LinkId, closed: Closed) {
         let carried = closed.bytes.map_or_else(
             || "an unknown number of bytes".to_owned(),
             |(up, down)| format!("{up} bytes up, {down} bytes down"),
@@ -247,7 +239,7 @@ impl Admission for Gate {
             }
         );
         // A tunnel that an earlier core let through is nobody's that we know.
-        let (who, tenant, what) = match held(&self.tunnels).remove(&closed.id) {
+        let (who, tenant, what) = match held(&self.tunnels).remove(&(link, closed.id)) {
             Some(began) => (began.who, began.tenant, began.object),
             None => (Actor::nobody(), None, closed.id.to_string()),
         };
@@ -299,13 +291,18 @@ impl Admission for Gate {
         let _ = self.core.record(event).await;
     }
 
-    async fn report(&self, report: Report) {
+    async fn report(&self, link: LinkId, report: Report) {
         match report {
             Report::Connected => tracing::info!("the front is connected"),
+            Report::Stranger(user) => {
+                let user = user.map_or_else(|| "unknown".to_owned(), |user| user.to_string());
+                let why = format!("a process of user {user} wanted the front's keys and got none");
+                let _ = self.core.say("front", Outcome::Refused, why).await;
+            }
             Report::Lost => {
                 // What was under way at the front's death has an intent in the ledger and no outcome.
-                held(&self.open).clear();
-                held(&self.tunnels).clear();
+                held(&self.open).retain(|(of, _), _| *of != link);
+                held(&self.tunnels).retain(|(of, _), _| *of != link);
                 let _ = self
                     .core
                     .say("front", Outcome::Failed, "the front has gone")
@@ -379,38 +376,6 @@ fn sign_in(core: &Core, begin: &Begin, tenant: Option<&TenantId>) -> Admit {
     Admit::SignIn {
         location: format!("{}/?to={label}&path={encoded}", core.origin("signin")),
     }
-}
-
-fn describe(
-    begin: &Begin,
-    who: Actor,
-    tenant: &TenantId,
-    session: &Session,
-    now: jiff::Timestamp,
-) -> Event {
-    let action = match (&begin.record, begin.unsafe_method) {
-        (Some(_), true) => Action::RecordChanged,
-        (Some(_), false) => Action::RecordOpened,
-        (None, _) => Action::Request,
-    };
-    let mut event = Event::new(
-        now,
-        who,
-        action,
-        format!("{} {}", begin.method, shortened(&begin.path)),
-        Outcome::Intended,
-    )
-    .of(Some(tenant))
-    .from(begin.client.to_string());
-    event.subjects.clone_from(&begin.subjects);
-    event.session = hex::encode(tag(session));
-    event.correlation = format!("{}-{}", now.as_microsecond(), begin.id);
-    event
-}
-
-/// A path as an event keeps it: an event is no place to store things.
-fn shortened(path: &str) -> String {
-    path.chars().take(PATH_CAP).collect()
 }
 
 /// A mark for one session: it groups events, and is no credential.

@@ -41,7 +41,9 @@ pub async fn open(core: &Arc<Core>) -> Result<Serving, Fail> {
     tokio::spawn(renew(core.clone(), configure));
     let gate = Arc::new(Gate::new(core.clone(), heard));
     let (shutdown, end) = (core.shutdown.clone(), core.link.clone());
-    tokio::spawn(async move { end.serve(link, configured, gate, shutdown).await });
+    // Root could read the keys from the disk.
+    let users = [core.ids.front, 0];
+    tokio::spawn(async move { end.serve(link, &users, configured, gate, shutdown).await });
 
     let router = avouch_console::router(
         desk::service(core),

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// The head came too slowly.
     #[error("the head came too slowly")]
     SlowHead,
+    /// The client gives up most of its requests as soon as they have begun.
+    #[error("the client gives up its requests as soon as they have begun")]
+    GivenUp,
     /// The host is not the one the connection was made for, or not one of ours.
     #[error("the host is not the one this connection was made for")]
     Misdirected,
@@ -194,6 +197,13 @@ impl Refusal {
                 Phase::Head,
                 "Too slow",
                 UNCLEAR,
+            ),
+            Self::GivenUp => told(
+                S::TOO_MANY_REQUESTS,
+                "given-up",
+                Phase::Head,
+                "Too much at once",
+                AGAIN,
             ),
             Self::Misdirected => told(
                 S::MISDIRECTED_REQUEST,

@@ -5,13 +5,12 @@
 use std::net::SocketAddr;
 
 use avouch_evidence::{BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
-use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::hello::{Reply, hello, knock};
-use super::shake::{Shaken, shake};
+use super::hello::Reply;
+use super::shake::{Dial, Shaken, spoken};
 use crate::link::Minimum;
 use crate::settings::MINIMUM;
 
@@ -50,32 +49,21 @@ impl Versions {
     }
 
     async fn observe(&self, ctx: &Ctx) -> Observed {
-        let address = ctx.gateway.address();
-        let host = ctx.gateway.domain();
+        let dial = Dial::gateway(ctx, &self.authority);
         let mut old = Vec::new();
         for (name, minor) in [("SSL 3", 0), ("TLS 1.0", 1), ("TLS 1.1", 2)] {
-            old.push((name, knock(address, &hello(minor, OLD_SUITES, host)).await));
+            old.push((name, dial.knock(minor, OLD_SUITES).await));
         }
         if self.minimum == Minimum::Tls13 {
-            old.push((
-                "TLS 1.2",
-                knock(address, &hello(3, &[0xc02c, 0xc02b, 0xcca9], host)).await,
-            ));
+            old.push(("TLS 1.2", dial.knock(3, &[0xc02c, 0xc02b, 0xcca9]).await));
         }
         let mut current = Vec::new();
-        if self.minimum == Minimum::Tls12 {
-            current.push((
-                "TLS 1.2",
-                shake(address, host, &self.authority, &TLS12, |_| true).await,
-            ));
+        for version in spoken(self.minimum) {
+            current.push(dial.shake(version, |_| true).await);
         }
-        current.push((
-            "TLS 1.3",
-            shake(address, host, &self.authority, &TLS13, |_| true).await,
-        ));
-        let mut plain = vec![("the TLS port", clear(address, host).await)];
+        let mut plain = vec![("the TLS port", clear(dial.address, dial.host).await)];
         if let Some(port) = self.plain {
-            plain.push(("the plain port", clear(port, host).await));
+            plain.push(("the plain port", clear(port, dial.host).await));
         }
         Observed {
             old,

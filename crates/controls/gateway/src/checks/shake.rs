@@ -1,15 +1,20 @@
-//! Whole handshakes by a client of today, with chosen versions and key lengths.
+//! How the checks of TLS speak to the gateway: raw hellos, and whole handshakes by a client of today with chosen versions
+//! and key lengths.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use avouch_evidence::Ctx;
 use rustls::crypto::aws_lc_rs;
+use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::hello::{self, Reply};
+use crate::link::Minimum;
 use crate::tls::{self, TlsUsed};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,21 +30,53 @@ pub(super) enum Shaken {
     Unclear(String),
 }
 
-/// Tries one handshake with this version, offering only suites that `offers` keeps.
-pub(super) async fn shake(
-    address: SocketAddr,
-    host: &str,
-    authority: &[u8],
-    version: &'static SupportedProtocolVersion,
-    offers: fn(TlsUsed) -> bool,
-) -> Shaken {
-    let config = match config(authority, version, offers) {
-        Ok(config) => config,
-        Err(why) => return Shaken::Unclear(why),
-    };
-    match timeout(PATIENCE, exchange(address, host, config)).await {
-        Ok(shaken) => shaken,
-        Err(_) => Shaken::Unclear("no answer in 10 s".to_owned()),
+/// A version and its name.
+pub(super) type Version = (&'static str, &'static SupportedProtocolVersion);
+
+/// The versions that a gateway with this minimum has to speak.
+pub(super) fn spoken(minimum: Minimum) -> Vec<Version> {
+    match minimum {
+        Minimum::Tls12 => vec![("TLS 1.2", &TLS12), ("TLS 1.3", &TLS13)],
+        Minimum::Tls13 => vec![("TLS 1.3", &TLS13)],
+    }
+}
+
+/// Where to try, and whose certificate to trust.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dial<'a> {
+    pub(super) address: SocketAddr,
+    pub(super) host: &'a str,
+    authority: &'a [u8],
+}
+
+impl<'a> Dial<'a> {
+    /// The gateway under check, at its bare domain. `authority` is a certificate (DER).
+    pub(super) fn gateway(ctx: &'a Ctx, authority: &'a [u8]) -> Self {
+        Self {
+            address: ctx.gateway.address(),
+            host: ctx.gateway.domain(),
+            authority,
+        }
+    }
+
+    /// Sends one raw hello of version `3.minor` with these suites.
+    pub(super) async fn knock(&self, minor: u8, suites: &[u16]) -> Reply {
+        hello::knock(self.address, &hello::hello(minor, suites, self.host)).await
+    }
+
+    /// Tries one handshake with this version, offering only suites that `offers` keeps.
+    pub(super) async fn shake(
+        &self,
+        (name, version): Version,
+        offers: fn(TlsUsed) -> bool,
+    ) -> (&'static str, Shaken) {
+        let shaken = match config(self.authority, version, offers) {
+            Err(why) => Shaken::Unclear(why),
+            Ok(config) => timeout(PATIENCE, exchange(self.address, self.host, config))
+                .await
+                .unwrap_or_else(|_| Shaken::Unclear("no answer in 10 s".to_owned())),
+        };
+        (name, shaken)
     }
 }
 

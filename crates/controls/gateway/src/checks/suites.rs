@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use avouch_evidence::{BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
-use rustls::SupportedProtocolVersion;
-use rustls::version::{TLS12, TLS13};
 
 use super::SuiteLog;
-use super::hello::{Reply, hello, knock};
-use super::shake::{Shaken, shake};
+use super::hello::Reply;
+use super::shake::{Dial, Shaken, spoken};
 use crate::link::{Ciphers, Minimum, SuiteCount};
 use crate::settings::{CIPHERS, bits};
 
@@ -61,35 +59,22 @@ impl Suites {
     }
 
     async fn observe(&self, ctx: &Ctx) -> Observed {
-        let (address, host) = (ctx.gateway.address(), ctx.gateway.domain());
+        let dial = Dial::gateway(ctx, &self.authority);
         let short = match self.ciphers {
             Ciphers::Bits256 => SHORT,
             Ciphers::Bits128AndAbove => SHORTER,
         };
-        let versions: &[(&'static str, &'static SupportedProtocolVersion)] = match self.minimum {
-            Minimum::Tls12 => &[("TLS 1.2", &TLS12), ("TLS 1.3", &TLS13)],
-            Minimum::Tls13 => &[("TLS 1.3", &TLS13)],
-        };
         let (mut clients, mut open) = (Vec::new(), Vec::new());
-        for (name, version) in versions {
+        for version in spoken(self.minimum) {
             // A current client has no suite below 128 bits to offer.
             if self.ciphers == Ciphers::Bits256 {
-                clients.push((
-                    *name,
-                    shake(address, host, &self.authority, version, |tls| {
-                        tls.bits() < 256
-                    })
-                    .await,
-                ));
+                clients.push(dial.shake(version, |tls| tls.bits() < 256).await);
             }
-            open.push((
-                *name,
-                shake(address, host, &self.authority, version, |_| true).await,
-            ));
+            open.push(dial.shake(version, |_| true).await);
         }
         Observed {
             bits: bits(self.ciphers),
-            short: knock(address, &hello(3, short, host)).await,
+            short: dial.knock(3, short).await,
             clients,
             open,
             log: self.log.counts(),

@@ -12,6 +12,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::io::{Guarded, Seen};
@@ -29,6 +30,9 @@ const HEADERS: usize = 100;
 /// Bytes buffered each way on one HTTP/1.1 connection.
 const BUFFER: usize = 64 * 1024;
 const STREAMS: u32 = 128;
+/// Requests that a client may give up on one connection before that is looked at: a person who leaves a page early gives
+/// up a few dozen. Beyond it, a client that gives up more than half of what it asks is sent away.
+const GIVEN_UP: u64 = 100;
 
 /// What every request on a connection shares.
 pub(super) struct Connection {
@@ -42,6 +46,9 @@ pub(super) struct Connection {
     /// Whether heads are watched: HTTP/1.1 only.
     pub(super) scanned: bool,
     pub(super) requests: AtomicU64,
+    /// Requests whose client went away before the answer.
+    given_up: AtomicU64,
+    flooded: Notify,
     /// Held by every answer that is not finished.
     pub(super) busy: Arc<()>,
     seen: Arc<Seen>,
@@ -51,6 +58,25 @@ impl Connection {
     /// Whether the request of this number is not to be trusted to be one.
     pub(super) fn is_ambiguous(&self, number: u64) -> bool {
         self.seen.is_ambiguous(number)
+    }
+}
+
+/// A request under way; dropped before its answer, it was given up.
+struct Asked<'a>(Option<&'a Connection>);
+
+impl Asked<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        let Some(connection) = self.0 else { return };
+        let given_up = connection.given_up.fetch_add(1, Ordering::Relaxed) + 1;
+        if given_up > GIVEN_UP && given_up > connection.requests.load(Ordering::Relaxed) / 2 {
+            connection.flooded.notify_one();
+        }
     }
 }
 
@@ -91,6 +117,8 @@ pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, client: IpAd
         name,
         scanned: !http2,
         requests: AtomicU64::new(0),
+        given_up: AtomicU64::new(0),
+        flooded: Notify::new(),
         busy: Arc::new(()),
         seen,
         serving,
@@ -155,7 +183,12 @@ where
     let shared = connection.clone();
     let service = service_fn(move |request| {
         let connection = shared.clone();
-        async move { Ok::<_, Infallible>(request::answer(connection, request).await) }
+        async move {
+            let asked = Asked(Some(&connection));
+            let answer = request::answer(connection.clone(), request).await;
+            asked.answered();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let idle = connection.serving.idle_time();
     let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -169,6 +202,11 @@ where
     let mut serving = pin!(builder.serve_connection(TokioIo::new(io), service));
     let result = tokio::select! {
         result = serving.as_mut() => result,
+        () = connection.flooded.notified() => {
+            tell(&connection.serving, connection.client, &Refusal::GivenUp);
+            serving.as_mut().graceful_shutdown();
+            timeout(GRACE, serving).await.unwrap_or(Ok(()))
+        }
         () = at_rest(&connection, idle) => {
             serving.as_mut().graceful_shutdown();
             timeout(GRACE, serving).await.unwrap_or(Ok(()))
@@ -178,9 +216,16 @@ where
             timeout(GRACE, serving).await.unwrap_or(Ok(()))
         }
     };
-    if result.is_err_and(|error| error.is_parse()) {
+    // What ends a connection is the client's going, or its breaking the protocol.
+    if result.is_err_and(|error| !went(&error)) {
         tell(&connection.serving, connection.client, &Refusal::Malformed);
     }
+}
+
+/// Whether a connection ended because its other side went away or stood still.
+fn went(error: &hyper::Error) -> bool {
+    let io = std::error::Error::source(error).is_some_and(|cause| cause.is::<std::io::Error>());
+    io || error.is_closed() || error.is_timeout() || error.is_incomplete_message()
 }
 
 /// Returns when nothing was asked for a whole interval and nothing is under way. (HTTP/1.1 has its header time-out.)

@@ -196,7 +196,7 @@ fn owner(socket: &Path) -> std::io::Result<u32> {
 }
 
 /// The same request without its body, which is known to be empty.
-fn again(request: &Request<Inbound>) -> Request<Inbound> {
+pub(super) fn again(request: &Request<Inbound>) -> Request<Inbound> {
     let mut copy = Request::new(Inbound::Whole(None));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();

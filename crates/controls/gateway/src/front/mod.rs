@@ -10,6 +10,7 @@ mod patience;
 mod refusals;
 mod request;
 mod serving;
+mod tenant;
 mod tunnel;
 
 use std::net::SocketAddr;

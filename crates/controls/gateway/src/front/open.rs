@@ -4,7 +4,6 @@ use http::StatusCode;
 use tokio::time::Instant;
 
 use crate::link::{End, FrontEnd, Outcome, ToCore};
-use crate::refusal::Refusal;
 
 /// A forwarded request whose end is still to be told. Dropped in between, because the client went away, it tells that.
 pub(super) struct Open<'a> {
@@ -14,17 +13,16 @@ pub(super) struct Open<'a> {
 }
 
 impl Open<'_> {
-    /// Phase `hold`: the outcome is on disk before anything is released.
-    /// Refused when the core could not keep it.
+    /// Phase `hold`: the outcome is on disk before anything is released. Says whether it is.
     pub(super) async fn hold(
         &mut self,
         status: StatusCode,
         bytes: Option<u64>,
         shown: Vec<String>,
         outcome: Outcome,
-    ) -> Result<(), Refusal> {
+    ) -> bool {
         let Some(mut end) = self.finished() else {
-            return Ok(());
+            return true;
         };
         end.status = status.as_u16();
         end.bytes = bytes;
@@ -34,10 +32,7 @@ impl Open<'_> {
                 end.subjects.push(subject);
             }
         }
-        match self.link.end(end).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(Refusal::NotRecorded),
-        }
+        self.link.end(end).await.unwrap_or(false)
     }
 
     fn finished(&mut self) -> Option<End> {

@@ -1,4 +1,4 @@
-//! One request, from its head to its release; the phases stand in their order in `answer` and `to_tenant`.
+//! One request, from its head to its release: what is judged without asking anybody, and where it goes then.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,26 +8,22 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use tokio::time::Instant;
 
-use super::body::{BodyFault, Inbound, Outgoing};
+use super::body::{Inbound, Outgoing};
 use super::connection::Connection;
 use super::hop::{HopFault, Lease};
-use super::open::Open;
 use super::serving::Place;
-use super::tunnel;
-use crate::assertion;
-use crate::hygiene::{cookies, entry, names, origin, path, response};
-use crate::link::{Admit, Begin, End, EntryRule, Outcome, Refused, SessionTag};
+use super::tenant::to_tenant;
+use crate::hygiene::{cookies, names, path, response};
+use crate::link::Refused;
 use crate::refusal::Refusal;
 
 /// A path in an event is cut here; events are no place to store things.
 const PATH_CAP: usize = 256;
 
 /// Why a request stops, and whether the core knows.
-enum Stop {
+pub(super) enum Stop {
     /// Refused by ourselves; the core is to be told.
     Untold(Refusal),
     /// The core said so, or has been told, or is not there.
@@ -41,10 +37,10 @@ impl From<Refusal> for Stop {
 }
 
 /// What the head says, judged.
-struct Head {
-    host: String,
+pub(super) struct Head {
+    pub(super) host: String,
     place: Place,
-    token: Option<[u8; 32]>,
+    pub(super) token: Option<[u8; 32]>,
 }
 
 /// Answers one request. Every end is told to the core.
@@ -204,180 +200,7 @@ async fn to_core(
     }
 }
 
-/// To a tenant's instance: head, admit, hop, hold, release.
-async fn to_tenant(
-    connection: &Connection,
-    mut request: Request<Incoming>,
-    head: &Head,
-) -> Result<Response<Outgoing>, Stop> {
-    let started = Instant::now();
-    let serving = &connection.serving;
-    let link = &*serving.shared.link;
-    let unsafe_method = origin::is_unsafe(request.method());
-    let upgrade = tunnel::is_asked(&request);
-    judge_origin(connection, &request, head, unsafe_method || upgrade)?;
-    let client_end = upgrade.then(|| hyper::upgrade::on(&mut request));
-    let rule = serving
-        .entry(request.method().as_str(), request.uri().path())
-        .cloned();
-    let mut request = inbound(connection, request);
-    if let Some(rule) = rule {
-        request = only_numbers(request, &rule, serving.idle_time()).await?;
-    }
-
-    let record = serving.record(request.uri().path());
-    let subjects: Vec<String> = record.iter().map(|(_, subject)| subject.clone()).collect();
-    let id = link.id();
-    let begin = Begin {
-        id,
-        host: head.host.clone(),
-        method: request.method().as_str().to_owned(),
-        path: request.uri().path().to_owned(),
-        token_digest: head.token,
-        client: connection.client,
-        tls: connection.tls,
-        unsafe_method,
-        upgrade,
-        record: record.map(|(name, _)| name.to_owned()),
-        subjects: subjects.clone(),
-    };
-    let (tenant, upstream, person, session) = match link.begin(begin).await {
-        Ok(Admit::Forward {
-            tenant,
-            upstream,
-            person,
-            session,
-        }) => (tenant, upstream, person, session),
-        Ok(Admit::SignIn { location }) => return see_other(connection, &location),
-        Ok(Admit::Refuse { status, reason }) => {
-            return Err(Stop::Told(Refusal::Denied { status, reason }));
-        }
-        Ok(Admit::Unavailable) | Err(_) => return Err(Stop::Told(Refusal::NoCore)),
-    };
-    let mut open = Open {
-        link,
-        end: Some(End {
-            id,
-            status: 499,
-            bytes: None,
-            micros: 0,
-            subjects,
-            outcome: Outcome::ClientGone,
-        }),
-        started,
-    };
-
-    let headers = request.headers_mut();
-    names::clean(headers);
-    cookies::hide_ours(headers);
-    if upgrade {
-        tunnel::ask(headers);
-    }
-    // What no header can carry was never signed in with; refusing beats forwarding without identity.
-    let signed = serving
-        .signer
-        .assert(session, &tenant, &person, (serving.shared.clock)());
-    let ready = signed.ok_or(Refusal::Malformed).and_then(|signed| {
-        request
-            .headers_mut()
-            .insert(HeaderName::from_static(assertion::HEADER), signed);
-        point(&mut request, &head.host, &serving.port_suffix)
-    });
-    let hopped = match ready {
-        Ok(()) => serving
-            .shared
-            .hop
-            .send(&upstream, request, &serving.configure.limits)
-            .await
-            .map_err(|fault| hop_refusal(&fault)),
-        Err(refusal) => Err((refusal, Outcome::Unreachable)),
-    };
-    let hopped = hopped.and_then(|(answer, lease)| match (answer.status(), upgrade) {
-        (StatusCode::SWITCHING_PROTOCOLS, false) => Err((Refusal::Broken, Outcome::Broken)),
-        _ => Ok((answer, lease)),
-    });
-
-    match hopped {
-        Ok((mut answer, lease)) => {
-            let shown = response::clean(answer.headers_mut());
-            let bytes = answer
-                .headers()
-                .get(CONTENT_LENGTH)
-                .and_then(|value| value.to_str().ok()?.parse().ok());
-            open.hold(answer.status(), bytes, shown, Outcome::Answered)
-                .await
-                .map_err(Stop::Told)?;
-            if let (StatusCode::SWITCHING_PROTOCOLS, Some(client_end)) =
-                (answer.status(), client_end)
-            {
-                return Ok(join(connection, id, session, client_end, answer));
-            }
-            response::protect(answer.headers_mut());
-            Ok(release(connection, answer, lease))
-        }
-        Err((refusal, outcome)) => {
-            open.hold(refusal.status(), None, Vec::new(), outcome)
-                .await
-                .map_err(Stop::Told)?;
-            Err(Stop::Told(refusal))
-        }
-    }
-}
-
-/// Other origins may lead here by a link, and nothing else; what changes something comes from this origin.
-fn judge_origin(
-    connection: &Connection,
-    request: &Request<Incoming>,
-    head: &Head,
-    acts: bool,
-) -> Result<(), Refusal> {
-    let headers = request.headers();
-    let allowed = if acts {
-        origin::is_own(
-            headers,
-            &format!("https://{}{}", head.host, connection.serving.port_suffix),
-        )
-    } else {
-        !origin::is_foreign_load(headers)
-    };
-    if allowed {
-        Ok(())
-    } else {
-        Err(Refusal::OtherOrigin)
-    }
-}
-
-/// Reads an entry whole and lets it go on only if it holds numbers and nothing else.
-async fn only_numbers(
-    request: Request<Inbound>,
-    rule: &EntryRule,
-    patience: std::time::Duration,
-) -> Result<Request<Inbound>, Refusal> {
-    let not_numbers = |fault| Refusal::NotNumbers {
-        entry: rule.name.clone(),
-        fault,
-    };
-    let query = request.uri().query().unwrap_or_default();
-    entry::judge_fields(query.as_bytes(), rule.digits).map_err(not_numbers)?;
-    entry::judge_head(request.headers()).map_err(not_numbers)?;
-    let (parts, body) = request.into_parts();
-    let body = match body {
-        Inbound::Client { body, left, .. } => {
-            Inbound::client(body, left.min(entry::BODY_CAP), patience)
-        }
-        whole @ Inbound::Whole(_) => whole,
-    };
-    let bytes = body.collect().await.map_err(|fault| match fault {
-        BodyFault::Large => Refusal::LargeBody,
-        BodyFault::Slow | BodyFault::Broken(_) => Refusal::BadBody,
-    })?;
-    let bytes = bytes.to_bytes();
-    entry::judge_fields(&bytes, rule.digits).map_err(not_numbers)?;
-    let bytes = if bytes.is_empty() { None } else { Some(bytes) };
-    Ok(Request::from_parts(parts, Inbound::Whole(bytes)))
-}
-
-fn inbound(connection: &Connection, request: Request<Incoming>) -> Request<Inbound> {
+pub(super) fn inbound(connection: &Connection, request: Request<Incoming>) -> Request<Inbound> {
     let serving = &connection.serving;
     request.map(|body| {
         Inbound::client(
@@ -389,7 +212,11 @@ fn inbound(connection: &Connection, request: Request<Incoming>) -> Request<Inbou
 }
 
 /// Points a request at the next hop: origin form, one `Host`, HTTP/1.1.
-fn point(request: &mut Request<Inbound>, host: &str, port_suffix: &str) -> Result<(), Refusal> {
+pub(super) fn point(
+    request: &mut Request<Inbound>,
+    host: &str,
+    port_suffix: &str,
+) -> Result<(), Refusal> {
     let target = request
         .uri()
         .path_and_query()
@@ -403,18 +230,8 @@ fn point(request: &mut Request<Inbound>, host: &str, port_suffix: &str) -> Resul
     Ok(())
 }
 
-fn hop_refusal(fault: &HopFault) -> (Refusal, Outcome) {
-    match fault {
-        HopFault::Unreachable => (Refusal::Unreachable, Outcome::Unreachable),
-        HopFault::Broken(_) => (Refusal::Broken, Outcome::Broken),
-        HopFault::Slow => (Refusal::Slow, Outcome::Slow),
-        HopFault::LargeBody => (Refusal::LargeBody, Outcome::BadBody),
-        HopFault::BadBody => (Refusal::BadBody, Outcome::BadBody),
-    }
-}
-
 /// Phase `release`.
-fn release(
+pub(super) fn release(
     connection: &Connection,
     answer: Response<Incoming>,
     lease: Lease,
@@ -423,25 +240,10 @@ fn release(
     answer.map(|body| Outgoing::instance(body, lease, patience, connection.busy.clone()))
 }
 
-fn join(
+pub(super) fn see_other(
     connection: &Connection,
-    id: u64,
-    session: SessionTag,
-    client: hyper::upgrade::OnUpgrade,
-    mut answer: Response<Incoming>,
-) -> Response<Outgoing> {
-    let instance = hyper::upgrade::on(&mut answer);
-    connection
-        .serving
-        .shared
-        .tunnels
-        .open(id, session, client, instance);
-    let mut answer = answer.map(|_| Outgoing::page(bytes::Bytes::new(), connection.busy.clone()));
-    tunnel::ask(answer.headers_mut());
-    answer
-}
-
-fn see_other(connection: &Connection, location: &str) -> Result<Response<Outgoing>, Stop> {
+    location: &str,
+) -> Result<Response<Outgoing>, Stop> {
     let location = HeaderValue::try_from(location).map_err(|_| Stop::Told(Refusal::NoCore))?;
     let mut answer = Response::new(Outgoing::page(bytes::Bytes::new(), connection.busy.clone()));
     *answer.status_mut() = StatusCode::SEE_OTHER;

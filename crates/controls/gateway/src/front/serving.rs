@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::assertion::{BadSeed, Signer};
 use crate::link::{Configure, EntryRule, RecordRule};
-use avouch_statement::{Pattern, PatternError};
 use crate::tls::{self, TlsError};
+use avouch_statement::{Pattern, PatternError};
 
 /// Why a configuration cannot be served.
 #[derive(Debug, thiserror::Error)]

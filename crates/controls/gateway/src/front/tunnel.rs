@@ -3,7 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
 use http::{Method, Request, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -109,7 +114,8 @@ impl Tunnels {
     }
 }
 
-/// Whether a request asks for a WebSocket (RFC 6455, 4.1). Other upgrades are not spoken and are ignored.
+/// Whether a request asks for a WebSocket as it must be asked for (RFC 6455, 4.1). Anything else is no upgrade here: it
+/// goes on without these headers, and an instance that switches all the same is at fault.
 pub(super) fn is_asked<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     let has = |name, word: &str| {
@@ -124,6 +130,20 @@ pub(super) fn is_asked<B>(request: &Request<B>) -> bool {
         && request.method() == Method::GET
         && has(UPGRADE, "websocket")
         && has(CONNECTION, "upgrade")
+        && only(headers, &SEC_WEBSOCKET_VERSION).is_some_and(|version| version == b"13")
+        && only(headers, &SEC_WEBSOCKET_KEY).is_some_and(is_key)
+}
+
+/// The value of a header that comes exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.as_bytes();
+    values.next().is_none().then_some(value)
+}
+
+/// 16 bytes in base64.
+fn is_key(value: &[u8]) -> bool {
+    BASE64.decode(value).is_ok_and(|key| key.len() == 16)
 }
 
 /// Puts back the two headers that hygiene takes out of every message.

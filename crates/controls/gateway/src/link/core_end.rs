@@ -1,12 +1,13 @@
-//! The core's end of the link: each request is answered on its own, replies are written together.
+//! The core's end of the link: each question is answered on its own, replies are written together. Reads that went on an
+//! earlier word are judged and kept in groups: everything that came while the last group went to disk is the next one.
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{
@@ -14,18 +15,28 @@ use super::message::{
 };
 use super::wire::{Inbox, Outbox, WireError};
 
+/// Reads kept in one group at most: about 100 KiB of events.
+const GROUP: usize = 256;
+
+/// One front's connection. Requests are numbered by the front, so they are known by both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkId(u64);
+
 /// What the core decides and keeps.
 pub trait Admission: Send + Sync + 'static {
     /// Says what is to happen. For an unsafe method this returns [`Admit::Forward`] only once the intent is durable.
-    fn begin(&self, begin: Begin) -> impl Future<Output = Admit> + Send;
+    fn begin(&self, link: LinkId, begin: Begin) -> impl Future<Output = Admit> + Send;
     /// Keeps the outcome; returns once it is durable.
-    fn end(&self, end: End) -> impl Future<Output = Result<(), NotRecorded>> + Send;
+    fn end(&self, link: LinkId, end: End) -> impl Future<Output = Result<(), NotRecorded>> + Send;
+    /// Judges and keeps reads that went on an earlier word ([`End::unasked`]); says of each, in their order, whether its
+    /// event is durable. It is not when the word does not hold any more.
+    fn reads(&self, reads: Vec<End>) -> impl Future<Output = Vec<bool>> + Send;
     /// Keeps a tunnel's end.
-    fn closed(&self, closed: Closed) -> impl Future<Output = ()> + Send;
+    fn closed(&self, link: LinkId, closed: Closed) -> impl Future<Output = ()> + Send;
     /// Keeps what the front refused by itself.
     fn refused(&self, refused: Refused) -> impl Future<Output = ()> + Send;
     /// Takes news of the front itself.
-    fn report(&self, report: Report) -> impl Future<Output = ()> + Send;
+    fn report(&self, link: LinkId, report: Report) -> impl Future<Output = ()> + Send;
 }
 
 /// The outcome could not be made durable; the answer must not leave.
@@ -40,6 +51,8 @@ pub enum Report {
     Connected,
     /// A front has gone.
     Lost,
+    /// Somebody else wanted to be a front and was told nothing: their user id, where the system knows it.
+    Stranger(Option<u32>),
     /// A listener is open.
     Listening(SocketAddr),
     /// A listener could not be opened, and why.
@@ -52,6 +65,7 @@ pub enum Report {
 #[derive(Debug, Clone, Default)]
 pub struct CoreEnd {
     fronts: Arc<Mutex<Vec<Weak<Outbox>>>>,
+    links: Arc<AtomicU64>,
 }
 
 impl CoreEnd {
@@ -69,10 +83,12 @@ impl CoreEnd {
         }
     }
 
-    /// Serves fronts on this socket until shutdown. A changed configuration is sent to every front at once.
+    /// Serves fronts on this socket until shutdown. A changed configuration is sent to every front at once. It holds keys,
+    /// so only a process of one of these users is a front.
     pub async fn serve<A: Admission>(
         &self,
         listener: UnixListener,
+        users: &[u32],
         configure: watch::Receiver<Arc<Configure>>,
         admission: Arc<A>,
         shutdown: CancellationToken,
@@ -89,6 +105,12 @@ impl CoreEnd {
                 },
                 () = shutdown.cancelled() => return,
             };
+            let link = LinkId(self.links.fetch_add(1, Ordering::Relaxed));
+            let user = socket.peer_cred().ok().map(|peer| peer.uid());
+            if !user.is_some_and(|user| users.contains(&user)) {
+                admission.report(link, Report::Stranger(user)).await;
+                continue;
+            }
             let (this, configure, admission, shutdown) = (
                 self.clone(),
                 configure.clone(),
@@ -98,11 +120,11 @@ impl CoreEnd {
             tokio::spawn(async move {
                 let spoke = AtomicBool::new(false);
                 tokio::select! {
-                    error = this.hold(socket, configure, &admission, &spoke) => tracing::info!(%error, "a front has gone"),
+                    error = this.hold(link, socket, configure, &admission, &spoke) => tracing::info!(%error, "a front has gone"),
                     () = shutdown.cancelled() => {}
                 }
                 if spoke.load(Ordering::Relaxed) {
-                    admission.report(Report::Lost).await;
+                    admission.report(link, Report::Lost).await;
                 }
             });
         }
@@ -110,6 +132,7 @@ impl CoreEnd {
 
     async fn hold<A: Admission>(
         &self,
+        link: LinkId,
         socket: UnixStream,
         configure: watch::Receiver<Arc<Configure>>,
         admission: &Arc<A>,
@@ -122,10 +145,13 @@ impl CoreEnd {
             fronts.retain(|front| front.strong_count() > 0);
             fronts.push(Arc::downgrade(&outbox));
         }
+        let (reads, waiting) = mpsc::unbounded_channel();
+        // By itself, so that what has come is kept even if the front goes.
+        tokio::spawn(keep_reads(outbox.clone(), waiting, admission.clone()));
         tokio::select! {
             error = outbox.drain(write) => error,
             error = instruct(&outbox, configure) => error,
-            error = answer(&outbox, Inbox::new(read), admission, spoke) => error,
+            error = answer(link, &outbox, Inbox::new(read), admission, &reads, spoke) => error,
         }
     }
 }
@@ -143,10 +169,29 @@ async fn instruct(outbox: &Outbox, mut configure: watch::Receiver<Arc<Configure>
     }
 }
 
+/// Judges and keeps reads, one group after the other, until no more can come.
+async fn keep_reads<A: Admission>(
+    outbox: Arc<Outbox>,
+    mut waiting: mpsc::UnboundedReceiver<End>,
+    admission: Arc<A>,
+) {
+    let mut group = Vec::new();
+    while waiting.recv_many(&mut group, GROUP).await > 0 {
+        let ids: Vec<u64> = group.iter().map(|end| end.id).collect();
+        let kept = admission.reads(std::mem::take(&mut group)).await;
+        let ended = ids.into_iter().zip(kept);
+        if let Err(error) = outbox.push_all(ended.map(|(id, kept)| ToFront::Ended { id, kept })) {
+            tracing::warn!(%error, "answers did not reach the front");
+        }
+    }
+}
+
 async fn answer<A: Admission>(
+    link: LinkId,
     outbox: &Arc<Outbox>,
     mut inbox: Inbox<tokio::net::unix::OwnedReadHalf>,
     admission: &Arc<A>,
+    reads: &mpsc::UnboundedSender<End>,
     spoke: &AtomicBool,
 ) -> WireError {
     loop {
@@ -157,8 +202,16 @@ async fn answer<A: Admission>(
         };
         // What comes and goes without a word is no front, and takes none with it.
         if !spoke.swap(true, Ordering::Relaxed) {
-            admission.report(Report::Connected).await;
+            admission.report(link, Report::Connected).await;
         }
+        let message = match message {
+            ToCore::End(end) if end.unasked.is_some() => {
+                // Whoever keeps them ends only after this.
+                let _ = reads.send(end);
+                continue;
+            }
+            message => message,
+        };
         let (admission, outbox) = (admission.clone(), outbox.clone());
         tokio::spawn(async move {
             let reply = match message {
@@ -166,24 +219,28 @@ async fn answer<A: Admission>(
                     let id = begin.id;
                     ToFront::Begun {
                         id,
-                        admit: admission.begin(begin).await,
+                        admit: admission.begin(link, begin).await,
                     }
                 }
                 ToCore::End(end) => {
                     let id = end.id;
                     ToFront::Ended {
                         id,
-                        kept: admission.end(end).await.is_ok(),
+                        kept: admission.end(link, end).await.is_ok(),
                     }
                 }
-                ToCore::Closed(closed) => return admission.closed(closed).await,
+                ToCore::Closed(closed) => return admission.closed(link, closed).await,
                 ToCore::Refused(refused) => return admission.refused(refused).await,
-                ToCore::Suites(suites) => return admission.report(Report::Suites(suites)).await,
+                ToCore::Suites(suites) => {
+                    return admission.report(link, Report::Suites(suites)).await;
+                }
                 ToCore::Listening { addr } => {
-                    return admission.report(Report::Listening(addr)).await;
+                    return admission.report(link, Report::Listening(addr)).await;
                 }
                 ToCore::ListenFailed { addr, reason } => {
-                    return admission.report(Report::ListenFailed(addr, reason)).await;
+                    return admission
+                        .report(link, Report::ListenFailed(addr, reason))
+                        .await;
                 }
             };
             if let Err(error) = outbox.push(&reply) {

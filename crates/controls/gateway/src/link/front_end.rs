@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{Admit, Begin, Configure, End, Outcome, SessionTag, ToCore, ToFront};
+use super::warrant::Warrants;
 use super::wire::{Inbox, Outbox, WireError};
 
 /// The core cannot be reached; nothing may pass.
@@ -32,6 +33,7 @@ pub enum Order {
 pub struct FrontEnd {
     next: AtomicU64,
     line: Mutex<Line>,
+    warrants: Warrants,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +52,7 @@ impl Default for FrontEnd {
         Self {
             next: AtomicU64::new(u64::from_be_bytes(start)),
             line: Mutex::default(),
+            warrants: Warrants::default(),
         }
     }
 }
@@ -58,6 +61,11 @@ impl FrontEnd {
     /// A number for a request, never used twice by this process.
     pub fn id(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The core's words that may be used again.
+    pub(crate) const fn warrants(&self) -> &Warrants {
+        &self.warrants
     }
 
     /// Asks what is to happen to a request.
@@ -121,6 +129,7 @@ impl FrontEnd {
                     () = shutdown.cancelled() => {}
                 }
                 *self.line() = Line::default();
+                self.warrants.forget_all();
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -162,7 +171,10 @@ impl FrontEnd {
                     continue;
                 }
                 Ok(Some(ToFront::Configure(configure))) => Order::Configure(configure),
-                Ok(Some(ToFront::Revoke { session })) => Order::Revoke(session),
+                Ok(Some(ToFront::Revoke { session })) => {
+                    self.warrants.revoke(session);
+                    Order::Revoke(session)
+                }
                 Ok(None) => return WireError::Io(std::io::ErrorKind::UnexpectedEof.into()),
                 Err(error) => return error,
             };
@@ -202,6 +214,7 @@ const fn gone(id: u64) -> ToCore {
         micros: 0,
         subjects: Vec::new(),
         outcome: Outcome::ClientGone,
+        unasked: None,
     })
 }
 

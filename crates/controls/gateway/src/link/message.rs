@@ -12,6 +12,9 @@ use crate::tls::TlsUsed;
 /// An opaque mark for one session, chosen by the core. It is no credential: it only groups tunnels and cached assertions.
 pub type SessionTag = [u8; 16];
 
+/// What the core knows its own word by: it changes with the person, their role, the tenant and the session.
+pub type WarrantMark = u64;
+
 /// What the core says to the front.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToFront {
@@ -28,7 +31,7 @@ pub enum ToFront {
     Ended {
         /// The request's id.
         id: u64,
-        /// Whether the event is durable. If not, the answer is not released.
+        /// Whether the event is durable. If not, the answer is not released; a read that was not asked about is asked about.
         kept: bool,
     },
     /// A session is over; its tunnels close now.
@@ -230,6 +233,8 @@ pub enum Admit {
         person: Person,
         /// The session's mark.
         session: SessionTag,
+        /// If given, further reads with the same token may go on at once; each one's [`End`] brings this back.
+        warrant: Option<WarrantMark>,
     },
     /// Nobody is signed in: the browser is sent there. No [`End`] follows.
     SignIn {
@@ -296,6 +301,17 @@ pub struct End {
     pub subjects: Vec<String>,
     /// How it ended.
     pub outcome: Outcome,
+    /// A read that went on an earlier word: no [`Begin`] came before.
+    pub unasked: Option<Box<Unasked>>,
+}
+
+/// What a [`Begin`] would have said, had the front asked. The core judges it as if it had, before the answer leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unasked {
+    /// The request; a safe method, and no tunnel.
+    pub begin: Begin,
+    /// The word that it went on.
+    pub warrant: WarrantMark,
 }
 
 /// How a forwarded request ended.

@@ -12,18 +12,27 @@
 //!   │ ─── End ────────────────────────────▶ │   only after a Begun that forwards
 //!   │ ◀── Ended (after the event is kept) ─ │   only now does the answer leave
 //!   │ ─── Closed · Refused · Suites ──────▶ │   tunnels that ended; what was refused unasked; what was negotiated
-//!   │ ◀── Revoke ────────────────────────── │   a session is over: its tunnels close
+//!   │ ◀── Revoke ────────────────────────── │   a session is over: its tunnels close, its warrant is forgotten
 //! ```
+//!
+//! A read costs one question and not two while the front has a warrant: the core's word of at most half a minute ago about
+//! the same token. It goes to the instance at once, and its `End` carries what its `Begin` would have said. The core then
+//! judges it as it stands at that moment and keeps the event, and only then does the answer leave; if the word does not hold
+//! any more, what the instance said is thrown away and the core is asked anew. What may change something is always asked
+//! about first.
 
 mod core_end;
 mod front_end;
 mod message;
+mod warrant;
 mod wire;
 
-pub use core_end::{Admission, CoreEnd, NotRecorded, Report};
+pub use core_end::{Admission, CoreEnd, LinkId, NotRecorded, Report};
 pub use front_end::{FrontEnd, LinkLost, Order};
 pub use message::{
     Admit, Begin, CertifiedHost, Ciphers, Closed, Configure, End, EntryRule, Limits, Minimum,
     Outcome, Person, RecordRule, Refused, Role, SessionTag, SuiteCount, TlsRules, ToCore, ToFront,
+    Unasked, WarrantMark,
 };
+pub(crate) use warrant::Warrant;
 pub use wire::WireError;

@@ -45,18 +45,24 @@ impl Outbox {
     /// # Errors
     /// The message is too large, or too much waits already.
     pub(super) fn push(&self, message: &impl Serialize) -> Result<(), WireError> {
+        self.push_all(std::iter::once(message))
+    }
+
+    /// Adds several messages at once.
+    ///
+    /// # Errors
+    /// As [`Outbox::push`]; those before the one at fault are sent.
+    pub(super) fn push_all<T: Serialize>(
+        &self,
+        messages: impl IntoIterator<Item = T>,
+    ) -> Result<(), WireError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = waiting.len();
-        if start > OUTBOX_CAP {
-            return Err(WireError::Stuck);
-        }
-        let written = frame(&mut waiting, message);
-        if written.is_err() {
-            waiting.truncate(start);
-        }
+        let added = messages
+            .into_iter()
+            .try_for_each(|message| add(&mut waiting, &message));
         drop(waiting);
         self.wake.notify_one();
-        written
+        added
     }
 
     /// Writes for as long as the socket takes it; returns why it stopped.
@@ -76,6 +82,18 @@ impl Outbox {
             going.clear();
         }
     }
+}
+
+fn add(waiting: &mut Vec<u8>, message: &impl Serialize) -> Result<(), WireError> {
+    let start = waiting.len();
+    if start > OUTBOX_CAP {
+        return Err(WireError::Stuck);
+    }
+    let written = frame(waiting, message);
+    if written.is_err() {
+        waiting.truncate(start);
+    }
+    written
 }
 
 fn frame(out: &mut Vec<u8>, message: &impl Serialize) -> Result<(), WireError> {

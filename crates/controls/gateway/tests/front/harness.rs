@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use avouch_gateway::certs::LocalCa;
 use avouch_gateway::front;
 use avouch_gateway::link::{
-    Admission, Admit, Begin, Ciphers, Closed, Configure, CoreEnd, End, EntryRule, Limits, Minimum,
-    NotRecorded, Person, RecordRule, Refused, Report, Role, SuiteCount, TlsRules,
+    Admission, Admit, Begin, Ciphers, Closed, Configure, CoreEnd, End, EntryRule, Limits, LinkId,
+    Minimum, NotRecorded, Person, RecordRule, Refused, Report, Role, SuiteCount, TlsRules,
 };
 use avouch_gateway::secret::SecretBytes;
 use bytes::Bytes;
@@ -21,7 +21,7 @@ use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixListener};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
@@ -48,8 +48,18 @@ pub struct Core {
     admit: Mutex<Admit>,
 }
 
+impl Core {
+    async fn keep(&self) -> bool {
+        self.keeping
+            .acquire()
+            .await
+            .map(SemaphorePermit::forget)
+            .is_ok()
+    }
+}
+
 impl Admission for Core {
-    async fn begin(&self, begin: Begin) -> Admit {
+    async fn begin(&self, _: LinkId, begin: Begin) -> Admit {
         let signed_in = begin.token_digest == Some(sha256(b"good"));
         self.told.send(Told::Begin(begin)).unwrap();
         if signed_in {
@@ -61,18 +71,27 @@ impl Admission for Core {
         }
     }
 
-    async fn end(&self, end: End) -> Result<(), NotRecorded> {
+    async fn end(&self, _: LinkId, end: End) -> Result<(), NotRecorded> {
         self.told.send(Told::End(end)).unwrap();
-        match self.keeping.acquire().await {
-            Ok(permit) => {
-                permit.forget();
-                Ok(())
-            }
-            Err(_) => Err(NotRecorded),
+        if self.keep().await {
+            Ok(())
+        } else {
+            Err(NotRecorded)
         }
     }
 
-    async fn closed(&self, closed: Closed) {
+    async fn reads(&self, reads: Vec<End>) -> Vec<bool> {
+        let mut kept = Vec::new();
+        for end in reads {
+            let went_on = end.unasked.as_ref().map(|unasked| unasked.warrant);
+            self.told.send(Told::End(end)).unwrap();
+            let holds = matches!(&*self.admit.lock().unwrap(), Admit::Forward { warrant, .. } if *warrant == went_on);
+            kept.push(holds && self.keep().await);
+        }
+        kept
+    }
+
+    async fn closed(&self, _: LinkId, closed: Closed) {
         self.told.send(Told::Closed(closed)).unwrap();
     }
 
@@ -80,7 +99,7 @@ impl Admission for Core {
         self.told.send(Told::Refused(refused)).unwrap();
     }
 
-    async fn report(&self, report: Report) {
+    async fn report(&self, _: LinkId, report: Report) {
         match report {
             Report::Suites(suites) => self.told.send(Told::Suites(suites)).unwrap(),
             other => self.reports.send(other).unwrap(),
@@ -331,7 +350,16 @@ fn serve_link(
 ) {
     let listener = UnixListener::bind(path).unwrap();
     let (core_end, core, stop) = (core_end.clone(), core.clone(), stop.clone());
-    tokio::spawn(async move { core_end.serve(listener, configure, core, stop).await });
+    tokio::spawn(async move {
+        core_end
+            .serve(listener, &[user()], configure, core, stop)
+            .await
+    });
+}
+
+/// Who runs these tests.
+pub fn user() -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap())
 }
 
 async fn listening(reports: &mut mpsc::UnboundedReceiver<Report>) -> SocketAddr {
@@ -339,12 +367,18 @@ async fn listening(reports: &mut mpsc::UnboundedReceiver<Report>) -> SocketAddr 
         match reports.recv().await.unwrap() {
             Report::Listening(addr) => return addr,
             Report::ListenFailed(addr, reason) => panic!("{addr}: {reason}"),
-            Report::Connected | Report::Lost | Report::Suites(_) => {}
+            Report::Connected | Report::Lost | Report::Stranger(_) | Report::Suites(_) => {}
         }
     }
 }
 
+/// Let through, each request by itself.
 pub fn forward(socket: &Path) -> Admit {
+    forward_on(socket, None)
+}
+
+/// Let through, and further reads on the same word.
+pub fn forward_on(socket: &Path, warrant: Option<u64>) -> Admit {
     let person = Person {
         id: "p1".into(),
         email: "ann@trust.test".into(),
@@ -357,6 +391,7 @@ pub fn forward(socket: &Path) -> Admit {
         upstream: socket.to_owned(),
         person,
         session: SESSION,
+        warrant,
     }
 }
 

@@ -17,3 +17,5 @@ mod instances;
 mod limits;
 mod tls;
 mod tunnels;
+mod two;
+mod warrants;
