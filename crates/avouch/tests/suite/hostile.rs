@@ -9,7 +9,7 @@ use avouch_evidence::Ask;
 use avouch_runtime::probe::{self, Act, Judged, Outcome};
 use serde_json::Value;
 
-use crate::harness::{Browser, Options, Service, eventually, example, kill, named};
+use crate::harness::{Browser, Options, Service, eventually, example, kill, named, root};
 
 /// A service whose first tenant's program was taken over after it had started.
 fn taken_over() -> &'static Service {
@@ -126,8 +126,8 @@ fn a_hostile_application_reads_and_writes_no_file_but_its_own() {
 
 #[test]
 fn a_hostile_application_reaches_no_socket_of_anybody_else() {
-    if !nix::unistd::geteuid().is_root() {
-        // Without root, all ids are the caller's, and the claim's sentence says what that leaves open.
+    // Without root, all ids are the caller's, and the claim's sentence says what that leaves open.
+    if !root("the sockets of other roles and tenants") {
         return;
     }
     let data = taken_over().data();
@@ -171,7 +171,7 @@ fn a_hostile_application_reaches_no_process_of_anybody_else_and_does_not_become_
     .flat_map(|pid| [Act::ReadMemory(pid), Act::ReadEnvironment(pid)])
     .collect();
     acts.push(Act::Mount(data.join("tenants/riverside/data")));
-    if nix::unistd::geteuid().is_root() {
+    if root("becoming root, and signals to other roles") {
         acts.push(Act::BecomeRoot);
         acts.extend(
             [named(&data, "core"), named(&data, "hillside")]

@@ -125,6 +125,69 @@ fn table() -> Vec<Ill> {
             "ambiguous-session",
         ),
         ill(
+            "one session twice",
+            format!("{get}cookie: {{cookie}}\r\n\r\n"),
+            400,
+            "ambiguous-session",
+        ),
+        ill(
+            "one session twice in a line",
+            "GET / HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}; a=1; {cookie}\r\n\r\n",
+            400,
+            "ambiguous-session",
+        ),
+        ill(
+            "a target that names another host",
+            "GET https://hillside.acuity.localhost/ HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n",
+            400,
+            "ambiguous-target",
+        ),
+        ill(
+            "a target that asks for a tunnel",
+            "CONNECT hillside.acuity.localhost:443 HTTP/1.1\r\nhost: {host}\r\n\r\n",
+            405,
+            "method",
+        ),
+        ill(
+            "a path with a hidden end of text",
+            "GET /wards/1%00 HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\n\r\n",
+            400,
+            "ambiguous-target",
+        ),
+        ill(
+            "an end of text in a header",
+            format!("{get}x: a\0b\r\n\r\n"),
+            400,
+            "malformed",
+        ),
+        ill(
+            "half an end of line in a header",
+            format!("{get}x: a\rcookie: b\r\n\r\n"),
+            400,
+            "malformed",
+        ),
+        ill(
+            "a header that goes on in the next line",
+            format!("{get}x: a\r\n cookie: b\r\n\r\n"),
+            400,
+            "malformed",
+        ),
+        ill("a version of long ago", "GET /\r\n\r\n", 400, "malformed"),
+        ill(
+            "a chunk without a length",
+            format!("{post}{form}transfer-encoding: chunked\r\n\r\nnone\r\na=1\r\n0\r\n\r\n"),
+            408,
+            "bad-body",
+        ),
+        ill(
+            "a chunk longer than any number",
+            format!(
+                "{post}{form}transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\na=1\r\n0\r\n\r\n"
+            ),
+            408,
+            "bad-body",
+        ),
+        ill(
             "a method that is not spoken",
             "TRACE / HTTP/1.1\r\nhost: {host}\r\n\r\n",
             405,
@@ -256,6 +319,28 @@ fn a_request_that_comes_too_slowly_is_given_up_and_leaves_an_event() {
     );
     eventually("an event of the slow head", 10, || {
         (refusals(service, "slow-head") > before).then_some(())
+    });
+}
+
+#[test]
+fn a_body_that_stops_coming_is_given_up_and_leaves_an_event() {
+    let service = shared();
+    let mut browser = Browser::new(service);
+    browser.sign_in("riverside", &service.user("riverside", "member"));
+    let host = format!("{TENANT}:{}", service.address().port());
+    let before = refusals(service, "bad-body");
+    let mut raw = Raw::connect(service, TENANT);
+    raw.send(format!(
+        "POST /wards/1/assessments HTTP/1.1\r\nhost: {host}\r\norigin: https://{host}\r\ncookie: {}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 100\r\n\r\nday=",
+        browser.cookie("riverside").unwrap()
+    ));
+    let answer = raw.rest();
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
+    eventually("an event of the slow body", 10, || {
+        (refusals(service, "bad-body") > before).then_some(())
     });
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
-use crate::harness::{Done, Options, Place, Service, avouch, shared};
+use crate::harness::{Done, Options, Place, Service, avouch, root, shared};
 
 /// Starts on this place's statement and data, for what must fail.
 #[track_caller]
@@ -141,8 +141,7 @@ fn a_command_without_a_service_says_how_to_start_one() {
 #[test]
 fn nobody_but_root_and_the_services_own_user_may_command_it() {
     let service = shared();
-    if !nix::unistd::geteuid().is_root() {
-        // Without root there is no other user to try it as.
+    if !root("commands as another user") {
         return;
     }
     let data = service.data();

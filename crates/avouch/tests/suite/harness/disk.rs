@@ -11,7 +11,7 @@ use std::process::Command;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
-use super::{eventually, run};
+use super::{eventually, root, run};
 
 /// A disk, mounted; taken away when dropped.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ const MOUNT: &str = "loop,noauto_da_alloc";
 impl Disk {
     /// Whether there can be one here; the error says why not.
     pub fn is_possible() -> Result<(), &'static str> {
-        if !nix::unistd::geteuid().is_root() {
-            return Err("only root can have a disk of its own");
+        if !root("a disk of its own") {
+            return Err("nobody else may mount one");
         }
         let own = Command::new("unshare").args(["--mount", "true"]).status();
         match own.is_ok_and(|status| status.success()) && Path::new("/dev/loop-control").exists() {

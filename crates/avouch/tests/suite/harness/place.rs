@@ -51,7 +51,7 @@ impl Place {
     /// Writes the demo's statement, and the files that it names, with these edits.
     #[track_caller]
     pub fn statement(&self, edits: &[(String, String)]) -> PathBuf {
-        let from = programs::root().join("statements");
+        let from = programs::repository().join("statements");
         fs::create_dir_all(self.join("certs")).unwrap();
         for file in fs::read_dir(from.join("certs")).unwrap() {
             let file = file.unwrap();
@@ -65,7 +65,7 @@ impl Place {
 
 /// The demo's statement, as it is published.
 pub fn demo() -> String {
-    fs::read_to_string(programs::root().join("statements/demo.toml")).unwrap()
+    fs::read_to_string(programs::repository().join("statements/demo.toml")).unwrap()
 }
 
 /// A text with each edit made, each of which must have a place to be made in.

@@ -37,7 +37,7 @@ pub fn build() {
                         "--examples"
                     },
                 ])
-                .current_dir(root());
+                .current_dir(repository());
             if profile_folder().ends_with("release") {
                 cargo.arg("--release");
             }
@@ -46,8 +46,17 @@ pub fn build() {
     });
 }
 
+/// Whether root runs the tests; says what is not tried otherwise.
+pub fn root(what: &str) -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        println!("only root can try this: {what}");
+    }
+    root
+}
+
 /// The repository.
-pub fn root() -> PathBuf {
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .canonicalize()

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
@@ -31,8 +32,8 @@ const STOP: u64 = 40;
 pub struct Options {
     /// Edits of the demo's statement, each `(from, to)`.
     pub edits: Vec<(String, String)>,
-    /// A program that starts ours, such as `faketime -f +1d`.
-    pub through: Vec<String>,
+    /// Started by an ordinary user, though root runs the tests.
+    pub ordinary: bool,
 }
 
 /// Somebody who can sign in.
@@ -99,8 +100,11 @@ impl Service {
             .append(true)
             .open(self.log())
             .unwrap();
-        let mut words: Vec<OsString> = self.options.through.iter().map(OsString::from).collect();
-        words.push(programs::avouch_binary().into());
+        let mut words: Vec<OsString> = Vec::new();
+        if self.options.ordinary {
+            words.extend(as_user(&self.place));
+        }
+        words.push(self.program().into());
         words.extend(self.arguments());
         words.extend(["--json", "up", "--demo"].map(OsString::from));
         let mut child = Command::new(&words[0])
@@ -273,6 +277,22 @@ impl Service {
         self.place.join("service.log")
     }
 
+    /// The binary, where whoever starts it can reach it.
+    fn program(&self) -> PathBuf {
+        let built = programs::avouch_binary();
+        if !self.options.ordinary {
+            return built;
+        }
+        let folder = self.place.join("programs");
+        if !folder.exists() {
+            fs::create_dir(&folder).unwrap();
+            for name in ["avouch", "acuity"] {
+                fs::copy(built.with_file_name(name), folder.join(name)).unwrap();
+            }
+        }
+        folder.join("avouch")
+    }
+
     fn arguments(&self) -> Vec<OsString> {
         vec![
             "-c".into(),
@@ -305,6 +325,16 @@ impl Drop for Service {
             println!("the service's log ends:\n{}", self.tail());
         }
     }
+}
+
+/// What has a command run as an ordinary user, to whom the place then belongs.
+fn as_user(place: &Place) -> Vec<OsString> {
+    let owner = fs::metadata(place.path()).unwrap().uid();
+    let user = if owner == 0 { user_ids() } else { owner };
+    chown(place.path(), Some(user), Some(user)).unwrap();
+    let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+    let words = ["setpriv", &ids[0], &ids[1], "--clear-groups"];
+    words.map(OsString::from).into()
 }
 
 /// The edits of the statement that give a service its own address and user ids, and a schedule that is never due while

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use avouch_gateway::link::{ToCore, ToFront};
 
-use super::bench::{files, flip, flip_at};
+use super::bench::{files, flip_at};
 use super::{Bench, Sabotage};
 use crate::harness::{bend, impersonate, straighten};
 
@@ -39,11 +39,16 @@ pub const ALL: &[&Sabotage] = &[
     },
     &Sabotage {
         what: "one bit of the ledger turns over",
-        turns: &[("audit.keep", "broken")],
+        turns: &[
+            ("audit.keep", "broken"),
+            // What was refused to whom cannot be counted past the damage.
+            ("access.administrators", "unproven"),
+        ],
         act: |bench| {
+            // Early on: the end of a segment is room set aside.
             let segment = journal(bench);
-            let at = flip(&segment);
-            Box::new(move |_| flip_at(&segment, at))
+            flip_at(&segment, 4_096);
+            Box::new(move |_| flip_at(&segment, 4_096))
         },
     },
 ];

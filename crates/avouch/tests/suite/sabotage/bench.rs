@@ -12,9 +12,9 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new() -> Self {
+    pub fn new(options: Options) -> Self {
         Self {
-            service: Service::start(Options::default()),
+            service: Service::start(options),
         }
     }
 

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::{Service, shared, within};
+use crate::harness::{Options, Service, root, shared, within};
 pub use bench::{Bench, replace};
 
 /// What turns: a claim, and the verdict it turns to.
@@ -35,6 +35,18 @@ struct Sabotage {
     act: fn(&mut Bench) -> Mend,
 }
 
+/// Those that are tried as an ordinary user, and do not stand in each other's way.
+const ORDINARY: [&str; 8] = [
+    "sessions are kept from growing idle",
+    "the front is told of no entries",
+    "one bit of the ledger turns over",
+    "a file in the clear lies in a repository",
+    "one bit of a tenant's repository turns over",
+    "everybody may read the master key",
+    "one tenant's records are in another's database",
+    "another certificate is filed in the place of the provider's",
+];
+
 fn all() -> Vec<&'static Sabotage> {
     [
         access::ALL,
@@ -50,7 +62,7 @@ fn all() -> Vec<&'static Sabotage> {
 #[test]
 fn every_sabotage_turns_exactly_what_it_declares_and_mending_turns_it_back() {
     let wanted = std::env::var("AVOUCH_SABOTAGE").unwrap_or_default();
-    let mut bench = settled();
+    let mut bench = settled(Options::default());
     let mut wrong = Vec::new();
     for sabotage in all()
         .into_iter()
@@ -68,12 +80,49 @@ fn every_sabotage_turns_exactly_what_it_declares_and_mending_turns_it_back() {
             println!("{}", failed.join("\n"));
             wrong.push(format!("{}:\n{}", sabotage.what, failed.join("\n")));
             // What went wrong must not spoil what comes after.
-            bench = settled();
+            bench = settled(Options::default());
         }
     }
     if let Err(why) = expect(&bench, "after everything was mended", &[]) {
         wrong.push(why);
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What is `held` for an ordinary user can be broken there too: one or two of each control's sabotages, all at once.
+#[test]
+fn without_root_too_sabotages_turn_exactly_what_they_declare() {
+    if !root("sabotages as another user than the one who runs the tests") {
+        return;
+    }
+    let chosen: Vec<_> = all()
+        .into_iter()
+        .filter(|sabotage| ORDINARY.contains(&sabotage.what))
+        .collect();
+    assert_eq!(chosen.len(), ORDINARY.len(), "a sabotage has another name");
+    let mut bench = settled(Options {
+        ordinary: true,
+        ..Options::default()
+    });
+    let turns: Vec<Turn> = chosen
+        .iter()
+        .flat_map(|sabotage| sabotage.turns)
+        .copied()
+        .collect();
+    let mends: Vec<Mend> = chosen
+        .iter()
+        .map(|sabotage| (sabotage.act)(&mut bench))
+        .collect();
+    let turned = expect(&bench, "sabotaged", &turns);
+    for mend in mends.into_iter().rev() {
+        mend(&mut bench);
+    }
+    let claims: Vec<&str> = turns.iter().map(|(claim, _)| *claim).collect();
+    let mended = judge(&check(&bench.service, &claims), "mended", &[]);
+    let wrong: Vec<String> = [turned, mended]
+        .into_iter()
+        .filter_map(Result::err)
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
@@ -96,8 +145,8 @@ fn every_claim_of_the_statement_has_a_sabotage_that_turns_it() {
 }
 
 /// A service of which every claim is held; its first drills and rounds may still be under way when it says that it serves.
-fn settled() -> Bench {
-    let bench = Bench::new();
+fn settled(options: Options) -> Bench {
+    let bench = Bench::new(options);
     let mut last = String::new();
     let held = within(60, || {
         expect(&bench, "before anything was done", &[])
