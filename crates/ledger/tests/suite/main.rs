@@ -11,6 +11,7 @@
 mod alteration;
 mod concurrency;
 mod files;
+mod http;
 mod parts;
 mod proofs;
 mod separation;

@@ -27,6 +27,9 @@ struct Vectors {
     cosigned_by_both: String,
     policy: String,
     proof: String,
+    rewritten: String,
+    rewritten_and_grown: String,
+    next: String,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +73,26 @@ fn the_published_exchange_is_answered_byte_for_byte() {
         .unwrap();
     assert!(monitored.ends_with(&vectors.ok), "{monitored}");
     verify::checkpoint(&monitored, &vectors.log.parse().unwrap()).unwrap();
+}
+
+#[test]
+fn a_history_that_another_program_rewrote_with_the_logs_key_is_refused_and_the_true_one_goes_on() {
+    let (dir, vectors) = (tempfile::tempdir().unwrap(), vectors());
+    let witness = published_witness(dir.path(), &vectors);
+    let ask = |body: &str| witness.add_checkpoint(body.as_bytes(), vectors.time).status;
+    for (body, status) in [
+        (&vectors.first_request, 200),
+        (&vectors.request, 200),
+        (&vectors.rewritten, 422),
+        (&vectors.rewritten_and_grown, 422),
+        (&vectors.next, 200),
+        (&vectors.rewritten_and_grown, 409),
+    ] {
+        assert_eq!(ask(body), status, "{body}");
+    }
+    let refused = witness.refused().unwrap();
+    let sizes: Vec<u64> = refused.iter().map(|refused| refused.size).collect();
+    assert_eq!(sizes, [300, 301]);
 }
 
 #[test]
