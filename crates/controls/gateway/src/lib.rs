@@ -12,9 +12,10 @@
 //!
 //! The `front` role is [`front::run`]. It reads no file: everything it needs comes over the link from the core
 //! ([`link`]), and nothing passes without the core's word, once before the request is forwarded and once before its
-//! answer is released.
+//! answer is released. Reads may be forwarded on the core's earlier word about the same token; it is judged anew before
+//! their answer is released.
 //!
-//! What is absent: no store, no ledger, no session table, no password. A token never leaves this process, only its digest.
+//! What is absent: no store, no ledger, no password, and no session table but the core's last words, which decide nothing. A token never leaves this process, only its digest.
 #![cfg_attr(
     test,
     allow(
