@@ -37,6 +37,7 @@ impl Report {
 fn add(paper: &mut Paper, claim: &ClaimReport) {
     paper.heading(&claim.text);
     paper.pair("Status", &claim.status);
+    paper.pair("Claim", &claim.id);
     if !claim.why.is_empty() {
         paper.pair("Why", &claim.why);
     }
@@ -45,7 +46,6 @@ fn add(paper: &mut Paper, claim: &ClaimReport) {
         &format!("{}: {}", claim.assurance, claim.assured()),
     );
     paper.pair("Tried, and not tried", &claim.limits);
-    paper.pair("Claim", &claim.id);
     let rows: Vec<Vec<String>> = claim
         .checks
         .iter()

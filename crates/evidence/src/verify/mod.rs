@@ -193,6 +193,3 @@ fn included(
     }
     Ok(leaf)
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,7 @@
 
 use super::{Fault, Key, Place, digits};
 use crate::Secret;
-use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use std::{
     fs::File,
     io::{self, Read as _},
@@ -13,7 +13,7 @@ use std::{
 
 const VARIABLE: &str = "CREDENTIALS_DIRECTORY";
 /// `RAMFS_MAGIC` in linux/magic.h: where the service manager keeps credentials if it can.
-const RAMFS: i64 = 0x8584_58f6;
+const RAMFS: FsType = FsType(0x8584_58f6);
 /// More than a key is long.
 const LONGEST: u64 = 1024;
 
@@ -36,7 +36,7 @@ pub(super) fn read_in(folder: &Path, name: &str) -> Result<Key, Fault> {
     let file = File::open(folder.join(name)).map_err(unread)?;
     let system = fstatfs(&file).map_err(|errno| unread(errno.into()))?;
     let kind = system.filesystem_type();
-    let place = if kind == TMPFS_MAGIC || i64::from(kind.0) == RAMFS {
+    let place = if kind == TMPFS_MAGIC || kind == RAMFS {
         Place::Memory
     } else {
         Place::Disk

@@ -1,13 +1,26 @@
-use super::*;
-use crate::{Entry, Finding, InForce, Pack, PackRound, Promise, Round, Seen};
+//! A pack proves which statement its promise was made from.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+use avouch_evidence::verify::pack;
+use avouch_evidence::{Entry, Finding, InForce, Pack, PackRound, Promise, Round, Seen};
+use avouch_ledger::verify::leaf_hash;
 use avouch_ledger::{Kind, Leaf, LogKey};
 use avouch_statement::{Assurance, Audience, Claim, ClaimId, Figure, Length, Place, Unit, Verdict};
 use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 const SEED: [u8; 32] = [7; 32];
 const LOG: &str = "acuity.example/ledger";
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
 
 fn vkey() -> String {
     LogKey::from_seed(LOG, &SEED).unwrap().vkey()
@@ -34,7 +47,7 @@ fn promise(sentence: &str) -> (String, InForce) {
     };
     let promise = Promise {
         format: "avouch-promise/v1".to_owned(),
-        statement: digest::hex_of(b"the whole statement"),
+        statement: sha256(b"the whole statement"),
         service: "Acuity".to_owned(),
         supplier: "Example Digital Ltd".to_owned(),
         claims: vec![claim],
@@ -56,10 +69,13 @@ fn packed(carried: &str, tried: &InForce) -> String {
         stream: [0; 16],
         previous: None,
         time: at,
-        commitment: digest::of(&[b"avouch-commit/v1\n", &salt, payload.as_bytes()]),
+        commitment: Sha256::digest(
+            [b"avouch-commit/v1\n".as_slice(), &salt, payload.as_bytes()].concat(),
+        )
+        .into(),
     };
     let leaf = leaf.encode();
-    let root = STANDARD.encode(ledger::leaf_hash(&leaf));
+    let root = STANDARD.encode(leaf_hash(&leaf));
     let pack = Pack {
         format: "avouch-pack/v2".to_owned(),
         tenant: "riverside".parse().unwrap(),
@@ -88,7 +104,7 @@ fn packed(carried: &str, tried: &InForce) -> String {
 fn a_pack_proves_which_statement_its_promise_was_made_from() {
     let (text, in_force) = promise("Audit entries are kept for 8 years.");
     let report = pack(&packed(&text, &in_force), Some(&vkey())).unwrap();
-    assert_eq!(report.statement, digest::hex_of(b"the whole statement"));
+    assert_eq!(report.statement, sha256(b"the whole statement"));
     assert_eq!(report.service, "Acuity");
     assert_eq!(report.claims[0].verdict, "held");
     let named = |sentence: &String| sentence.contains(&report.statement);
@@ -101,7 +117,7 @@ fn a_promise_that_the_newest_round_did_not_try_is_refused_although_the_supplier_
     let (other, _) = promise("Audit entries are kept for 80 years.");
     let (elsewhere, none) = (
         InForce {
-            statement: digest::hex_of(b"another statement"),
+            statement: sha256(b"another statement"),
             ..tried.clone()
         },
         InForce {
