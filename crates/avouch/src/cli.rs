@@ -107,6 +107,32 @@ pub enum Command {
     /// Take, list or verify backups.
     #[command(subcommand)]
     Backup(Backup),
+    /// Plan a restore, into place or to a folder; with `--execute`, do it.
+    Restore {
+        /// The tenant, or `platform`.
+        tenant: String,
+        /// Which of its sources, if it has several.
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
+        /// This snapshot instead of the newest, by its id or the beginning of it.
+        #[arg(long, value_name = "ID")]
+        snapshot: Option<String>,
+        /// From this destination; otherwise from the one longest untried.
+        #[arg(long, value_name = "DESTINATION")]
+        from: Option<String>,
+        /// To this empty or new folder, to be looked at, instead of into place.
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+        /// Only this file of it.
+        #[arg(long, value_name = "PATH", requires = "to")]
+        file: Option<PathBuf>,
+        /// Why; the tenant sees it in its trail.
+        #[arg(long, value_name = "TEXT")]
+        because: Option<String>,
+        /// Do it; without this the plan is printed and nothing is done.
+        #[arg(long, requires = "because")]
+        execute: bool,
+    },
     /// Rehearse a restore, or look at rehearsals.
     #[command(subcommand)]
     Drill(Drill),

@@ -1,6 +1,6 @@
 //! The control socket: how `avouch` commands ask the running core, one JSON message a line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +31,16 @@ pub enum Request {
     },
     BackupList,
     BackupVerify,
+    Restore {
+        tenant: String,
+        source: Option<String>,
+        snapshot: Option<String>,
+        from: Option<String>,
+        to: Option<String>,
+        file: Option<String>,
+        because: Option<String>,
+        execute: bool,
+    },
     DrillRun {
         tenant: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -83,6 +93,10 @@ pub enum Reply {
     Progress {
         text: String,
     },
+    /// A folder that the asker may copy until it says that it has, or goes away.
+    Take {
+        folder: PathBuf,
+    },
     Done {
         value: Value,
     },
@@ -103,6 +117,7 @@ impl Request {
             Self::BackupRun { .. } => "backup run",
             Self::BackupList => "backup list",
             Self::BackupVerify => "backup verify",
+            Self::Restore { .. } => "restore",
             Self::DrillRun { .. } => "drill run",
             Self::DrillList => "drill list",
             Self::DrillShow { .. } => "drill show",
@@ -133,11 +148,29 @@ impl Request {
     }
 }
 
+/// What the asker says when it has taken what it was offered.
+const TAKEN: &[u8] = b"taken\n";
+
 /// Asks the running core; progress goes to standard error.
 ///
 /// # Errors
 /// If no core runs on this data folder, or it says no.
 pub async fn ask(data: &Path, request: &Request) -> Result<Value, Fail> {
+    ask_and_take(data, request, |_| {
+        Err(Fail::new("the service offered what was not asked for"))
+    })
+    .await
+}
+
+/// The same for something that comes as a folder, which `take` copies.
+///
+/// # Errors
+/// As for [`ask`], and if it was not copied.
+pub async fn ask_and_take(
+    data: &Path,
+    request: &Request,
+    take: impl Fn(&Path) -> Result<(), Fail>,
+) -> Result<Value, Fail> {
     let path = data.join("run/control.sock");
     let stream = UnixStream::connect(&path).await.map_err(|error| {
         Fail::new(format!("no service runs on `{}`", data.display()))
@@ -158,6 +191,10 @@ pub async fn ask(data: &Path, request: &Request) -> Result<Value, Fail> {
     while let Some(line) = lines.next_line().await.map_err(lost)? {
         match serde_json::from_str(&line) {
             Ok(Reply::Progress { text }) => crate::talk(&text),
+            Ok(Reply::Take { folder }) => {
+                take(&folder)?;
+                writer.write_all(TAKEN).await.map_err(lost)?;
+            }
             Ok(Reply::Done { value }) => return Ok(value),
             Ok(Reply::Failed { message, help }) => {
                 let fail = Fail::new(message);
@@ -186,6 +223,21 @@ pub async fn read(stream: &mut UnixStream) -> Option<Request> {
         .await
         .ok()?;
     serde_json::from_slice(&line).ok()
+}
+
+/// Offers a folder, and waits until the asker has taken it.
+///
+/// # Errors
+/// If the asker went away before it had.
+pub async fn offer(stream: &mut UnixStream, folder: PathBuf) -> std::io::Result<()> {
+    write(stream, &Reply::Take { folder }).await?;
+    let mut said = [0; TAKEN.len()];
+    stream.read_exact(&mut said).await?;
+    if said == TAKEN {
+        Ok(())
+    } else {
+        Err(std::io::ErrorKind::InvalidData.into())
+    }
 }
 
 /// Writes one reply.

@@ -4,9 +4,12 @@ mod doctor;
 mod offline;
 mod online;
 mod proofs;
+mod restore;
 mod roles;
 mod views;
 mod witness;
+
+use std::path::PathBuf;
 
 use crate::cli::{Cli, Command};
 use crate::control::Request;
@@ -69,6 +72,29 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         }
         Command::Backup(cli::Backup::Verify) => {
             online::verified(&global, &Request::BackupVerify, views::examined)
+        }
+        Command::Restore {
+            tenant,
+            source,
+            snapshot,
+            from,
+            to,
+            file,
+            because,
+            execute,
+        } => {
+            let shown = |path: &PathBuf| path.display().to_string();
+            let request = Request::Restore {
+                tenant,
+                source,
+                snapshot,
+                from,
+                to: to.as_ref().map(shown),
+                file: file.as_ref().map(shown),
+                because,
+                execute,
+            };
+            restore::run(&global, &request, to, file)
         }
         Command::Drill(cli::Drill::Run {
             tenant,

@@ -142,7 +142,7 @@ fn ask(global: &Global, request: &Request) -> Result<Value, Fail> {
     block_on(control::ask(&global.data, request))
 }
 
-fn show(global: &Global, value: &Value, text: impl FnOnce() -> String) {
+pub fn show(global: &Global, value: &Value, text: impl FnOnce() -> String) {
     if global.json {
         print(&value.to_string())
     } else {

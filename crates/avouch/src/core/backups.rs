@@ -120,9 +120,7 @@ impl Core {
         who: Actor,
         source: &str,
     ) -> Result<(Drill, Verdict), Fail> {
-        let drilled = self
-            .drills(owner, who, source, &Choice::default())
-            .await?;
+        let drilled = self.drills(owner, who, source, &Choice::default()).await?;
         first_wrong(&drilled)
             .cloned()
             .ok_or_else(|| Fail::new(format!("the drill of `{owner}` was not run")))
@@ -164,7 +162,7 @@ impl Core {
             .map_err(|error| Fail::new(format!("the drill of `{owner}` was not run")).from(error))
     }
 
-    fn owned(
+    pub(super) fn owned(
         &self,
         owner: &Owner,
         who: Actor,
@@ -189,7 +187,11 @@ impl Core {
         event
     }
 
-    async fn outcome(&self, mut event: Event, outcome: &Result<impl ToString + Sync, String>) {
+    pub(super) async fn outcome(
+        &self,
+        mut event: Event,
+        outcome: &Result<impl ToString + Sync, String>,
+    ) {
         event.at = self.now();
         (event.outcome, event.reason) = match outcome {
             Ok(done) => (Outcome::Done, done.to_string()),

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::backups::first_wrong;
+use super::restores::{self, Order};
 use super::state::Core;
 use crate::control::{self, Reply, Request};
 use crate::fail::{Fail, chain};
@@ -143,15 +144,12 @@ async fn perform(
         Request::BackupRun { tenant } => back_up(core, tenant, stream).await,
         Request::BackupList => backups(core).await,
         Request::BackupVerify => verify_backups(core, stream).await,
+        Request::Restore { tenant, source, snapshot, from, to, because, execute, file: _ } => {
+            let order = Order { owner: owner(&tenant)?, source, choice: choice(snapshot, from, false)?, because: because.unwrap_or_default() };
+            restore(core, &order, to, execute, stream).await
+        }
         Request::DrillRun { tenant, random, snapshot, from } => {
-            let owner = owner(&tenant)?;
-            let from = from.map(|from| from.parse()).transpose().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
-            let which = match snapshot {
-                Some(id) => Which::Given(SnapshotId(id)),
-                None if random => Which::Random,
-                None => Which::Newest,
-            };
-            let drilled = core.drills(&owner, Actor::local_root(), SOURCE, &Choice { which, from }).await?;
+            let drilled = core.drills(&owner(&tenant)?, Actor::local_root(), SOURCE, &choice(snapshot, from, random)?).await?;
             let mut value = first_wrong(&drilled).map(|(drill, verdict)| drill_row(drill, verdict)).unwrap_or_default();
             if let Value::Object(fields) = &mut value {
                 fields.insert("held".to_owned(), json!(drilled.iter().all(|(_, verdict)| *verdict == Verdict::Passed)));
@@ -382,6 +380,60 @@ async fn drills(core: &Core) -> Result<Value, Fail> {
         }
     }
     Ok(rows.into())
+}
+
+/// Shows what a restore would do, and does it if that is wanted.
+async fn restore(
+    core: &Arc<Core>,
+    order: &Order,
+    to: Option<String>,
+    execute: bool,
+    stream: &mut UnixStream,
+) -> Result<Value, Fail> {
+    let plan = core.restore_plan(order).await?;
+    let mut shown = restores::shown(order, &plan, to.as_deref());
+    if !execute {
+        return Ok(shown);
+    }
+    if order.because.trim().is_empty() {
+        return Err(Fail::new("a restore needs a reason")
+            .help("say why with `--because TEXT`; it is recorded, and the tenant sees it"));
+    }
+    let text = format!(
+        "restoring {} as of {}…",
+        order.owner, plan.what.snapshot.taken
+    );
+    let _ = control::write(stream, &Reply::Progress { text }).await;
+    let by = (Actor::local_root(), SOURCE);
+    let done = match to {
+        None => core.restore_into_place(order, &plan, by).await?,
+        Some(_) => {
+            let take = async |folder| {
+                control::offer(stream, folder).await.map_err(|error| {
+                    Fail::new("the copy was not taken, and is destroyed").from(error)
+                })
+            };
+            core.restore_to_look_at(order, &plan, by, take).await?
+        }
+    };
+    if let (Value::Object(shown), Value::Object(done)) = (&mut shown, done) {
+        shown.extend(done);
+    }
+    Ok(shown)
+}
+
+/// Which snapshot, and from where, as it is written on the command line.
+fn choice(snapshot: Option<String>, from: Option<String>, random: bool) -> Result<Choice, Fail> {
+    let from = from
+        .map(|from| from.parse())
+        .transpose()
+        .map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+    let which = match snapshot {
+        Some(id) => Which::Given(SnapshotId(id)),
+        None if random => Which::Random,
+        None => Which::Newest,
+    };
+    Ok(Choice { which, from })
 }
 
 /// A tenant by its short name, or the platform.

@@ -12,6 +12,7 @@ mod jobs;
 mod joins;
 mod packs;
 mod people;
+mod restores;
 mod rounds;
 mod state;
 mod steady;

@@ -18,6 +18,7 @@ mod keys_sources;
 mod load;
 mod main_line;
 mod requests;
+mod restore;
 mod sabotage;
 mod sign_out;
 mod soak;

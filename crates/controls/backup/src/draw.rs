@@ -15,7 +15,7 @@ pub(crate) fn below(count: usize) -> io::Result<usize> {
     let mut bytes = [0; 8];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     // Of 64 bits scaled down, no number is favoured by more than one part in 2^64 / count.
-    let drawn = u128::from(u64::from_le_bytes(bytes)) * count >> 64;
+    let drawn = (u128::from(u64::from_le_bytes(bytes)) * count) >> 64;
     usize::try_from(drawn).map_err(io::Error::other)
 }
 

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Row, sqlite::SqliteRow};
 
 use crate::{
-    drill::{Drill, Verdict},
-    job::Examination,
     manifest::Changes,
     repository::Listed,
     retention::{Grade, Snapshot, SnapshotId},
     source::SourceFault,
 };
+
+mod drills;
+mod examinations;
 
 /// The name of this part of the schema.
 pub const PART: &str = "backup";
@@ -367,102 +368,6 @@ impl Records {
             .fetch_all(self.store.readers())
             .await?;
         rows.iter().map(taken).collect()
-    }
-
-    /// A name for a drill that begins at `started` which no other has: several may begin within a millisecond.
-    pub(crate) async fn drill_name(&self, started: Timestamp) -> Result<String, RecordError> {
-        let mut number = started.as_millisecond();
-        loop {
-            let name = format!("d{number}");
-            let taken: Option<i64> = sqlx::query_scalar("select 1 from backup_drill where id = $1")
-                .bind(&name)
-                .fetch_optional(self.store.readers())
-                .await?;
-            if taken.is_none() {
-                return Ok(name);
-            }
-            number += 1;
-        }
-    }
-
-    /// Notes a drill.
-    pub(crate) async fn add_drill(
-        &self,
-        drill: &Drill,
-        verdict: &Verdict,
-    ) -> Result<(), RecordError> {
-        let mut write = self.store.write().await?;
-        sqlx::query("insert into backup_drill (id, owner, started, verdict, record) values ($1, $2, $3, $4, $5)")
-            .bind(&drill.id)
-            .bind(&drill.owner)
-            .bind(micros(drill.started))
-            .bind(json(verdict)?)
-            .bind(json(drill)?)
-            .execute(&mut *write)
-            .await?;
-        Ok(write.commit().await?)
-    }
-
-    /// The drills of an owner, newest first.
-    ///
-    /// # Errors
-    ///
-    /// If the store refuses.
-    pub async fn drills(&self, owner: &str) -> Result<Vec<(Drill, Verdict)>, RecordError> {
-        let sql = "select record, verdict from backup_drill where owner = $1 order by started desc, rowid desc";
-        let rows = sqlx::query(sql)
-            .bind(owner)
-            .fetch_all(self.store.readers())
-            .await?;
-        rows.iter()
-            .map(|row| Ok((from_json(row, "record")?, from_json(row, "verdict")?)))
-            .collect()
-    }
-
-    /// Notes what an examination found; only the newest is kept.
-    pub(crate) async fn examined(
-        &self,
-        owner: &str,
-        destination: &str,
-        at: Timestamp,
-        fingerprint: &str,
-        seen: &Examination,
-    ) -> Result<(), RecordError> {
-        let mut write = self.store.write().await?;
-        let sql = "insert into backup_examination (owner, destination, at, fingerprint, record) \
-                   values ($1, $2, $3, $4, $5) on conflict (owner, destination) do update \
-                   set at = excluded.at, fingerprint = excluded.fingerprint, record = excluded.record";
-        sqlx::query(sql)
-            .bind(owner)
-            .bind(destination)
-            .bind(micros(at))
-            .bind(fingerprint)
-            .bind(json(seen)?)
-            .execute(&mut *write)
-            .await?;
-        Ok(write.commit().await?)
-    }
-
-    /// The newest examination of a repository: when, of which state of its files, and what it found.
-    pub(crate) async fn examination(
-        &self,
-        owner: &str,
-        destination: &str,
-    ) -> Result<Option<(Timestamp, String, Examination)>, RecordError> {
-        let sql = "select at, fingerprint, record from backup_examination where owner = $1 and destination = $2";
-        let row = sqlx::query(sql)
-            .bind(owner)
-            .bind(destination)
-            .fetch_optional(self.store.readers())
-            .await?;
-        row.map(|row| {
-            Ok((
-                time(&row, "at")?,
-                row.try_get("fingerprint")?,
-                from_json(&row, "record")?,
-            ))
-        })
-        .transpose()
     }
 }
 

@@ -150,10 +150,14 @@ pub async fn stage(
         Source::Files { path, skip, last } => {
             for entry in folder::ordered(path, skip, last)? {
                 let (from, to) = (path.join(&entry), data.join(&entry));
-                if folder::is_database(&from)? {
-                    sqlite::copy(&from, &to).await?;
-                } else {
-                    folder::copy(&from, &to)?;
+                let copied = match folder::is_database(&from) {
+                    Ok(true) => sqlite::copy(&from, &to).await,
+                    Ok(false) => folder::copy(&from, &to),
+                    Err(error) => Err(error),
+                };
+                // A file that was removed after the list was made was never part of this moment.
+                if !folder::is_gone(&from) {
+                    copied?;
                 }
             }
         }

@@ -46,6 +46,14 @@ pub struct Restored {
     _held: OwnedMutexGuard<()>,
 }
 
+impl Restored {
+    /// Where something that is to be destroyed with the copy can be put.
+    #[must_use]
+    pub fn place_to_leave(&self) -> PathBuf {
+        self.scratch.join("left")
+    }
+}
+
 impl Backups {
     /// What a restore of one source would do; without a name, of the only one there is.
     ///

@@ -62,7 +62,15 @@ fn walk(
 ) -> Result<(), SourceError> {
     let folder = root.join(within);
     let mut empty = true;
-    for entry in fs::read_dir(&folder).map_err(SourceError::io("read", &folder))? {
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        // It went away after the folder that it was in had been listed.
+        Err(error) if within != Path::new("") && error.kind() == io::ErrorKind::NotFound => {
+            return Ok(());
+        }
+        Err(error) => return Err(SourceError::io("read", &folder)(error)),
+    };
+    for entry in entries {
         let entry = entry.map_err(SourceError::io("read", &folder))?;
         let path = within.join(entry.file_name());
         if skip.iter().any(|part| path.starts_with(part)) {
@@ -107,6 +115,11 @@ pub(super) fn is_database(path: &Path) -> Result<bool, SourceError> {
         Err(err) if err.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(err) => Err(SourceError::io("read", path)(err)),
     }
+}
+
+/// Whether nothing has that name any more.
+pub(super) fn is_gone(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Copies one file up to the length it has now; a link as a link; an empty folder as one.

@@ -259,6 +259,47 @@ async fn a_source_that_is_not_there_is_an_error_and_not_an_empty_backup() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_takes_anothers_name_meanwhile_spoils_no_backup() {
+    let home = TempDir::new().unwrap();
+    let folder = home.path().join("core");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("kept"), b"kept").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let renamed = Arc::new(AtomicU64::new(0));
+    let writer = std::thread::spawn({
+        let (stop, renamed, folder) = (Arc::clone(&stop), Arc::clone(&renamed), folder.clone());
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                fs::create_dir_all(folder.join("passing")).unwrap();
+                for name in ["checkpoint", "passing/one"] {
+                    let next = folder.join(format!("{name}.next"));
+                    fs::write(&next, b"whole").unwrap();
+                    fs::rename(&next, folder.join(name)).unwrap();
+                }
+                fs::remove_dir_all(folder.join("passing")).unwrap();
+                renamed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let source = Source::Files {
+        path: folder,
+        skip: vec![],
+        last: vec![],
+    };
+    let mut run = 0;
+    while renamed.load(Ordering::Relaxed) < 200 || run < 50 {
+        run += 1;
+        let into = home.path().join(format!("stage{run}"));
+        let taken = "2026-01-05T04:00:00Z".parse().unwrap();
+        let manifest = source::stage(&source, &into, taken).await.unwrap();
+        assert!(manifest.files.contains_key("kept"));
+        fs::remove_dir_all(&into).unwrap();
+    }
+    stop.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+}
+
 #[tokio::test]
 async fn a_folder_is_copied_with_each_database_in_it_as_one_and_without_what_is_skipped() {
     let home = TempDir::new().unwrap();

@@ -178,7 +178,7 @@ fn a_sample_has_all_that_is_no_pack_and_stays_within_its_bound() {
     let small = repository.sample(1).unwrap();
     let names = |paths: &[std::path::PathBuf]| -> Vec<String> {
         let folder = |path: &std::path::PathBuf| {
-            let within = path.strip_prefix(&path_of(&home)).unwrap();
+            let within = path.strip_prefix(path_of(&home)).unwrap();
             within
                 .components()
                 .next()
