@@ -310,7 +310,7 @@ pub enum User {
     },
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Role {
     /// Keys, ledger, store, accounts, schedules, checks and pages.
     Core {
@@ -319,5 +319,9 @@ pub enum Role {
         demo: bool,
     },
     /// The public listeners.
-    Front,
+    Front {
+        /// An address below port 1024 to listen on before the right to such ports is given up.
+        #[arg(long)]
+        low: Vec<std::net::SocketAddr>,
+    },
 }

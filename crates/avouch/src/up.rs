@@ -7,17 +7,20 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use avouch_keyring::Origin;
-use avouch_runtime::confine::{Confinement, Network, Ports};
+use avouch_runtime::confine::{Confinement, Network, Ports, Processes};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
 use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::supervisor::{self, Holder, Plan, Role};
 
 use crate::cli::Global;
-use crate::core::destinations;
+use crate::core::{INSTANCE_ENVIRONMENT, destinations};
 use crate::fail::Fail;
 use crate::statement_file::{self, Statement};
 use crate::{print, talk};
+
+/// Ports below this are not everybody's to listen on.
+const LOW_PORTS: u16 = 1024;
 
 /// Runs it all until told to stop.
 ///
@@ -56,6 +59,8 @@ pub fn run(global: &Global, demo: bool, passphrase_fd: Option<u16>) -> Result<u8
         avouch: prepared.layout.bin().join("avouch"),
         ids,
         destinations: destinations(&statement, &prepared.layout.backups()),
+        system: Confinement::base_system(),
+        environment: INSTANCE_ENVIRONMENT.map(str::to_owned).to_vec(),
         roles: roles(&prepared.layout, &ids, &statement, demo),
         holder: holder(
             &statement.keys.master,
@@ -150,6 +155,7 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
     core.execute.push(layout.bin());
     core.write
         .extend([layout.core(), layout.keys(), layout.run(), layout.scratch()]);
+    core.processes = Processes::Shared;
     core.network = Network::Host {
         bind: Ports::Only(Vec::new()),
         connect: Ports::Only(ports.clone()),
@@ -158,6 +164,7 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
         .extend(std::env::var("AVOUCH_LOG").map(|filter| ("AVOUCH_LOG".to_owned(), filter)));
     let mut front = Confinement::new(ids.front, ids.group(ids.front), layout.run());
     front.execute.push(layout.bin());
+    front.processes = Processes::Shared;
     front.network = Network::Host {
         bind: Ports::Only(ports),
         connect: Ports::Only(Vec::new()),
@@ -168,6 +175,13 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
     if demo {
         core_command.push("--demo".to_owned());
     }
+    let mut front_command = command("front");
+    for address in statement.gateway.addresses() {
+        if (1..LOW_PORTS).contains(&address.port()) {
+            front.low_ports = true;
+            front_command.extend(["--low".to_owned(), address.to_string()]);
+        }
+    }
     vec![
         Role {
             name: "core".to_owned(),
@@ -177,7 +191,7 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
         },
         Role {
             name: "front".to_owned(),
-            command: command("front"),
+            command: front_command,
             confinement: front,
             linked: false,
         },

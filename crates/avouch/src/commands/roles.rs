@@ -21,6 +21,12 @@ const LONGEST_SPEC: u64 = 4 << 20;
 /// Runs a role until told to stop.
 pub fn run(global: &Global, role: Role) -> Result<u8, Fail> {
     log_to_stderr();
+    // Capabilities belong to threads, so they go before there is a second one.
+    let held = match &role {
+        Role::Core { .. } => Vec::new(),
+        Role::Front { low } => confine::bind_low_ports(low)
+            .map_err(|error| Fail::new("the right to low ports cannot be given up").from(error))?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .enable_all()
@@ -28,7 +34,7 @@ pub fn run(global: &Global, role: Role) -> Result<u8, Fail> {
         .map_err(|error| Fail::new("cannot start").from(error))?;
     match role {
         Role::Core { demo } => runtime.block_on(crate::core::run(&global.data, demo))?,
-        Role::Front => runtime.block_on(front::run(&global.data)),
+        Role::Front { .. } => runtime.block_on(front::run(&global.data, held)),
     }
     // What still runs on a blocking thread must not keep the process.
     runtime.shutdown_background();

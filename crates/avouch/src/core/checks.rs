@@ -44,6 +44,7 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
     checks.push(Box::new(Segregation::new(
         statement.tenancy.crawl_from.clone(),
         is_record,
+        core.tenants.turns.clone(),
     )));
     checks.push(Box::new(Confinement::new(Arc::new(Prober(core.clone())))));
     checks.push(Box::new(Requests::new(

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fail::Fail;
 pub use backups::destinations;
 use state::Core;
+pub use tenants::INSTANCE_ENVIRONMENT;
 
 /// Runs the core until told to stop.
 ///

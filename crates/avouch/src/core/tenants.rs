@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use avouch_runtime::confine::Confinement;
@@ -12,6 +12,7 @@ use avouch_runtime::layout::Layout;
 use avouch_runtime::protocol::InstanceSpec;
 use avouch_statement::TenantId;
 use avouch_store::{Store, micros};
+use avouch_tenancy::checks::Turns;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -20,6 +21,9 @@ use crate::fail::Fail;
 
 /// How long an application may take to start, before the whole start fails.
 const START: Duration = Duration::from_secs(30);
+
+/// The whole environment of an instance, by name. The supervisor lets the core set no other.
+pub const INSTANCE_ENVIRONMENT: [&str; 5] = ["SOCKET", "DATA", "JWKS", "TENANT", "ISSUER"];
 
 /// One tenant.
 #[derive(Debug, Clone)]
@@ -34,6 +38,8 @@ pub struct Tenant {
 #[derive(Debug)]
 pub struct Tenants {
     known: RwLock<BTreeMap<TenantId, Tenant>>,
+    /// Which of their pages the check of segregation has opened.
+    pub turns: Arc<Turns>,
 }
 
 impl Tenants {
@@ -59,6 +65,7 @@ impl Tenants {
         }
         Ok(Self {
             known: RwLock::new(known),
+            turns: Arc::default(),
         })
     }
 
@@ -238,16 +245,11 @@ impl Core {
     ) -> InstanceSpec {
         let (socket, keys) = (at.join("run/app.sock"), at.join("run/jwks.json"));
         let mut confinement = self.instance_confinement(at, data, uid);
-        let values = [
-            ("SOCKET", socket.display().to_string()),
-            ("DATA", data.display().to_string()),
-            ("JWKS", keys.display().to_string()),
-            ("TENANT", tenant.to_owned()),
-            (
-                "ISSUER",
-                format!("https://{}", self.statement.gateway.domain),
-            ),
-        ];
+        let issuer = format!("https://{}", self.statement.gateway.domain);
+        let [socket_path, data_path, keys_path] =
+            [&socket, data, &keys].map(|path: &Path| path.display().to_string());
+        let stated = [socket_path, data_path, keys_path, tenant.to_owned(), issuer];
+        let values: Vec<(&str, String)> = INSTANCE_ENVIRONMENT.into_iter().zip(stated).collect();
         let mut command: Vec<String> = self
             .statement
             .app
@@ -266,9 +268,11 @@ impl Core {
                 .to_owned();
             *program = self.layout.bin().join(file).display().to_string();
         }
-        confinement
-            .env
-            .extend(values.map(|(name, value)| (name.to_owned(), value)));
+        confinement.env.extend(
+            values
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
         InstanceSpec {
             name: name.to_owned(),
             tenant: tenant.to_owned(),

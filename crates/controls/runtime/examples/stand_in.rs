@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use avouch_runtime::confine::{self, Confinement, Network, Ports};
+use avouch_runtime::confine::{self, Confinement, Network, Ports, Processes};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::probe;
@@ -183,6 +183,7 @@ fn supervise(data: &Path, role: &[&str]) -> Done {
     let avouch = prepared.programs.first().ok_or("no program")?.clone();
     let mut confinement = Confinement::new(ids.core, ids.group(ids.core), prepared.layout.core());
     confinement.execute.push(prepared.layout.bin());
+    confinement.processes = Processes::Shared;
     confinement.network = Network::Host {
         bind: Ports::Only(vec![]),
         connect: Ports::Any,
@@ -195,6 +196,8 @@ fn supervise(data: &Path, role: &[&str]) -> Done {
         layout: prepared.layout.clone(),
         ids,
         destinations: Vec::new(),
+        system: Confinement::base_system(),
+        environment: vec!["TENANT".to_owned()],
         roles: vec![Role {
             name: "core".to_owned(),
             command,

@@ -99,14 +99,20 @@ impl Ids {
         self.callers_group.unwrap_or(uid)
     }
 
+    /// Whether `id` is a tenant's, a canary's or a drill's.
+    #[must_use]
+    pub fn is_tenant(&self, id: u32) -> bool {
+        let tenants = self.tenants_from..self.tenants_from.saturating_add(RANGE);
+        id != 0 && (tenants.contains(&id) || (!self.are_separate() && id == self.core))
+    }
+
     /// Whether a process may be run as `id`, or in the group `id`. Root never is.
     #[must_use]
     pub fn may_run_as(&self, id: u32) -> bool {
         if let Some(group) = self.callers_group {
             return id == self.core || id == group;
         }
-        let tenants = self.tenants_from..self.tenants_from.saturating_add(RANGE);
-        id != 0 && (id == self.core || id == self.front || id == self.jobs || tenants.contains(&id))
+        id != 0 && (id == self.core || id == self.front || id == self.jobs || self.is_tenant(id))
     }
 }
 

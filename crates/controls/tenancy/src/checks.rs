@@ -5,6 +5,6 @@ mod inside;
 mod segregation;
 
 pub use inside::{Confinement, Inside, Outcome, Probed, Tried};
-pub use segregation::{IsRecord, MOST_ATTACKERS, Segregation};
+pub use segregation::{IsRecord, MOST_ATTACKERS, Segregation, Turns};
 
-pub use crawl::MOST_PAGES;
+pub use crawl::SAMPLE;

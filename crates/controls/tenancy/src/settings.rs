@@ -2,7 +2,7 @@
 
 use avouch_statement::{Draft, Figure, Table};
 
-use crate::checks::{MOST_ATTACKERS, MOST_PAGES};
+use crate::checks::{MOST_ATTACKERS, SAMPLE};
 
 /// The claim that tenants are kept apart.
 pub const ISOLATION: &str = "tenancy.isolation";
@@ -42,10 +42,11 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
              nor a program in one tenant's process reaches another tenant's data.",
             Figure::Word("process".to_owned()),
             format!(
-                "Every page of a tenant that links lead to (up to {MOST_PAGES}) is asked for again with another \
-                 tenant's sign-in, and every record among them also to be changed (by up to {MOST_ATTACKERS} tenants \
-                 a round, taken in turn). A probe in each tenant's confinement tries files, sockets and network; the \
-                 finding says what confined it on this machine. Not tried: pages that no link leads to, and \
+                "In each round a sample of up to {SAMPLE} pages of each tenant that links lead to, spread over its folders \
+                 and taken in turn until all were tried, is asked for again with another tenant's sign-in, and every \
+                 record among them also to be changed (by up to {MOST_ATTACKERS} tenants a round, taken in turn). A probe \
+                 in each tenant's confinement tries files, sockets, network, processes and namespaces; the finding says \
+                 what the kernel of this machine confined it by. Not tried: pages that no link leads to, and \
                  recounting totals, which come from a process that cannot open another tenant's data."
             ),
         ),

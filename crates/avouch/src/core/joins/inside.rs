@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use avouch_evidence::BoxFuture;
+use avouch_runtime::confine::Confined;
 use avouch_runtime::probe::{self, Act, Judged};
 use avouch_statement::TenantId;
 use avouch_tenancy::checks::{Inside, Outcome, Probed, Tried};
@@ -33,8 +34,8 @@ impl Inside for Prober {
             let known = core.tenants.get(tenant).ok_or("there is no such tenant")?;
             let uid = core.tenant_uid(&known).map_err(|fail| fail.to_string())?;
             let at = core.layout.tenant(tenant.as_str());
-            let confinement = core.instance_confinement(&at, &at.join("data"), uid);
-            let confined_by = confinement.expected(&core.ids).sentence();
+            let mut confinement = core.instance_confinement(&at, &at.join("data"), uid);
+            confinement.report = true;
             let named = acts(core, tenant);
             let acts: Vec<&Act> = named.iter().map(|named| &named.act).collect();
             let stdin = serde_json::to_vec(&acts).map_err(|error| error.to_string())?;
@@ -48,8 +49,14 @@ impl Inside for Prober {
             }
             let tried: Vec<probe::Tried> =
                 serde_json::from_slice(&result.stdout.0).map_err(|error| error.to_string())?;
+            let applied: Confined = result
+                .stderr
+                .lines()
+                .next()
+                .and_then(|line| serde_json::from_str(line).ok())
+                .ok_or("it did not say what confined it")?;
             Ok(Probed {
-                confined_by,
+                confined_by: applied.sentence(),
                 tried: named
                     .into_iter()
                     .map(|named| outcome(named, &tried))
@@ -158,7 +165,9 @@ fn acts(core: &Core, tenant: &TenantId) -> Vec<Named> {
         "read the core's environment",
         false,
     );
-    add(Act::Signal(pid), "signal the core", false);
+    add(Act::SignalAnybody, "signal any process but its own", false);
+    add(Act::Trace, "have a process traced", false);
+    add(Act::MakeNamespace, "make a user namespace", false);
     add(Act::Execute(PathBuf::from("/bin/sh")), "run a shell", false);
     add(Act::BecomeRoot, "become root", false);
     acts

@@ -54,8 +54,16 @@ struct Shared {
 /// Runs the role until `shutdown`: connects to the core at `link`, serves as it configures, and connects again when it
 /// is lost. Connections then have five seconds to finish; tunnels are cut at once.
 ///
+/// `held` are listeners opened before, where this role is not allowed to open them: an address that one of them has is
+/// taken from there.
+///
 /// What goes wrong with a configuration (a port in use, a bad certificate) is told to the core and nothing is served.
-pub async fn run(link: PathBuf, clock: Clock, shutdown: CancellationToken) {
+pub async fn run(
+    link: PathBuf,
+    held: Vec<std::net::TcpListener>,
+    clock: Clock,
+    shutdown: CancellationToken,
+) {
     let front = Arc::new(FrontEnd::default());
     let (send_orders, orders) = mpsc::channel(16);
     let stop_link = CancellationToken::new();
@@ -74,6 +82,7 @@ pub async fn run(link: PathBuf, clock: Clock, shutdown: CancellationToken) {
     });
     let mut role = Role {
         shared: shared.clone(),
+        held,
         connections: TaskTracker::new(),
         running: None,
     };
@@ -100,6 +109,7 @@ pub async fn run(link: PathBuf, clock: Clock, shutdown: CancellationToken) {
 
 struct Role {
     shared: Arc<Shared>,
+    held: Vec<std::net::TcpListener>,
     connections: TaskTracker,
     running: Option<Running>,
 }
@@ -195,7 +205,7 @@ impl Role {
         let wanted = configure.listen.iter().map(|addr| (*addr, Kind::Tls));
         for (addr, kind) in wanted.chain(configure.http_redirect.map(|addr| (addr, Kind::Redirect)))
         {
-            match TcpListener::bind(addr).await {
+            match listener(&self.held, addr).await {
                 Ok(listener) => sockets.push((listener, kind)),
                 Err(error) => {
                     return self.shared.link.say(&ToCore::ListenFailed {
@@ -256,6 +266,24 @@ impl Role {
                 reason: reason.clone(),
             });
         }
+    }
+}
+
+/// The held listener of this address, or a new one.
+async fn listener(
+    held: &[std::net::TcpListener],
+    addr: SocketAddr,
+) -> std::io::Result<TcpListener> {
+    let own = held
+        .iter()
+        .find(|listener| listener.local_addr().is_ok_and(|own| own == addr));
+    match own {
+        Some(listener) => {
+            let listener = listener.try_clone()?;
+            listener.set_nonblocking(true)?;
+            TcpListener::from_std(listener)
+        }
+        None => TcpListener::bind(addr).await,
     }
 }
 

@@ -202,7 +202,12 @@ impl Stage {
         );
         let link = folder.path().join("link.sock");
         let clock: front::Clock = Arc::new(jiff::Timestamp::now);
-        let front = Some(tokio::spawn(front::run(link, clock, stop_front.clone())));
+        let front = Some(tokio::spawn(front::run(
+            link,
+            Vec::new(),
+            clock,
+            stop_front.clone(),
+        )));
         assert_eq!(reports.recv().await, Some(Report::Connected));
         let (addr, plain) = (listening(&mut reports).await, listening(&mut reports).await);
         Self {

@@ -4,19 +4,29 @@
 //! where it would look at control groups), and it is where other processes' memory, environment
 //! and command lines would be found.
 
+mod calls;
+mod capabilities;
+mod confined;
 mod enter;
+mod error;
+mod exec;
 mod rules;
+mod spaces;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Ids;
-
-pub use enter::{ConfineError, enter, exec, seal_memory};
+pub use calls::refused_calls;
+pub use capabilities::bind_low_ports;
+pub use confined::Confined;
+pub use enter::{enter, seal_memory};
+pub use error::ConfineError;
+pub use exec::exec;
 pub use rules::landlock_abi;
+pub use spaces::Spaces;
 
 /// What a process may reach. Whatever is not listed is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +41,7 @@ pub struct Confinement {
     pub groups: Vec<u32>,
     /// The umask, such as `0o077`.
     pub umask: u32,
-    /// Files and folders to read.
+    /// Files and folders to read. No path here or below may lead through a symbolic link.
     #[serde(default)]
     pub read: Vec<PathBuf>,
     /// Files and folders to read and execute.
@@ -42,6 +52,13 @@ pub struct Confinement {
     pub write: Vec<PathBuf>,
     /// The network.
     pub network: Network,
+    /// Which processes it sees.
+    #[serde(default)]
+    pub processes: Processes,
+    /// Whether it may listen on ports below 1024 until it gives that up with
+    /// [`bind_low_ports`]; as root, or where the caller may do so.
+    #[serde(default)]
+    pub low_ports: bool,
     /// The whole environment.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -54,6 +71,25 @@ pub struct Confinement {
     /// it in with its own id.
     #[serde(default)]
     pub dies_with: Option<u32>,
+    /// Whether what was applied ([`Confined`]) is written to standard error, as one line of
+    /// JSON, before the program starts.
+    #[serde(default)]
+    pub report: bool,
+    /// The namespaces that this process was started in; filled in by [`exec()`] for the first
+    /// process of a namespace.
+    #[serde(default)]
+    pub within: Option<Spaces>,
+}
+
+/// Which processes a confined one sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Processes {
+    /// Only those that it started itself, which end with it.
+    #[default]
+    Own,
+    /// All of the machine.
+    Shared,
 }
 
 /// What a process may do on the network.
@@ -120,23 +156,28 @@ impl Confinement {
             execute: base.execute,
             write: base.write,
             network: Network::None,
+            processes: Processes::Own,
+            low_ports: false,
             env: BTreeMap::new(),
             folder: folder.into(),
             limits: Limits::default(),
             dies_with: None,
+            report: false,
+            within: None,
         }
     }
 
     /// The parts of this system that a dynamically linked program needs to start and to tell
-    /// local time: the loader, libraries, time zones, and the null and random devices.
+    /// local time: the loader, libraries, time zones, and the null and random devices. Each by
+    /// its path without symbolic links.
     #[must_use]
     pub fn base_system() -> BaseSystem {
         let present = |paths: &[&str]| -> Vec<PathBuf> {
-            paths
+            let found: BTreeSet<PathBuf> = paths
                 .iter()
-                .map(PathBuf::from)
-                .filter(|path| path.exists())
-                .collect()
+                .filter_map(|path| Path::new(path).canonicalize().ok())
+                .collect();
+            found.into_iter().collect()
         };
         BaseSystem {
             read: present(&[
@@ -148,16 +189,6 @@ impl Confinement {
             ]),
             execute: present(&["/lib", "/lib64", "/usr/lib", "/usr/lib64"]),
             write: present(&["/dev/null"]),
-        }
-    }
-
-    /// What this confinement gives, on this kernel, to a process that the supervisor starts.
-    #[must_use]
-    pub fn expected(&self, ids: &Ids) -> Confined {
-        Confined {
-            landlock_abi: landlock_abi(),
-            root: ids.are_separate(),
-            network: self.network.clone(),
         }
     }
 }
@@ -195,125 +226,9 @@ pub fn command(
     Ok(started)
 }
 
-/// What was enforced, in facts. The sentences promise no more than these.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confined {
-    /// The Landlock ABI that the kernel has.
-    pub landlock_abi: i32,
-    /// Whether user ids and namespaces were set, which needs root.
-    pub root: bool,
-    /// The network that was asked for.
-    pub network: Network,
-}
-
-impl Confined {
-    /// One sentence about what holds.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let mut held = vec!["files outside its own list".to_owned()];
-        if self.landlock_abi >= 4 {
-            held.push(match self.network {
-                Network::None => "every TCP connection".to_owned(),
-                Network::Host { .. } => "TCP ports outside its own list".to_owned(),
-            });
-        }
-        if self.landlock_abi >= 6 {
-            held.push("signals and abstract sockets of others".to_owned());
-        }
-        let abi = self.landlock_abi;
-        let refused = join(&held);
-        match (self.root, &self.network) {
-            (true, Network::None) => format!(
-                "Runs under its own user id, with no network but its own empty one; the kernel's Landlock (ABI {abi}) refuses it {refused}."
-            ),
-            (true, Network::Host { .. }) => format!(
-                "Runs under its own user id; the kernel's Landlock (ABI {abi}) refuses it {refused}."
-            ),
-            (false, _) => format!(
-                "Runs under the same user id as everything else; the kernel's Landlock (ABI {abi}) refuses it {refused}."
-            ),
-        }
-    }
-
-    /// What is not enforced, one plain sentence each.
-    #[must_use]
-    pub fn limits(&self) -> Vec<String> {
-        let mut limits = vec![
-            "It shares one kernel with everything else on the machine.".to_owned(),
-            "Names and sizes of files can be looked up wherever folder permissions allow it."
-                .to_owned(),
-        ];
-        if !self.root {
-            limits.push(
-                "Started without root: no user id of its own and no namespaces, so Unix sockets of the same user can be connected to where the path is known, and datagrams (UDP) can be sent."
-                    .to_owned(),
-            );
-        }
-        let lacking = [
-            (
-                3,
-                "Files that may only be read can still be cut short where permissions allow it.",
-            ),
-            (
-                4,
-                "Landlock here knows no network: TCP is held back by the namespace alone, if there is one.",
-            ),
-            (5, "Device commands (ioctl) are not restricted."),
-            (
-                6,
-                "Signals and abstract sockets are held back by user ids and namespaces alone, if there are any.",
-            ),
-        ];
-        limits.extend(
-            lacking
-                .into_iter()
-                .filter(|(abi, _)| self.landlock_abi < *abi)
-                .map(|(_, limit)| limit.to_owned()),
-        );
-        limits
-    }
-}
-
-fn join(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn confined(landlock_abi: i32, root: bool) -> Confined {
-        Confined {
-            landlock_abi,
-            root,
-            network: Network::None,
-        }
-    }
-
-    #[test]
-    fn the_sentence_names_the_abi_and_promises_only_what_it_has() {
-        assert_eq!(
-            confined(7, true).sentence(),
-            "Runs under its own user id, with no network but its own empty one; the kernel's Landlock (ABI 7) refuses it files outside its own list, every TCP connection and signals and abstract sockets of others."
-        );
-        assert_eq!(
-            confined(3, false).sentence(),
-            "Runs under the same user id as everything else; the kernel's Landlock (ABI 3) refuses it files outside its own list."
-        );
-    }
-
-    #[test]
-    fn an_older_kernel_has_more_limits() {
-        let counts: Vec<usize> = [1, 3, 4, 5, 6, 7]
-            .map(|abi| confined(abi, true).limits().len())
-            .to_vec();
-        assert_eq!(counts, [6, 5, 4, 3, 2, 2]);
-        assert_eq!(confined(7, false).limits().len(), 3);
-    }
 
     #[test]
     fn a_specification_survives_its_json_and_unknown_keys_are_refused() {

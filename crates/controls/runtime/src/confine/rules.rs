@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, NetPort,
-    PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
+    PathBeneath, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope,
 };
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::{SFlag, fstat};
 
-use super::enter::ConfineError;
-use super::{Confinement, Network, Ports};
+use super::enter::Signals;
+use super::{ConfineError, Confinement, Network, Ports};
 
 /// The Landlock ABI of this kernel; 0 when there is none.
 ///
@@ -28,9 +31,9 @@ pub fn landlock_abi() -> i32 {
 }
 
 /// Opens every path and makes the rules, so that nothing is left to fail after ids have changed.
-pub(super) fn build(spec: &Confinement) -> Result<RulesetCreated, ConfineError> {
+pub(super) fn build(spec: &Confinement, signals: Signals) -> Result<RulesetCreated, ConfineError> {
     let abi = newest().ok_or(ConfineError::NoLandlock)?;
-    let mut rules = ruleset(abi, &spec.network).map_err(ConfineError::Landlock)?;
+    let mut rules = ruleset(abi, &spec.network, signals).map_err(ConfineError::Landlock)?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let execute = read | AccessFs::Execute;
     // What can be written can never be executed, and devices are nobody's to make.
@@ -84,10 +87,10 @@ fn newest() -> Option<ABI> {
         ABI::V1,
     ]
     .into_iter()
-    .find(|abi| ruleset(*abi, &Network::None).is_ok())
+    .find(|abi| ruleset(*abi, &Network::None, Signals::Within).is_ok())
 }
 
-fn ruleset(abi: ABI, network: &Network) -> Result<RulesetCreated, RulesetError> {
+fn ruleset(abi: ABI, network: &Network, signals: Signals) -> Result<RulesetCreated, RulesetError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(abi))?;
@@ -95,8 +98,12 @@ fn ruleset(abi: ABI, network: &Network) -> Result<RulesetCreated, RulesetError> 
     if !tcp.is_empty() {
         rules = rules.handle_access(tcp)?;
     }
-    if !Scope::from_all(abi).is_empty() {
-        rules = rules.scope(Scope::from_all(abi))?;
+    let mut scope = Scope::from_all(abi);
+    if signals == Signals::ToChildren {
+        scope.remove(Scope::Signal);
+    }
+    if !scope.is_empty() {
+        rules = rules.scope(scope)?;
     }
     rules.create()
 }
@@ -107,17 +114,22 @@ fn allow(
     access: BitFlags<AccessFs>,
     abi: ABI,
 ) -> Result<RulesetCreated, ConfineError> {
-    let unusable = |source| ConfineError::Path {
+    let unusable = |errno: Errno| ConfineError::Path {
         path: PathBuf::from(path),
-        source,
+        source: errno.into(),
     };
-    let folder = std::fs::metadata(path).map_err(unusable)?.is_dir();
+    // Whoever may write on the way to a path could otherwise lead it elsewhere.
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let opened = openat2(AT_FDCWD, path, how).map_err(unusable)?;
+    let found = fstat(&opened).map_err(unusable)?;
+    let folder = SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT == SFlag::S_IFDIR;
     let access = if folder {
         access
     } else {
         access & AccessFs::from_file(abi)
     };
-    let opened = PathFd::new(path).map_err(|error| unusable(std::io::Error::other(error)))?;
     rules
         .add_rule(PathBeneath::new(opened, access))
         .map_err(ConfineError::Landlock)

@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::ptrace;
 use nix::sys::signal::kill;
 use nix::unistd::{Pid, Uid, setuid};
 
@@ -34,6 +36,9 @@ pub(super) fn attempt(act: &Act) -> Outcome {
         Act::ListenTcp(address) => TcpListener::bind(address).map(drop),
         Act::SendUdp(address) => send(*address),
         Act::Signal(pid) => kill(Pid::from_raw(*pid), None).map_err(io::Error::from),
+        Act::SignalAnybody => kill(Pid::from_raw(-1), None).map_err(io::Error::from),
+        Act::Trace => ptrace::traceme().map_err(io::Error::from),
+        Act::MakeNamespace => unshare(CloneFlags::CLONE_NEWUSER).map_err(io::Error::from),
         // What is read is not kept: being able to open and read a byte is the finding.
         Act::ReadMemory(pid) => File::open(format!("/proc/{pid}/mem")).map(drop),
         Act::ReadEnvironment(pid) => read_byte(Path::new(&format!("/proc/{pid}/environ"))),

@@ -37,6 +37,12 @@ pub enum Act {
     SendUdp(SocketAddr),
     /// Signal a process (signal 0, which does nothing but ask).
     Signal(i32),
+    /// Signal any process at all besides its own (signal 0 to everybody).
+    SignalAnybody,
+    /// Have itself traced, as a debugger would begin.
+    Trace,
+    /// Make a user namespace, which opens much more of the kernel.
+    MakeNamespace,
     /// Open a process's memory, as a debugger would.
     ReadMemory(i32),
     /// Read a process's environment.
@@ -127,6 +133,10 @@ fn is_refusal(tried: &Tried) -> bool {
             Errno::ENETUNREACH | Errno::EADDRNOTAVAIL,
             Act::ConnectTcp(_) | Act::ListenTcp(_) | Act::SendUdp(_),
         ) => true,
+        // A user namespace that knows the process's own id and no other has no root.
+        (Errno::EINVAL, Act::BecomeRoot) => true,
+        // In a process namespace of its own there is nobody else, by number or at all.
+        (Errno::ESRCH, Act::Signal(_) | Act::SignalAnybody) => true,
         // Abstract names belong to a network namespace: in another one nobody listens.
         (Errno::ECONNREFUSED, Act::ConnectAbstract(_)) => true,
         _ => false,
@@ -187,27 +197,29 @@ mod tests {
         check(&[], &[], &Judged::Unclear(vec![]));
     }
 
+    /// Whether an act that met this error was refused, and not just without anything to try.
+    #[track_caller]
+    fn is_refused(act: Act, error: Errno, refused: bool) {
+        let tried = Tried {
+            act: act.clone(),
+            outcome: Outcome::Failed(error as i32),
+        };
+        let judged = judge(std::slice::from_ref(&act), &[tried]);
+        assert_eq!(judged == Judged::Refused(1), refused, "{act:?}: {judged:?}");
+    }
+
     #[test]
     fn a_refused_connection_is_a_refusal_for_abstract_names_only() {
-        let refused = Outcome::Failed(Errno::ECONNREFUSED as i32);
-        let judged = |act: Act| {
-            let tried = Tried {
-                act: act.clone(),
-                outcome: refused.clone(),
-            };
-            judge(&[act], &[tried])
-        };
-        assert_eq!(
-            judged(Act::ConnectAbstract("a".to_owned())),
-            Judged::Refused(1)
-        );
-        assert!(matches!(
-            judged(Act::ConnectUnix("/a".into())),
-            Judged::Unclear(_)
-        ));
-        assert!(matches!(
-            judged(Act::ConnectTcp(([127, 0, 0, 1], 1).into())),
-            Judged::Unclear(_)
-        ));
+        let error = Errno::ECONNREFUSED;
+        is_refused(Act::ConnectAbstract("a".to_owned()), error, true);
+        is_refused(Act::ConnectUnix("/a".into()), error, false);
+        is_refused(Act::ConnectTcp(([127, 0, 0, 1], 1).into()), error, false);
+    }
+
+    #[test]
+    fn a_process_that_cannot_be_seen_cannot_be_signalled() {
+        is_refused(Act::Signal(7), Errno::ESRCH, true);
+        is_refused(Act::SignalAnybody, Errno::ESRCH, true);
+        is_refused(Act::ReadMemory(7), Errno::ESRCH, false);
     }
 }

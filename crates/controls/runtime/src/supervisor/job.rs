@@ -8,36 +8,19 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::bounds::Bounds;
 use super::chain;
 use super::child::{self, Input, Living};
-use crate::confine::{Confinement, Network};
 use crate::grant::Grounds;
-use crate::ids::Ids;
 use crate::protocol::{Bytes, Job, JobResult, LONGEST_OUTPUT, Status};
 
 /// What a job is run with.
 pub(super) struct Place {
     pub avouch: PathBuf,
-    pub ids: Ids,
+    pub bounds: Bounds,
     pub grounds: Grounds,
     pub living: Living,
     pub grace: Duration,
-}
-
-/// Whether the core may have something run so: only as ids declared for this service, and never on the host's network.
-pub(super) fn may_run(confinement: &Confinement, ids: &Ids) -> Result<(), String> {
-    if confinement.network != Network::None {
-        return Err("only the front and the core are given a network".to_owned());
-    }
-    let asked = [confinement.uid, confinement.gid];
-    match asked
-        .iter()
-        .chain(&confinement.groups)
-        .find(|id| !ids.may_run_as(**id))
-    {
-        Some(id) => Err(format!("user or group {id} is not one of this service's")),
-        None => Ok(()),
-    }
 }
 
 /// Runs the job to its end; `stop` turning true ends it early.
@@ -47,8 +30,8 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
         stdout: Bytes::default(),
         stderr: String::new(),
     };
-    if let Err(reason) = may_run(&job.confinement, &place.ids) {
-        return refused(reason);
+    if let Err(error) = place.bounds.job(&job.command, &job.confinement) {
+        return refused(chain(&error));
     }
     let grounds = place.grounds.clone();
     let grants = job.grants;

@@ -5,6 +5,7 @@
 //! moves to a session of its own is killed when the application ends; it can outlive the
 //! application only if this supervisor is killed by force at the same time.
 
+mod bounds;
 mod child;
 mod holder;
 mod job;
@@ -22,11 +23,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use crate::confine::Confinement;
+use crate::confine::{BaseSystem, Confinement};
 use crate::grant::Grounds;
 use crate::ids::Ids;
 use crate::layout::Layout;
 use crate::protocol::{FromSupervisor, InstanceSpec, JobResult, LineError, Status, ToSupervisor};
+use bounds::Bounds;
 use child::Living;
 pub use holder::Holder;
 use kept::{Kept, What};
@@ -46,6 +48,11 @@ pub struct Plan {
     pub ids: Ids,
     /// Backup destinations outside the data folder, in which the core may have folders made.
     pub destinations: Vec<PathBuf>,
+    /// The places of the system that what the core asks for may reach, such as
+    /// [`Confinement::base_system`].
+    pub system: BaseSystem,
+    /// The environment variables that the core may set.
+    pub environment: Vec<String>,
     /// Started at once, in this order, and ended in the reverse order.
     pub roles: Vec<Role>,
     /// Hands the master key to the core, if it comes from outside.
@@ -115,6 +122,7 @@ enum Event {
 struct Supervisor<R> {
     plan: Plan,
     grounds: Grounds,
+    bounds: Bounds,
     began: Instant,
     living: Living,
     kept: BTreeMap<String, Kept>,
@@ -165,6 +173,7 @@ pub async fn run<R: FnOnce(&str)>(plan: Plan, on_ready: R) -> Result<(), Supervi
         .map_err(SupervisorError::Holder)?;
     let mut supervisor = Supervisor {
         grounds,
+        bounds: Bounds::new(&plan),
         began: Instant::now(),
         living,
         kept: BTreeMap::new(),
@@ -268,7 +277,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                 self.jobs.insert(job.id, stop);
                 let place = job::Place {
                     avouch: self.plan.avouch.clone(),
-                    ids: self.plan.ids,
+                    bounds: self.bounds.clone(),
                     grounds: self.grounds.clone(),
                     living: self.living.clone(),
                     grace: self.plan.grace,
@@ -337,7 +346,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         if self.kept.contains_key(&instance.name) && !self.is_instance(&instance.name) {
             return Err("a role has this name".to_owned());
         }
-        job::may_run(&instance.confinement, &self.plan.ids)
+        self.bounds
+            .instance(&instance.command, &instance.confinement)
+            .map_err(|error| chain(&error))
     }
 
     fn is_instance(&self, name: &str) -> bool {

@@ -116,7 +116,7 @@ impl Service {
             id: 0,
             command: vec![self.program(), part.to_owned()],
             confinement: Confinement {
-                folder: "/".into(),
+                folder: self.layout.scratch(),
                 write: vec![],
                 ..self.confinement()
             },

@@ -68,6 +68,14 @@ impl World {
         );
         serde_json::from_slice(&output.stdout).unwrap()
     }
+
+    /// Tries the acts as root, with nothing that confines.
+    pub fn probe_unconfined(&self, acts: &[Act]) -> Vec<Tried> {
+        let acts = serde_json::to_vec(acts).unwrap();
+        let output = feed(Command::new(&self.program).arg("probe"), &acts);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
 }
 
 pub fn open_to(path: &Path, mode: u32) {

@@ -1,23 +1,54 @@
 //! Follows the links of a tenant's pages, as a person of that tenant would.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use avouch_evidence::{Ask, Ctx};
 use avouch_statement::TenantId;
 
-/// The most pages of one tenant that a round opens.
-pub const MOST_PAGES: usize = 200;
+/// How many pages of one tenant a round opens. Each opening is an event in the audit trail, so
+/// that a round costs the same whatever the tenant has; the rest have their turn in later rounds.
+pub const SAMPLE: usize = 40;
+/// No more paths than this are remembered for one tenant.
+const MOST_KNOWN: usize = 20_000;
 
-/// What a walk through one tenant's pages found.
+/// What a walk through some of one tenant's pages found.
 #[derive(Debug, Default)]
 pub struct Pages {
     /// The body of each page that was shown, by its path.
     pub shown: BTreeMap<String, Vec<u8>>,
-    /// Were there more than [`MOST_PAGES`]?
-    pub cut: bool,
+    /// Every path that links are known to lead to, opened in this round or not.
+    pub known: BTreeSet<String>,
+    /// How many of those were never opened so far.
+    pub unopened: usize,
 }
 
-/// Opens `from` and every page of the same host that links lead to, with this cookie. Only ever reads.
+/// The paths of one tenant, and in which round each was opened last; 0 for never.
+#[derive(Debug, Default)]
+pub struct Known {
+    paths: BTreeMap<String, u64>,
+    round: u64,
+}
+
+impl Known {
+    /// What to open next: what was never opened or longest ago, from the folder that was opened
+    /// least in this round, so that a part of everything is seen in each.
+    fn next(&self, opened: &BTreeMap<String, usize>) -> Option<String> {
+        self.paths
+            .iter()
+            .filter(|(_, last)| **last < self.round)
+            .min_by_key(|(path, last)| (**last, opened.get(folder(path)).copied().unwrap_or(0)))
+            .map(|(path, _)| path.clone())
+    }
+
+    fn add(&mut self, path: String) {
+        if self.paths.len() < MOST_KNOWN {
+            self.paths.entry(path).or_insert(0);
+        }
+    }
+}
+
+/// Opens `from` and then up to [`SAMPLE`] pages in all of the same host that links lead to, with
+/// this cookie. Only ever reads.
 ///
 /// # Errors
 /// If a page could not be asked for, or the first one was not shown.
@@ -26,18 +57,19 @@ pub async fn crawl(
     tenant: &TenantId,
     cookie: &str,
     from: &str,
+    known: &mut Known,
 ) -> Result<Pages, String> {
     let origin = ctx.gateway.origin(tenant.as_str());
-    let mut waiting = VecDeque::from([from.to_owned()]);
-    let mut met = BTreeSet::from([from.to_owned()]);
     let mut pages = Pages::default();
-    let mut opened = 0;
-    while let Some(path) = waiting.pop_front() {
-        if opened == MOST_PAGES {
-            pages.cut = true;
+    let mut opened: BTreeMap<String, usize> = BTreeMap::new();
+    known.round += 1;
+    let mut turn = Some(from.to_owned());
+    for count in 1..=SAMPLE {
+        let Some(path) = turn.take().or_else(|| known.next(&opened)) else {
             break;
-        }
-        opened += 1;
+        };
+        known.paths.insert(path.clone(), known.round);
+        *opened.entry(folder(&path).to_owned()).or_default() += 1;
         let ask = Ask::get(&path).with("cookie", cookie);
         let answer = ctx
             .gateway
@@ -45,12 +77,13 @@ pub async fn crawl(
             .await
             .map_err(|error| error.to_string())?;
         if !answer.status.is_success() {
-            if opened == 1 {
+            if count == 1 {
                 return Err(format!(
                     "the first page was answered {} to the tenant's own synthetic person",
                     answer.status.as_u16()
                 ));
             }
+            known.paths.remove(&path);
             continue;
         }
         if answer
@@ -58,14 +91,26 @@ pub async fn crawl(
             .is_some_and(|kind| kind.starts_with("text/html"))
         {
             for link in links(&answer.text(), &path, &origin) {
-                if met.insert(link.clone()) {
-                    waiting.push_back(link);
-                }
+                known.add(link);
             }
         }
         pages.shown.insert(path, answer.body.to_vec());
     }
+    pages.unopened = known.paths.values().filter(|last| **last == 0).count();
+    pages.known = known.paths.keys().cloned().collect();
     Ok(pages)
+}
+
+/// A path up to its last part.
+pub fn folder(path: &str) -> &str {
+    let path = path.split('?').next().unwrap_or(path);
+    path.strip_suffix(last_part(path)).unwrap_or(path)
+}
+
+/// The last part of a path, without the query.
+pub fn last_part(path: &str) -> &str {
+    let path = path.split('?').next().unwrap_or(path);
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The paths on the same origin that a page's `href`s lead to.
@@ -168,5 +213,51 @@ mod tests {
     fn every_link_of_a_page_is_found() {
         let page = "<a href='/a'>a</a> <a href=\"/b\">b</a> <a href=/c>c</a> href=";
         assert_eq!(links(page, "/", "https://a.example"), ["/a", "/b"]);
+    }
+
+    /// The paths opened in one round, without what the pages themselves lead to.
+    fn round(known: &mut Known) -> Vec<String> {
+        known.round += 1;
+        let mut opened = BTreeMap::new();
+        let mut paths = Vec::new();
+        while paths.len() < SAMPLE
+            && let Some(path) = known.next(&opened)
+        {
+            known.paths.insert(path.clone(), known.round);
+            *opened.entry(folder(&path).to_owned()).or_insert(0) += 1;
+            paths.push(path);
+        }
+        paths
+    }
+
+    #[test]
+    fn every_page_has_its_turn_and_none_a_second_before_all_had_one() {
+        let mut known = Known::default();
+        for number in 0..2 * SAMPLE + 1 {
+            known.add(format!("/records/{number}"));
+        }
+        let mut met = BTreeSet::new();
+        for _ in 0..2 {
+            met.extend(round(&mut known));
+        }
+        assert_eq!(met.len(), 2 * SAMPLE);
+        met.extend(round(&mut known));
+        assert_eq!(met.len(), 2 * SAMPLE + 1);
+    }
+
+    #[test]
+    fn each_round_opens_something_of_every_folder() {
+        let mut known = Known::default();
+        for number in 0..1_000 {
+            known.add(format!("/wards/1/{number}"));
+        }
+        for ward in 2..9 {
+            known.add(format!("/wards/{ward}/7"));
+        }
+        let opened = round(&mut known);
+        for ward in 1..9 {
+            let part = format!("/wards/{ward}/");
+            assert!(opened.iter().any(|path| path.starts_with(&part)), "{ward}");
+        }
     }
 }

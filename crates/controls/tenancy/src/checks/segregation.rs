@@ -3,12 +3,14 @@
 mod attack;
 mod judge;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use avouch_evidence::{BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_statement::TenantId;
 
 use crate::ISOLATION;
+use crate::checks::crawl::Known;
 use judge::Tried;
 
 /// How many other tenants' sign-ins are tried on a tenant in one round; the others have their turn in later hours.
@@ -21,13 +23,28 @@ pub type IsRecord = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Segregation {
     from: String,
     is_record: IsRecord,
+    turns: Arc<Turns>,
+}
+
+/// What earlier rounds opened of each tenant, so that later ones open the rest. Kept by whoever keeps the tenants.
+#[derive(Debug, Default)]
+pub struct Turns(Mutex<BTreeMap<TenantId, Known>>);
+
+impl Turns {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<TenantId, Known>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Segregation {
     /// Follows links from `from`; `is_record` tells which of the pages are records.
     #[must_use]
-    pub fn new(from: String, is_record: IsRecord) -> Self {
-        Self { from, is_record }
+    pub fn new(from: String, is_record: IsRecord, turns: Arc<Turns>) -> Self {
+        Self {
+            from,
+            is_record,
+            turns,
+        }
     }
 }
 
@@ -47,7 +64,10 @@ impl Check for Segregation {
                 let seen = "Fewer than two tenants are served: there is no other sign-in to try.";
                 return vec![Seen::unproven(&claim, seen)];
             }
-            let visits = attack::visit(ctx, &self.from, &self.is_record).await;
+            // Two rounds at once: the later one begins afresh.
+            let mut known = std::mem::take(&mut *self.turns.known());
+            let visits = attack::visit(ctx, &self.from, &self.is_record, &mut known).await;
+            *self.turns.known() = known;
             let turn = usize::try_from(ctx.now.as_second() / 3600).unwrap_or(0);
             let mut seen = Vec::new();
             for (owner, visit) in &visits {
@@ -74,7 +94,8 @@ async fn attacked(
     let mut tried = Tried {
         pages: visit.pages.shown.len(),
         records: visit.records.len(),
-        cut: visit.pages.cut,
+        known: visit.pages.known.len(),
+        unopened: visit.pages.unopened,
         attackers: 0,
         attempts: attack::without_session(visit),
     };

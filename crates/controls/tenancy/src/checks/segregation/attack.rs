@@ -10,7 +10,7 @@ use avouch_statement::TenantId;
 
 use super::judge::{Attempt, Place};
 use super::{IsRecord, Visits};
-use crate::checks::crawl::{Pages, crawl};
+use crate::checks::crawl::{Known, Pages, crawl, folder, last_part};
 
 /// What a tenant's own synthetic person could open.
 pub struct Visit {
@@ -30,12 +30,18 @@ const CHANGE: &str = "change";
 const UNGUESSABLE: usize = 10;
 
 /// Walks through every tenant's pages as its own synthetic person, and notes how nobody is answered.
-pub async fn visit(ctx: &Ctx, from: &str, is_record: &IsRecord) -> Visits {
+pub async fn visit(
+    ctx: &Ctx,
+    from: &str,
+    is_record: &IsRecord,
+    known: &mut BTreeMap<TenantId, Known>,
+) -> Visits {
     let mut visits = Vec::new();
     for tenant in &ctx.tenants {
+        let known = known.entry(tenant.clone()).or_default();
         visits.push((
             tenant.clone(),
-            visit_one(ctx, tenant, from, is_record).await,
+            visit_one(ctx, tenant, from, is_record, known).await,
         ));
     }
     visits
@@ -46,10 +52,11 @@ async fn visit_one(
     tenant: &TenantId,
     from: &str,
     is_record: &IsRecord,
+    known: &mut Known,
 ) -> Result<Visit, String> {
     let host = ctx.gateway.host(tenant.as_str());
     let cookie = ctx.people.session(tenant, &host).await?;
-    let pages = crawl(ctx, tenant, &cookie, from).await?;
+    let pages = crawl(ctx, tenant, &cookie, from, known).await?;
     let records: Vec<String> = pages
         .shown
         .keys()
@@ -114,7 +121,8 @@ pub async fn with_session(
     }
     let mut absent: BTreeMap<_, Result<u16, String>> = BTreeMap::new();
     for path in &visit.records {
-        if let Some(own) = other.pages.shown.get(path) {
+        if other.pages.known.contains(path) {
+            let own = other.pages.shown.get(path).map_or(&[][..], Vec::as_slice);
             attempts.extend(shared(path, own, visit));
             continue;
         }
@@ -129,7 +137,7 @@ pub async fn with_session(
             };
             let answer = send(ctx, attacker, act, path, cookie).await;
             let place = Place::Own {
-                unread: other.pages.cut,
+                may_be_own: other.pages.unopened > 0 && !is_unguessable(path),
             };
             attempts.push(attempt(act, path, place, answer, expected, visit));
         }
@@ -139,12 +147,11 @@ pub async fn with_session(
 
 /// A record's path that the attacker's own pages lead to as well; nothing where the path holds no id, as `…/new`.
 fn shared(path: &str, own: &[u8], visit: &Visit) -> Option<Attempt> {
-    let id = last_part(path);
-    if !id.bytes().any(|byte| byte.is_ascii_digit()) {
+    if !last_part(path).bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let place = Place::Shared {
-        unguessable: id.len() >= UNGUESSABLE,
+        unguessable: is_unguessable(path),
     };
     Some(attempt(
         READ,
@@ -154,6 +161,10 @@ fn shared(path: &str, own: &[u8], visit: &Visit) -> Option<Attempt> {
         Ok(200),
         visit,
     ))
+}
+
+fn is_unguessable(path: &str) -> bool {
+    last_part(path).len() >= UNGUESSABLE
 }
 
 fn attempt(
@@ -215,18 +226,6 @@ fn absentee(path: &str) -> String {
     };
     let id = 100_000_000_000_000 + number % 900_000_000_000_000;
     format!("{}{id}", folder(path))
-}
-
-/// A path up to its last part.
-fn folder(path: &str) -> &str {
-    let path = path.split('?').next().unwrap_or(path);
-    path.strip_suffix(last_part(path)).unwrap_or(path)
-}
-
-/// The last part of a path, without the query.
-fn last_part(path: &str) -> &str {
-    let path = path.split('?').next().unwrap_or(path);
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 #[cfg(test)]

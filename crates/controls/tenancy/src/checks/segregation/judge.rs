@@ -3,17 +3,19 @@
 use avouch_evidence::{Audience, ClaimId, Seen};
 
 use crate::ISOLATION;
-use crate::checks::MOST_PAGES;
+use crate::checks::SAMPLE;
 
 /// What was tried on one tenant's data.
 #[derive(Debug)]
 pub struct Tried {
-    /// Pages of its own that its synthetic person could open.
+    /// Pages of its own that its synthetic person opened.
     pub pages: usize,
+    /// Pages that links are known to lead to.
+    pub known: usize,
+    /// Those of them that no round has opened so far.
+    pub unopened: usize,
     /// Records among them.
     pub records: usize,
-    /// Were there more pages than a round opens?
-    pub cut: bool,
     /// How many other tenants' sign-ins were used.
     pub attackers: usize,
     /// Each attempt.
@@ -46,8 +48,9 @@ pub enum Place {
     Theirs,
     /// At the attacker's own host, where no link led to that path.
     Own {
-        /// Were not all the attacker's pages opened, so that it may have a record of its own there?
-        unread: bool,
+        /// May the attacker have a record of its own there: is the id one that two tenants come by, and were not all
+        /// the attacker's pages opened?
+        may_be_own: bool,
     },
     /// At the attacker's own host, whose pages lead to the same path.
     Shared {
@@ -95,10 +98,14 @@ pub fn judge(tried: &Result<Tried, String>) -> Seen {
     if tried.attackers == 0 || tried.pages == 0 {
         return Seen::unproven(&claim, "Nothing was tried.");
     }
-    let more = if tried.cut {
-        format!(" Links led to more than {MOST_PAGES} pages; the others were not tried.")
-    } else {
-        String::new()
+    let more = match (tried.known.saturating_sub(tried.pages), tried.unopened) {
+        (0, _) => String::new(),
+        (_, 0) => format!(
+            " A round takes up to {SAMPLE} of them in turn; each has had its turn since the service started."
+        ),
+        (_, waiting) => format!(
+            " A round takes up to {SAMPLE} of them in turn; {waiting} have not had theirs since the service started."
+        ),
     };
     let records = match tried.records {
         0 => "no record yet".to_owned(),
@@ -108,10 +115,12 @@ pub fn judge(tried: &Result<Tried, String>) -> Seen {
     Seen::held(
         &claim,
         format!(
-            "This tenant's {} pages ({records} among them) were asked for in {count} attempts: without a sign-in, and with \
+            "{} of this tenant's {} pages ({records} among them) were asked for in {count} attempts: without a sign-in, and with \
              sign-ins of {} other tenants, to read and to change. Each was answered as if nobody were signed in, or as if \
              the record did not exist.{more}",
-            tried.pages, tried.attackers
+            tried.pages,
+            tried.known.max(tried.pages),
+            tried.attackers
         ),
     )
 }
@@ -135,7 +144,7 @@ fn leak(attempt: &Attempt) -> Result<Option<String>, String> {
         match place {
             Place::Shared { unguessable: true } => "that tenant's pages lead to it".to_owned(),
             Place::Shared { unguessable: false } => return Ok(None),
-            Place::Own { unread: true } if shown => return Ok(None),
+            Place::Own { may_be_own: true } if shown => return Ok(None),
             _ if shown => format!("it was answered {status}"),
             _ if status >= 500 => {
                 return Err(format!("`{act} {path}` {as_whom} was answered {status}"));
@@ -157,8 +166,9 @@ mod tests {
     fn tried(place: Place, status: u16, expected: u16, same_bytes: bool) -> Tried {
         Tried {
             pages: 3,
+            known: 3,
+            unopened: 0,
             records: 1,
-            cut: false,
             attackers: 1,
             attempts: vec![Attempt {
                 act: "read",
@@ -175,8 +185,8 @@ mod tests {
     fn another_tenants_record_must_look_absent_and_its_host_must_look_signed_out() {
         use Place::{Nobody, Own, Theirs};
         use Verdict::{Broken, Held, Unproven};
-        let own = Own { unread: false };
-        let cut = Own { unread: true };
+        let own = Own { may_be_own: false };
+        let cut = Own { may_be_own: true };
         let counted = Place::Shared { unguessable: false };
         let random = Place::Shared { unguessable: true };
         for (place, status, expected, same, verdict) in [
@@ -232,8 +242,16 @@ mod tests {
 
     #[test]
     fn what_was_not_opened_is_said() {
-        let mut cut = tried(Place::Theirs, 303, 303, false);
-        cut.cut = true;
-        assert!(judge(&Ok(cut)).observed.contains("more than 200 pages"));
+        for (known, unopened, says) in [
+            (3, 0, "3 of this tenant's 3 pages"),
+            (90, 0, "each has had its turn"),
+            (90, 50, "3 of this tenant's 90 pages"),
+            (90, 50, "50 have not had theirs"),
+        ] {
+            let mut sample = tried(Place::Theirs, 303, 303, false);
+            (sample.known, sample.unopened) = (known, unopened);
+            let observed = judge(&Ok(sample)).observed;
+            assert!(observed.contains(says), "{observed}");
+        }
     }
 }
