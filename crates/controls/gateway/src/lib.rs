@@ -15,7 +15,8 @@
 //! answer is released. Reads may be forwarded on the core's earlier word about the same token; it is judged anew before
 //! their answer is released.
 //!
-//! What is absent: no store, no ledger, no password, and no session table but the core's last words, which decide nothing. A token never leaves this process, only its digest.
+//! What is absent: no store, no ledger, no password, and no session table but the core's last words, which decide
+//! nothing. A token never leaves this process, only its digest.
 #![cfg_attr(
     test,
     allow(
