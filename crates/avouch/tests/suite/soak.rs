@@ -181,9 +181,10 @@ fn page(seed: u64, kills: u64, table: &str) -> String {
         "# What {kills} kills came to\n\n\
          `make soak KILLS={kills}` with `AVOUCH_SEED={seed}`, {day}: a {profile} build, {processors} processors, Linux {}.\n\n\
          While two people enter assessments at two tenants, a process, or everything at once, is killed with `SIGKILL` after 1 to 12\n\
-         acknowledged entries. *Back* is the time from the kill until both people, still signed in, see their application's first page again;\n\
-         where everything went, it includes one `avouch up`. With the power goes all that the file system (ext4) was not told to flush. Afterwards every acknowledged entry must be in the application's database and in the\n\
-         ledger, and the ledger must verify.\n\n{table}",
+         acknowledged entries. *Back* is the time from the kill until both people, still signed in, see their application's first\n\
+         page again; where everything went, it includes one `avouch up`. With the power goes all that the file system (ext4) was not\n\
+         told to flush. Afterwards every acknowledged entry must be in the application's database and in the ledger, and the ledger\n\
+         must verify.\n\n{table}",
         kernel.join(".")
     )
 }
