@@ -263,6 +263,9 @@ pub enum Audit {
         /// The log's key (vkey text); read from the data folder when left out.
         #[arg(long)]
         key: Option<String>,
+        /// A witness's key: it must have signed, and the ledger must go on from that; more than once for several.
+        #[arg(long = "witness", value_name = "KEY")]
+        witnesses: Vec<String>,
     },
 }
 

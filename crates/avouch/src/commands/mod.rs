@@ -59,7 +59,9 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
             since,
             output,
         }) => proofs::prove(&global, index, since.as_deref(), &output),
-        Command::Audit(cli::Audit::Verify { key }) => offline::audit_verify(&global, key),
+        Command::Audit(cli::Audit::Verify { key, witnesses }) => {
+            offline::audit_verify(&global, key, &witnesses)
+        }
         Command::Statement { format } => online::statement(&global, format),
         Command::Coverage { set } => online::coverage(&global, &set),
         Command::Check { claims } => online::check(&global, claims),

@@ -85,8 +85,12 @@ fn pinned_key(path: &Path) -> Result<String, Fail> {
         })
 }
 
-/// Verifies the ledger's files with its public key.
-pub fn audit_verify(global: &Global, key: Option<String>) -> Result<u8, Fail> {
+/// Verifies the ledger's files with its public key, and that they go on from what these witnesses have signed.
+pub fn audit_verify(
+    global: &Global,
+    key: Option<String>,
+    witnesses: &[String],
+) -> Result<u8, Fail> {
     let folder = global.data.join("core/ledger");
     let key = match key {
         Some(key) => key,
@@ -103,15 +107,29 @@ pub fn audit_verify(global: &Global, key: Option<String>) -> Result<u8, Fail> {
     let key: ledger::Vkey = key.trim().parse().map_err(|fault: ledger::VkeyFault| {
         Fail::new("the log's key cannot be read").from(fault)
     })?;
-    match ledger::directory(&folder, &key) {
+    let witnessed = proofs::witnessed(&folder, &key, witnesses)?;
+    let verified = match &witnessed {
+        None => ledger::directory(&folder, &key),
+        Some((earlier, _)) => ledger::directory_since(&folder, &key, earlier),
+    };
+    match verified {
         Ok(report) => {
+            let (earlier, by) = witnessed
+                .map(|(earlier, by)| (Some(earlier.size), by))
+                .unwrap_or_default();
             if global.json {
-                print(&serde_json::json!({ "verified": true, "size": report.checkpoint.size, "root": hex::encode(report.checkpoint.root) }).to_string());
+                print(&serde_json::json!({ "verified": true, "size": report.checkpoint.size, "root": hex::encode(report.checkpoint.root), "witnessed": earlier, "by": by }).to_string());
             } else {
                 print(&format!(
                     "{} entries verified: every leaf, every chain, every tile and the checkpoint fit.",
                     report.checkpoint.size
                 ));
+                if let Some(earlier) = earlier {
+                    print(&format!(
+                        "They go on from the {earlier} that were witnessed by {}.",
+                        by.join(", ")
+                    ));
+                }
             }
             Ok(0)
         }

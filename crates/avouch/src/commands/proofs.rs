@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use avouch_ledger::verify::{self, Checkpoint, Cosignature, FileFault, Policy, PolicyFault};
+use avouch_ledger::verify::{
+    self, Checkpoint, Cosignature, FileFault, Policy, PolicyFault, Vkey, VkeyFault, WitnessKey,
+};
 use serde_json::{Value, json};
 
 use super::block_on;
@@ -148,6 +150,42 @@ fn refused(global: &Global, fault: &FileFault) -> Fail {
         print(&json!({ "verified": false, "refused": fault.to_string() }).to_string());
     }
     Fail::new(format!("refused: {fault}")).code(1)
+}
+
+/// The checkpoint in a ledger's folder that witnesses have signed, and which of these have; `None` where none is asked for.
+pub fn witnessed(
+    folder: &Path,
+    log: &Vkey,
+    keys: &[String],
+) -> Result<Option<(Checkpoint, Vec<String>)>, Fail> {
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let pinned = keys
+        .iter()
+        .map(|key| {
+            key.trim().parse().map_err(|fault: VkeyFault| {
+                Fail::new(format!("`{key}` is not a witness's key")).from(fault)
+            })
+        })
+        .collect::<Result<Vec<WitnessKey>, Fail>>()?;
+    let file = folder.join("checkpoint.cosigned");
+    let unwitnessed = || Fail::new("the ledger's checkpoint is not witnessed").code(1);
+    let text = std::fs::read_to_string(&file).map_err(|error| unwitnessed().from(error))?;
+    let checkpoint = verify::checkpoint(&text, log).map_err(|fault| unwitnessed().from(fault))?;
+    let signed = verify::cosignatures(&text, &pinned).map_err(|fault| unwitnessed().from(fault))?;
+    let by: Vec<String> = signed.into_iter().map(|signed| signed.witness).collect();
+    match pinned
+        .iter()
+        .find(|key| !by.iter().any(|name| name == key.name()))
+    {
+        None => Ok(Some((checkpoint, by))),
+        Some(missing) => Err(Fail::new(format!(
+            "`{}` has not signed the ledger's checkpoint",
+            missing.name()
+        ))
+        .code(1)),
+    }
 }
 
 /// The size in a checkpoint, which the proof's reader checks with its signature.

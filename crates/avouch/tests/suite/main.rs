@@ -24,4 +24,5 @@ mod sabotage;
 mod sign_out;
 mod soak;
 mod statement_faults;
+mod witness;
 mod usurped;
