@@ -17,21 +17,22 @@ use tokio::sync::watch;
 
 use crate::{
     drill::{Rehearsal, StepName},
-    job::{self, JobError, Outcome, Spec},
-    records::{RecordError, Records, Taken},
+    job::{self, Outcome, Spec},
+    records::{Records, Taken},
     retention,
     schedule::is_late,
     settings::{LOCAL, Settings, SourceSettings},
-    source::SourceFault,
 };
 
 mod drills;
+mod error;
 mod examinations;
 mod jobs;
 mod removals;
 mod restores;
 mod sources;
 
+pub use error::KeeperError;
 pub use jobs::{Access, Jobs, Owner, Who};
 pub use restores::{Plan, Restored};
 
@@ -61,67 +62,6 @@ pub struct DrillProgress {
     pub started: Timestamp,
     /// What it is at.
     pub step: StepName,
-}
-
-/// Why a backup, a removal or a drill could not be done.
-#[derive(Debug, thiserror::Error)]
-pub enum KeeperError {
-    /// A job failed.
-    #[error(transparent)]
-    Job(#[from] JobError),
-    /// The records could not be read or written.
-    #[error(transparent)]
-    Records(#[from] RecordError),
-    /// Some destination has no copy.
-    #[error("no sound copy at {places}: {why}")]
-    Incomplete {
-        /// Which.
-        places: String,
-        /// Why, for the first.
-        why: String,
-    },
-    /// There is nothing to restore.
-    #[error("there is no snapshot of {0} yet; `avouch backup run {0}` takes one")]
-    Nothing(Owner),
-    /// An owner has several sources, and none was named.
-    #[error("there are several sources; name one of them with `--source`: {0}")]
-    WhichSource(String),
-    /// What was restored is not what was backed up.
-    #[error("what was restored is not what was backed up, and was not used: {0}")]
-    Differs(String),
-    /// There is no such snapshot to restore.
-    #[error(
-        "no kept snapshot of {0} is the one that is asked for; `avouch backup list` shows those there are"
-    )]
-    NoSuch(Owner),
-    /// The system gave no random numbers to choose by.
-    #[error("cannot choose at random: the system gives no random bytes")]
-    Draw(#[source] std::io::Error),
-    /// The statement has no such source for this owner.
-    #[error("the statement backs up nothing of {0}")]
-    NoSource(Owner),
-    /// The statement rehearses nothing.
-    #[error("the statement has no [backup.drill]")]
-    NoDrill,
-    /// The clock is in doubt, and nothing is removed by it.
-    #[error(
-        "the clock is in doubt, so nothing is removed; set it right, then it goes on by itself"
-    )]
-    Clock,
-    /// A job answered something else than it was asked.
-    #[error("a job answered what it was not asked")]
-    Confused,
-}
-
-impl KeeperError {
-    /// What is wrong with the source, if that is why.
-    #[must_use]
-    pub fn fault(&self) -> Option<SourceFault> {
-        match self {
-            Self::Job(error) => error.fault(),
-            _ => None,
-        }
-    }
 }
 
 /// Why a run is done.
