@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::audit;
+
 /// Run a multi-tenant application by a written statement, and keep trying to prove it false.
 #[derive(Debug, Parser)]
 #[command(name = "avouch", version, about, max_term_width = 100)]
@@ -226,26 +228,11 @@ pub enum Drill {
 #[derive(Debug, Subcommand)]
 pub enum Audit {
     /// Search the trail, newest first.
-    Search {
-        /// Part of who did it.
-        #[arg(long)]
-        who: Option<String>,
-        /// The record it is about.
-        #[arg(long)]
-        subject: Option<String>,
-        /// What was done, for example `record-opened`.
-        #[arg(long)]
-        action: Option<String>,
-        /// Whose data it is about.
-        #[arg(long)]
-        tenant: Option<String>,
-        /// What came of it: `intended`, `done`, `refused` or `failed`.
-        #[arg(long)]
-        outcome: Option<String>,
-        /// At most so many rows.
-        #[arg(long, default_value_t = 50)]
-        limit: u16,
-    },
+    Search(audit::Search),
+    /// Say who opened or changed somebody's record.
+    Subject(audit::Subject),
+    /// Write events to a file in a format that others read.
+    Export(audit::Export),
     /// Write a proof that anybody can verify: of an entry, or that nothing before a checkpoint was changed.
     Prove {
         /// The entry's number.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
+use crate::core::reading;
 use crate::fail::Fail;
 
 /// A request is short; anything longer is not one of ours.
@@ -52,14 +53,9 @@ pub enum Request {
     DrillShow {
         id: String,
     },
-    AuditSearch {
-        who: Option<String>,
-        subject: Option<String>,
-        action: Option<String>,
-        tenant: Option<String>,
-        outcome: Option<String>,
-        limit: u16,
-    },
+    AuditSearch(reading::Search),
+    AuditSubject(reading::Subject),
+    AuditExport(reading::Export),
     Prove {
         index: u64,
     },
@@ -86,11 +82,15 @@ pub enum Request {
     },
 }
 
-/// What the core answers: any number of `Progress`, then one of the others.
+/// What the core answers: any number of `Progress` and `Part`, then one of the others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum Reply {
     Progress {
+        text: String,
+    },
+    /// A piece of an answer that is too long for one message.
+    Part {
         text: String,
     },
     /// A folder that the asker may copy until it says that it has, or goes away.
@@ -121,7 +121,9 @@ impl Request {
             Self::DrillRun { .. } => "drill run",
             Self::DrillList => "drill list",
             Self::DrillShow { .. } => "drill show",
-            Self::AuditSearch { .. } => "audit search",
+            Self::AuditSearch(_) => "audit search",
+            Self::AuditSubject(_) => "audit subject",
+            Self::AuditExport(_) => "audit export",
             Self::Prove { .. } | Self::ProveSince { .. } => "audit prove",
             Self::TenantList => "tenant list",
             Self::TenantAdd { .. } => "tenant add",
@@ -156,19 +158,47 @@ const TAKEN: &[u8] = b"taken\n";
 /// # Errors
 /// If no core runs on this data folder, or it says no.
 pub async fn ask(data: &Path, request: &Request) -> Result<Value, Fail> {
-    ask_and_take(data, request, |_| {
-        Err(Fail::new("the service offered what was not asked for"))
-    })
-    .await
+    ask_for(data, request, no_parts, no_folder).await
 }
 
-/// The same for something that comes as a folder, which `take` copies.
+/// Asks for something that comes as a folder, which `take` copies.
 ///
 /// # Errors
 /// As for [`ask`], and if it was not copied.
 pub async fn ask_and_take(
     data: &Path,
     request: &Request,
+    take: impl Fn(&Path) -> Result<(), Fail>,
+) -> Result<Value, Fail> {
+    ask_for(data, request, no_parts, take).await
+}
+
+/// Asks the running core for something long: each part is taken as it comes.
+///
+/// # Errors
+/// If no core runs on this data folder, it says no, or a part is not taken.
+pub async fn ask_parts(
+    data: &Path,
+    request: &Request,
+    take: impl FnMut(String) -> Result<(), Fail>,
+) -> Result<Value, Fail> {
+    ask_for(data, request, take, no_folder).await
+}
+
+fn no_parts(_: String) -> Result<(), Fail> {
+    Err(Fail::new(
+        "the service answered in parts, which were not asked for",
+    ))
+}
+
+fn no_folder(_: &Path) -> Result<(), Fail> {
+    Err(Fail::new("the service offered what was not asked for"))
+}
+
+async fn ask_for(
+    data: &Path,
+    request: &Request,
+    mut part: impl FnMut(String) -> Result<(), Fail>,
     take: impl Fn(&Path) -> Result<(), Fail>,
 ) -> Result<Value, Fail> {
     let path = data.join("run/control.sock");
@@ -191,6 +221,7 @@ pub async fn ask_and_take(
     while let Some(line) = lines.next_line().await.map_err(lost)? {
         match serde_json::from_str(&line) {
             Ok(Reply::Progress { text }) => crate::talk(&text),
+            Ok(Reply::Part { text }) => part(text)?,
             Ok(Reply::Take { folder }) => {
                 take(&folder)?;
                 writer.write_all(TAKEN).await.map_err(lost)?;

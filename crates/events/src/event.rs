@@ -7,17 +7,26 @@ use avouch_statement::TenantId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The version of this build.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// One thing that happened, was tried, or was refused. It never holds a secret or a record's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// `1`; a later version adds fields, never changes one.
+    /// `2`, or `1` in an entry of an earlier build; a later version adds fields, never changes one.
     pub version: u8,
     /// When, UTC.
     pub at: Timestamp,
     /// Who did it.
     pub who: Actor,
+    /// On whose behalf, as they said; empty for their own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub behalf: String,
     /// Whose data or account it is about; `None` for the platform's own.
     pub tenant: Option<TenantId>,
+    /// The site or unit within the tenant.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub locality: String,
     /// What was done.
     pub action: Action,
     /// On what: a method and path, an account, a drill.
@@ -48,6 +57,9 @@ pub struct Event {
     /// Ties an intent to its outcome.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub correlation: String,
+    /// The version of Avouch that it happened under.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub release: String,
 }
 
 /// Who did it.
@@ -109,6 +121,12 @@ pub enum Action {
     Drill,
     /// A round of checks.
     Checks,
+    /// What a check found of a claim.
+    Finding,
+    /// Somebody was told of something.
+    Alert,
+    /// Another version of the service was put in place.
+    Release,
     /// The platform started, stopped, restarted something, or noticed something.
     System,
 }
@@ -127,6 +145,33 @@ pub enum Outcome {
     Failed,
 }
 
+impl Action {
+    /// Every action, in the order of the catalogue.
+    pub const ALL: [Self; 16] = [
+        Self::SignIn,
+        Self::SignOut,
+        Self::Request,
+        Self::RecordOpened,
+        Self::RecordChanged,
+        Self::Search,
+        Self::Export,
+        Self::Administration,
+        Self::Backup,
+        Self::Restore,
+        Self::Drill,
+        Self::Checks,
+        Self::Finding,
+        Self::Alert,
+        Self::Release,
+        Self::System,
+    ];
+}
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 4] = [Self::Intended, Self::Done, Self::Refused, Self::Failed];
+}
+
 impl Event {
     /// An event with what every event has.
     #[must_use]
@@ -138,10 +183,12 @@ impl Event {
         outcome: Outcome,
     ) -> Self {
         Self {
-            version: 1,
+            version: 2,
             at,
             who,
+            behalf: String::new(),
             tenant: None,
+            locality: String::new(),
             action,
             object: object.into(),
             subjects: Vec::new(),
@@ -153,6 +200,7 @@ impl Event {
             status: None,
             micros: None,
             correlation: String::new(),
+            release: RELEASE.to_owned(),
         }
     }
 

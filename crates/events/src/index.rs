@@ -1,87 +1,114 @@
-//! The index: events by who, what, subject and time, in SQLite. Derived from the ledger; may be deleted.
+//! The index: events by who, what, subject, place and time, in one SQLite file. Derived from the ledger; may be deleted.
+//!
+//! It follows the ledger in its order, away from those who record. What can be looked for is in one inverted index
+//! (SQLite's FTS5): against one table with an index for each field it takes a tenth of the room for them, and a rare
+//! word or outcome is found at once where the table must be read through.
 
-use std::path::Path;
+mod file;
+mod terms;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use avouch_ledger::{Kind, Reader};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{QueryBuilder, Row as _, Sqlite, SqlitePool};
-use tokio::sync::mpsc;
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use crate::{Event, Opener, Page, Query, Row};
 
-/// Events written in one transaction at most.
+/// Entries taken in by one transaction at most.
 const BATCH: usize = 2_000;
+/// A search waits for the index if it is no further behind than this; otherwise the answer says how far it is.
+const NEAR: u64 = 20_000;
+/// Matches that are counted; of more it is said that there are more.
+const COUNTED: u64 = 10_000;
+/// People of whom a part of the name is asked, at most.
+const PEOPLE: i64 = 500;
 
-const SCHEMA: &str = "
-create table if not exists event (
-    number integer primary key,
-    at integer not null,
-    tenant text,
-    who text not null,
-    action text not null,
-    outcome text not null,
-    synthetic integer not null,
-    object text not null,
-    reason text not null,
-    body text not null
-) strict;
-create index if not exists event_tenant on event (tenant, number);
-create index if not exists event_who on event (who, number);
-create index if not exists event_at on event (at);
-create table if not exists subject (
-    subject text not null,
-    number integer not null references event (number),
-    primary key (subject, number)
-) strict, without rowid;
-create table if not exists progress (only integer primary key check (only = 1), next integer not null) strict;
-insert or ignore into progress (only, next) values (1, 0);
-";
+/// The searchable index. Cheap to clone.
+#[derive(Clone)]
+pub struct Index(Arc<Inner>);
 
-/// The searchable index.
-#[derive(Debug, Clone)]
-pub struct Index {
-    pool: SqlitePool,
+struct Inner {
+    path: PathBuf,
+    reader: Reader,
+    opener: Opener,
+    pool: RwLock<SqlitePool>,
+    /// Held by whoever takes entries in.
+    taking: tokio::sync::Mutex<()>,
 }
 
-/// What can go wrong with the index; deleting its file mends it.
+/// What can go wrong with the index. A damaged one is made anew by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// A statement failed.
-    #[error(
-        "the event index cannot be read or written; delete it and it is rebuilt from the ledger"
-    )]
+    #[error("the event index cannot be read or written; look at the room on its disk")]
     Sql(#[from] sqlx::Error),
     /// An event in it is not one.
-    #[error("an event in the index cannot be read; delete it and it is rebuilt from the ledger")]
+    #[error("an event in the index cannot be read")]
     Form(#[from] serde_json::Error),
+    /// It was made by another version.
+    #[error("the index is of version {0}")]
+    Version(i64),
+    /// It holds more than the ledger.
+    #[error("the index is of another ledger, or of a later state of this one")]
+    Ahead,
+    /// A damaged file could not be taken away.
+    #[error("the damaged event index cannot be removed; remove it, and it is made anew")]
+    Remove(#[source] std::io::Error),
     /// The ledger could not be read.
     #[error("the ledger cannot be read")]
     Ledger(#[from] avouch_ledger::ReadError),
+    /// The thread that reads the ledger ended.
+    #[error("reading the ledger was given up")]
+    Reading(#[from] tokio::task::JoinError),
+}
+
+impl IndexError {
+    /// Whether making the file anew would mend it: SQLite's corruption, a file that is no database, a table that is
+    /// gone; not a full disk or a busy file.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Form(_) | Self::Version(_) | Self::Ahead => true,
+            Self::Sql(sqlx::Error::Database(error)) => {
+                let code = error.code().and_then(|code| code.parse::<i64>().ok());
+                match code.map(|code| code & 0xff) {
+                    Some(11 | 26) => true,
+                    Some(1) => error.message().contains("no such"),
+                    _ => false,
+                }
+            }
+            Self::Sql(error) => matches!(
+                error,
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound
+            ),
+            _ => false,
+        }
+    }
 }
 
 impl Index {
-    /// Opens the index, or begins one.
+    /// Opens the index of this ledger. One that is missing, damaged or of another version is begun anew; it then fills
+    /// up as the ledger is followed.
     ///
     /// # Errors
-    /// If the file is not a sound database.
-    pub async fn open(path: &Path) -> Result<Self, IndexError> {
-        // NORMAL: what a power cut loses here is read again from the ledger.
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options)
-            .await?;
-        sqlx::raw_sql(SCHEMA).execute(&pool).await?;
-        Ok(Self { pool })
-    }
-
-    /// Where it is read.
-    pub(crate) const fn pool(&self) -> &SqlitePool {
-        &self.pool
+    /// If the file can be neither opened nor made.
+    pub async fn open(path: &Path, reader: Reader, opener: Opener) -> Result<Self, IndexError> {
+        let pool = match file::connect(path).await {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(%error, "the event index is made anew from the ledger");
+                file::remove(path)?;
+                file::connect(path).await?
+            }
+            opened => opened?,
+        };
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            reader,
+            opener,
+            pool: RwLock::new(pool),
+            taking: tokio::sync::Mutex::default(),
+        })))
     }
 
     /// Entries of the ledger that it has taken in.
@@ -90,165 +117,279 @@ impl Index {
     /// If the index cannot be read.
     pub async fn next(&self) -> Result<u64, IndexError> {
         let next: i64 = sqlx::query_scalar("select next from progress")
-            .fetch_one(&self.pool)
+            .fetch_one(&self.pool())
             .await?;
         Ok(u64::try_from(next).unwrap_or(0))
     }
 
-    /// Takes in everything that the ledger has and the index has not.
+    /// Takes in everything that the ledger has and the index has not; makes a damaged or missing file anew.
     ///
     /// Entries that are no events, or whose keys were destroyed, are passed over.
     ///
     /// # Errors
     /// If the ledger cannot be read or the index not written.
-    pub async fn catch_up(&self, reader: &Reader, opener: &Opener) -> Result<u64, IndexError> {
-        let mut batch = Vec::with_capacity(BATCH);
-        // Acknowledgements may have come out of order before a crash: look again at the newest ones.
-        let mut next = self.next().await?.saturating_sub(BATCH as u64);
-        for stored in reader.scan(next) {
-            let stored = stored?;
-            next = stored.index + 1;
-            if stored.leaf.kind != Kind::Round
-                && let Ok(event) = opener.event(&stored)
-            {
-                batch.push((stored.index, event));
-            }
-            if batch.len() >= BATCH {
-                self.write(&std::mem::take(&mut batch), next).await?;
+    pub async fn catch_up(&self) -> Result<u64, IndexError> {
+        let _taking = self.0.taking.lock().await;
+        let gone = !self.0.path.exists();
+        match self.take_in().await {
+            Ok(next) if !gone => Ok(next),
+            Err(error) if !error.is_damage() => Err(error),
+            other => {
+                let why = other
+                    .err()
+                    .map_or("it is gone".to_owned(), |error| error.to_string());
+                tracing::warn!(why, "the event index is made anew from the ledger");
+                self.renew().await?;
+                self.take_in().await
             }
         }
-        self.write(&batch, next).await?;
-        Ok(next)
     }
 
-    /// Takes in events as they are recorded, until the recorder goes. Catch up first.
+    /// Follows the ledger for as long as it is polled, looking so often; what fails is tried again.
+    pub async fn follow(&self, every: Duration) {
+        loop {
+            if let Err(error) = self.catch_up().await {
+                tracing::error!(
+                    error = format!("{error}: {:?}", std::error::Error::source(&error)),
+                    "the event index lags behind; the ledger does not"
+                );
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+
+    /// Searches, newest first. What was recorded before is found, unless the index is far behind: see
+    /// [`Page::indexed`].
     ///
     /// # Errors
-    /// If the index cannot be written; the ledger is not affected.
-    pub async fn follow(
-        &self,
-        mut recorded: mpsc::UnboundedReceiver<(u64, Event)>,
-    ) -> Result<(), IndexError> {
-        let mut batch = Vec::new();
-        while recorded.recv_many(&mut batch, BATCH).await > 0 {
-            let next = batch.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
-            self.write(&batch, next).await?;
-            batch.clear();
+    /// If the index cannot be read.
+    pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
+        let size = self.0.reader.size();
+        let far = matches!(self.next().await, Ok(next) if next < size && size - next > NEAR);
+        if !far {
+            self.catch_up().await?;
         }
+        match self.find(query).await {
+            Err(error) if error.is_damage() => {
+                tracing::warn!(%error, "the event index is made anew from the ledger");
+                let taking = self.0.taking.lock().await;
+                self.renew().await?;
+                self.take_in().await?;
+                drop(taking);
+                self.find(query).await
+            }
+            found => found,
+        }
+    }
+
+    /// Where it is read.
+    pub(crate) fn pool(&self) -> SqlitePool {
+        self.0
+            .pool
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts an empty file in the place of a damaged one. Only for whoever holds `taking`.
+    async fn renew(&self) -> Result<(), IndexError> {
+        let old = self.pool();
+        file::remove(&self.0.path)?;
+        let new = file::connect(&self.0.path).await?;
+        *self.0.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
+        old.close().await;
         Ok(())
     }
 
-    async fn write(&self, events: &[(u64, Event)], next: u64) -> Result<(), IndexError> {
-        let mut transaction = self.pool.begin_with("begin immediate").await?;
-        for (number, event) in events {
-            let number = i64::try_from(*number).unwrap_or(i64::MAX);
-            sqlx::query(
-                "insert or ignore into event values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            )
-            .bind(number)
-            .bind(event.at.as_microsecond())
-            .bind(event.tenant.as_ref().map(ToString::to_string))
-            .bind(&event.who.name)
-            .bind(event.action.to_string())
-            .bind(event.outcome.to_string())
-            .bind(event.who.role == crate::Role::Synthetic)
-            .bind(&event.object)
-            .bind(&event.reason)
-            .bind(serde_json::to_string(event)?)
-            .execute(&mut *transaction)
-            .await?;
-            for subject in &event.subjects {
-                sqlx::query("insert or ignore into subject values ($1, $2)")
-                    .bind(subject)
-                    .bind(number)
-                    .execute(&mut *transaction)
-                    .await?;
-            }
+    async fn take_in(&self) -> Result<u64, IndexError> {
+        let mut next = self.next().await?;
+        if next > self.0.reader.size() {
+            return Err(IndexError::Ahead);
         }
-        sqlx::query("update progress set next = max(next, $1)")
-            .bind(i64::try_from(next).unwrap_or(i64::MAX))
+        while next < self.0.reader.size() {
+            let inner = self.0.clone();
+            let (upto, events) =
+                tokio::task::spawn_blocking(move || read(&inner.reader, &inner.opener, next))
+                    .await??;
+            self.write(&events, upto).await?;
+            next = upto;
+        }
+        Ok(next)
+    }
+
+    async fn write(&self, events: &[(u64, Event)], next: u64) -> Result<(), IndexError> {
+        let rows = events
+            .iter()
+            .map(|(index, event)| {
+                Ok((
+                    index,
+                    event.at.as_microsecond(),
+                    event.tenant.as_ref(),
+                    serde_json::to_string(event)?,
+                    terms::of_event(event),
+                    &event.who.name,
+                ))
+            })
+            .collect::<Result<Vec<_>, serde_json::Error>>()?;
+        // A call for each row costs more than the writing: all rows go in as one list.
+        let rows = serde_json::to_string(&rows)?;
+        let mut transaction = self.pool().begin_with("begin immediate").await?;
+        for statement in [
+            "insert into event (number, at, tenant, body) select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)",
+            "insert into words (rowid, terms) select value ->> 0, value ->> 4 from json_each($1)",
+            "insert or ignore into person (name) select value ->> 5 from json_each($1)",
+        ] {
+            sqlx::query(statement)
+                .bind(&rows)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        sqlx::query("update progress set next = $1")
+            .bind(number(next))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
         Ok(())
     }
 
-    /// Searches, newest first.
-    ///
-    /// # Errors
-    /// If the index cannot be read.
-    pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
-        let limit = query.limit.clamp(1, 1_000);
-        let total: i64 = matching("select count(*)", query)
-            .build_query_scalar()
-            .fetch_one(&self.pool)
-            .await?;
-        let mut page = matching("select number, body", query);
-        page.push(" order by number desc limit ")
-            .push_bind(i64::from(limit));
-        page.push(" offset ")
-            .push_bind(i64::try_from(query.skip).unwrap_or(i64::MAX));
-        let mut rows = Vec::with_capacity(usize::from(limit));
-        for row in page.build().fetch_all(&self.pool).await? {
-            let number: i64 = row.try_get(0)?;
-            let body: String = row.try_get(1)?;
-            rows.push(Row {
-                index: u64::try_from(number).unwrap_or(0),
-                event: serde_json::from_str(&body)?,
+    async fn find(&self, query: &Query) -> Result<Page, IndexError> {
+        let pool = self.pool();
+        let mut page = Page {
+            indexed: self.next().await?,
+            size: self.0.reader.size(),
+            ..Page::default()
+        };
+        let people = match &query.who {
+            None => Vec::new(),
+            Some(who) => {
+                sqlx::query_scalar(
+                    "select name from person where instr(lower(name), lower($1)) > 0 limit $2",
+                )
+                .bind(who)
+                .bind(PEOPLE)
+                .fetch_all(&pool)
+                .await?
+            }
+        };
+        let wanted = terms::of_query(query, &people);
+        let Some(bounds) = bounds(&pool, query).await? else {
+            return Ok(page);
+        };
+        let wanted = wanted.as_deref();
+        let total: i64 = matching(
+            "select count(*) from (select 1",
+            wanted,
+            query,
+            bounds,
+            COUNTED + 1,
+        )
+        .push(")")
+        .build_query_scalar()
+        .fetch_one(&pool)
+        .await?;
+        page.more_than_counted = u64::try_from(total).unwrap_or(0) > COUNTED;
+        page.total = u64::try_from(total).unwrap_or(0).min(COUNTED);
+        let limit = usize::from(query.limit.clamp(1, 1_000));
+        let before = query.before.map_or(i64::MAX, number);
+        let bounds = (bounds.0, bounds.1.min(before.saturating_sub(1)));
+        let found: Vec<(i64, String)> = matching(
+            "select event.number, event.body",
+            wanted,
+            query,
+            bounds,
+            limit as u64 + 1,
+        )
+        .build_query_as()
+        .fetch_all(&pool)
+        .await?;
+        for (index, body) in found.iter().take(limit) {
+            page.rows.push(Row {
+                index: u64::try_from(*index).unwrap_or(0),
+                event: serde_json::from_str(body)?,
             });
         }
-        Ok(Page {
-            rows,
-            total: u64::try_from(total).unwrap_or(0),
-            indexed: self.next().await?,
-        })
+        if found.len() > limit {
+            page.next = page.rows.last().map(|row| row.index);
+        }
+        Ok(page)
     }
 }
 
-fn matching(columns: &'static str, query: &Query) -> QueryBuilder<Sqlite> {
+/// The events among the next entries from this one on, and where to go on.
+fn read(
+    reader: &Reader,
+    opener: &Opener,
+    from: u64,
+) -> Result<(u64, Vec<(u64, Event)>), avouch_ledger::ReadError> {
+    let (mut next, mut events) = (from, Vec::new());
+    for stored in reader.scan(from).take(BATCH) {
+        let stored = stored?;
+        next = stored.index + 1;
+        if stored.leaf.kind != Kind::Round
+            && let Ok(event) = opener.event(&stored)
+        {
+            events.push((stored.index, event));
+        }
+    }
+    Ok((next, events))
+}
+
+/// The first and the last entry that a question's times allow; `None` if no event lies between them.
+async fn bounds(pool: &SqlitePool, query: &Query) -> Result<Option<(i64, i64)>, IndexError> {
+    if query.from.is_none() && query.until.is_none() {
+        return Ok(Some((0, i64::MAX)));
+    }
+    let micros =
+        |time: Option<jiff::Timestamp>, none| time.map_or(none, jiff::Timestamp::as_microsecond);
+    let bounds: (Option<i64>, Option<i64>) =
+        sqlx::query_as("select min(number), max(number) from event where at >= $1 and at < $2")
+            .bind(micros(query.from, i64::MIN))
+            .bind(micros(query.until, i64::MAX))
+            .fetch_one(pool)
+            .await?;
+    Ok(bounds.0.zip(bounds.1))
+}
+
+/// The newest events within the bounds that fit a question, at most so many.
+fn matching(
+    columns: &'static str,
+    wanted: Option<&str>,
+    query: &Query,
+    bounds: (i64, i64),
+    limit: u64,
+) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new(columns);
-    sql.push(" from event where true");
-    match &query.tenant {
-        Some(Some(tenant)) => {
-            sql.push(" and tenant = ").push_bind(tenant.clone());
+    match wanted {
+        Some(wanted) => {
+            sql.push(" from words join event on event.number = words.rowid where words match ")
+                .push_bind(wanted.to_owned())
+                .push(" and words.rowid between ");
         }
-        Some(None) => {
-            sql.push(" and tenant is null");
-        }
-        None => {}
-    }
-    for (text, clause) in [
-        (&query.action, " and action = "),
-        (&query.outcome, " and outcome = "),
-    ] {
-        if let Some(text) = text {
-            sql.push(clause).push_bind(text.clone());
+        None => {
+            sql.push(" from event where event.number between ");
         }
     }
-    if let Some(who) = &query.who {
-        sql.push(" and instr(lower(who), lower(")
-            .push_bind(who.clone())
-            .push(")) > 0");
-    }
-    if let Some(words) = &query.words {
-        sql.push(" and (instr(lower(object), lower(")
-            .push_bind(words.clone())
-            .push(")) > 0 or instr(lower(reason), lower(");
-        sql.push_bind(words.clone()).push(")) > 0)");
-    }
-    if let Some(subject) = &query.subject {
-        sql.push(" and number in (select number from subject where subject = ")
-            .push_bind(subject.clone())
-            .push(")");
+    sql.push_bind(bounds.0).push(" and ").push_bind(bounds.1);
+    if let Some(tenant) = &query.tenant {
+        sql.push(" and event.tenant is ").push_bind(tenant.clone());
     }
     if let Some(from) = query.from {
-        sql.push(" and at >= ").push_bind(from.as_microsecond());
+        sql.push(" and event.at >= ")
+            .push_bind(from.as_microsecond());
     }
     if let Some(until) = query.until {
-        sql.push(" and at < ").push_bind(until.as_microsecond());
+        sql.push(" and event.at < ")
+            .push_bind(until.as_microsecond());
     }
-    if query.without_checks {
-        sql.push(" and synthetic = 0");
-    }
+    let order = if wanted.is_some() {
+        " order by words.rowid desc limit "
+    } else {
+        " order by event.number desc limit "
+    };
+    sql.push(order).push_bind(number(limit));
     sql
+}
+
+fn number(index: u64) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
 }

@@ -13,20 +13,25 @@
     )
 )]
 
+mod disclosure;
 mod event;
+pub mod export;
 mod index;
 mod open;
 mod recorder;
 pub mod report;
 mod search;
 mod streams;
+mod subject;
 
 #[cfg(test)]
 mod tests;
 
+pub use disclosure::{Staff, disclosed};
 pub use event::{Action, Actor, Event, Outcome, Role};
 pub use index::{Index, IndexError};
 pub use open::{Opened, Opener, UnreadableEvent};
 pub use recorder::{RecordError, Recorded, Recorder};
 pub use search::{Page, Query, Row};
 pub use streams::{StreamId, Streams};
+pub use subject::{SubjectError, is_nhs_number, subject};

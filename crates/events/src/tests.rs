@@ -57,14 +57,12 @@ fn opened(whose: &str, subject: &str, second: i64) -> Event {
 }
 
 async fn indexed(place: &Place, name: &str) -> Index {
-    let index = Index::open(&Path::new(place.folder.path()).join(name))
-        .await
-        .unwrap();
     let opener = Opener::new(place.keyring.clone(), place.streams.clone());
-    index
-        .catch_up(&place.ledger.reader(), &opener)
+    let path = Path::new(place.folder.path()).join(name);
+    let index = Index::open(&path, place.ledger.reader(), opener)
         .await
         .unwrap();
+    index.catch_up().await.unwrap();
     index
 }
 
@@ -99,13 +97,321 @@ async fn an_event_is_found_by_its_tenant_person_and_subject_newest_first() {
         ..Query::default()
     };
     assert_eq!(index.search(&by_person).await.unwrap().total, 1);
-    let second_page = Query {
-        skip: 3,
-        limit: 3,
+    let (mut before, mut found) = (None, Vec::new());
+    loop {
+        let query = Query {
+            before,
+            limit: 3,
+            ..Query::default()
+        };
+        let page = index.search(&query).await.unwrap();
+        assert_eq!(page.total, 4);
+        found.extend(page.rows.iter().map(|row| row.index));
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, vec![3, 2, 1, 0]);
+}
+
+/// Events that differ in everything that can be looked for.
+async fn various(place: &Place) {
+    let mut first = opened("riverside", "17", 10);
+    first.locality = "ward 3".to_owned();
+    first.source = "10.1.2.3".to_owned();
+    first.session = "5e55".to_owned();
+    place.recorder.record(first).await.unwrap();
+    let second = Event::new(
+        Timestamp::from_second(1_767_225_600 + 20).unwrap(),
+        Actor::local_root(),
+        Action::Administration,
+        "tenant add",
+        Outcome::Failed,
+    )
+    .because("the name is taken")
+    .with("name", "Zürich Klinik")
+    .from("local");
+    place.recorder.record(second).await.unwrap();
+    let mut third = opened("hillside", "18", 30);
+    third.who.role = Role::Synthetic;
+    third.outcome = Outcome::Refused;
+    place.recorder.record(third).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_can_be_asked_for_finds_its_event_and_no_other() {
+    let place = place();
+    various(&place).await;
+    let index = indexed(&place, "events.db").await;
+    let text = |text: &str| Some(text.to_owned());
+    let at = |second: i64| Timestamp::from_second(1_767_225_600 + second).ok();
+    let all = Query::default;
+    for (query, expected) in [
+        (all(), vec![2, 1, 0]),
+        (
+            Query {
+                who: text("ANN@riv"),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                who: text("p1"),
+                ..all()
+            },
+            vec![2, 0],
+        ),
+        (
+            Query {
+                who: text("n%@"),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            Query {
+                action: text("administration"),
+                ..all()
+            },
+            vec![1],
+        ),
+        (
+            Query {
+                outcome: text("refused"),
+                ..all()
+            },
+            vec![2],
+        ),
+        (
+            Query {
+                subject: text("17"),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                subject: text("1"),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            Query {
+                source: text("10.1.2.3"),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                locality: text("ward 3"),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                session: text("5e55"),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                words: text("zÜRich"),
+                ..all()
+            },
+            vec![1],
+        ),
+        (
+            Query {
+                words: text("NAME taken"),
+                ..all()
+            },
+            vec![1],
+        ),
+        (
+            Query {
+                words: text("/wards/"),
+                ..all()
+            },
+            vec![2, 0],
+        ),
+        (
+            Query {
+                words: text("ward 3"),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                words: text("taken wards"),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            Query {
+                words: text("-- '\" *"),
+                ..all()
+            },
+            vec![2, 1, 0],
+        ),
+        (
+            Query {
+                without_checks: true,
+                ..all()
+            },
+            vec![1, 0],
+        ),
+        (
+            Query {
+                tenant: Some(None),
+                ..all()
+            },
+            vec![1],
+        ),
+        (
+            Query {
+                tenant: Some(text("hillside")),
+                ..all()
+            },
+            vec![2],
+        ),
+        (
+            Query {
+                from: at(20),
+                ..all()
+            },
+            vec![2, 1],
+        ),
+        (
+            Query {
+                until: at(20),
+                ..all()
+            },
+            vec![0],
+        ),
+        (
+            Query {
+                from: at(11),
+                until: at(20),
+                ..all()
+            },
+            vec![],
+        ),
+        (
+            Query {
+                from: at(20),
+                words: text("wards"),
+                ..all()
+            },
+            vec![2],
+        ),
+        (
+            Query {
+                before: Some(2),
+                words: text("wards"),
+                ..all()
+            },
+            vec![0],
+        ),
+    ] {
+        let query = Query { limit: 10, ..query };
+        let page = index.search(&query).await.unwrap();
+        let found: Vec<u64> = page.rows.iter().map(|row| row.index).collect();
+        assert_eq!(found, expected, "{query:?}");
+        assert!(page.total >= found.len() as u64);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_just_recorded_is_found() {
+    let place = place();
+    let index = indexed(&place, "events.db").await;
+    for second in 0..5 {
+        let recorded = place
+            .recorder
+            .record(opened("riverside", "17", second))
+            .await
+            .unwrap();
+        let query = Query {
+            limit: 1,
+            ..Query::default()
+        };
+        let page = index.search(&query).await.unwrap();
+        assert_eq!(page.rows[0].index, recorded.index);
+        assert_eq!((page.indexed, page.size), (page.total, page.total));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_or_damaged_index_is_made_anew_by_itself() {
+    let place = place();
+    various(&place).await;
+    let path = place.folder.path().join("events.db");
+    let everything = Query {
+        limit: 10,
         ..Query::default()
     };
-    let page = index.search(&second_page).await.unwrap();
-    assert_eq!((page.total, page.rows.len()), (4, 1));
+    let sound = indexed(&place, "events.db")
+        .await
+        .search(&everything)
+        .await
+        .unwrap();
+    assert_eq!(sound.total, 3);
+    // While it is open: gone, without its tables, and overwritten.
+    let index = indexed(&place, "events.db").await;
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(index.search(&everything).await.unwrap(), sound);
+    assert!(path.exists());
+    for statement in [
+        "drop table words",
+        "drop table event",
+        "drop table progress",
+        "delete from progress",
+        "update progress set next = 99",
+        "update event set body = 'x'",
+    ] {
+        let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
+            .await
+            .unwrap();
+        sqlx::query(statement).execute(&pool).await.unwrap();
+        pool.close().await;
+        assert_eq!(
+            index.search(&everything).await.unwrap(),
+            sound,
+            "{statement}"
+        );
+    }
+    drop(index);
+    // While nobody has it open.
+    for wrong in [
+        &b"not a database at all, but long enough to look like one to who does not look twice"[..],
+        &[0; 4096],
+    ] {
+        std::fs::write(&path, wrong).unwrap();
+        for ending in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+        }
+        let index = indexed(&place, "events.db").await;
+        assert_eq!(index.search(&everything).await.unwrap(), sound);
+    }
+    // Made by another version.
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
+        .await
+        .unwrap();
+    sqlx::query("pragma user_version = 1")
+        .execute(&pool)
+        .await
+        .unwrap();
+    pool.close().await;
+    let index = indexed(&place, "events.db").await;
+    assert_eq!(index.search(&everything).await.unwrap(), sound);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,4 +574,19 @@ async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_
         .await
         .unwrap();
     assert_ne!(from_index, from_ledger);
+}
+
+#[test]
+fn an_event_of_an_earlier_build_is_read_and_written_as_it_was() {
+    let text = r#"{"version":1,"at":"2026-01-01T00:00:00Z","who":{"id":"p1","name":"ann@riverside.test","role":"member"},"tenant":"riverside","action":"record-opened","object":"GET /wards/1","subjects":["17"],"outcome":"done","parameters":{"a":"b"},"source":"10.0.0.1","session":"5e55","status":200,"micros":12,"correlation":"c-1"}"#;
+    let event: Event = serde_json::from_str(text).unwrap();
+    assert_eq!(
+        (
+            event.release.as_str(),
+            event.locality.as_str(),
+            event.behalf.as_str()
+        ),
+        ("", "", "")
+    );
+    assert_eq!(serde_json::to_string(&event).unwrap(), text);
 }

@@ -1,5 +1,6 @@
 //! Each command: asks the running core or works on files, prints data, returns an exit code.
 
+pub mod audit;
 mod doctor;
 mod offline;
 mod online;
@@ -118,25 +119,9 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Drill(cli::Drill::Show { id }) => {
             online::simple(&global, &Request::DrillShow { id }, views::drill)
         }
-        Command::Audit(cli::Audit::Search {
-            who,
-            subject,
-            action,
-            tenant,
-            outcome,
-            limit,
-        }) => online::simple(
-            &global,
-            &Request::AuditSearch {
-                who,
-                subject,
-                action,
-                tenant,
-                outcome,
-                limit,
-            },
-            views::trail,
-        ),
+        Command::Audit(cli::Audit::Search(asked)) => audit::search(&global, asked),
+        Command::Audit(cli::Audit::Subject(asked)) => audit::subject(&global, asked),
+        Command::Audit(cli::Audit::Export(asked)) => audit::export(&global, asked),
         Command::Tenant(cli::Tenant::List) => {
             online::simple(&global, &Request::TenantList, views::tenants)
         }

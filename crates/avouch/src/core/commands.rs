@@ -6,12 +6,13 @@ use avouch_access::{NewPerson, Person, Role};
 use avouch_backup::drill::{Choice, Drill, Verdict, Which};
 use avouch_backup::keeper::Owner;
 use avouch_backup::retention::SnapshotId;
-use avouch_events::{Action, Actor, Event, Outcome, Query};
+use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_ledger::Reader;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::backups::first_wrong;
+use super::reading;
 use super::restores::{self, Order};
 use super::state::Core;
 use crate::control::{self, Reply, Request};
@@ -76,7 +77,7 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
         )
         .await;
     }
-    let done = perform(core, request, &mut stream).await;
+    let done = perform(core, request, &begun.correlation, &mut stream).await;
     let mut ended = begun;
     ended.at = core.now();
     (ended.outcome, ended.reason) = match &done {
@@ -97,7 +98,8 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
 
 fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
     let action = match request {
-        Request::AuditSearch { .. } => Action::Search,
+        Request::AuditSearch(_) | Request::AuditSubject(_) => Action::Search,
+        Request::AuditExport(_) => Action::Export,
         Request::Check { .. } => Action::Checks,
         Request::Prove { .. } | Request::ProveSince { .. } => Action::Export,
         _ => Action::Administration,
@@ -114,6 +116,23 @@ fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
         event = event.with(&name, value);
     }
     event.correlation = format!("command-{}", event.at.as_microsecond());
+    let read_for = match request {
+        // Whoever reads about somebody is in that somebody's report, too.
+        Request::AuditSubject(asked) => {
+            event.parameters.remove("subject");
+            event.subjects = vec![asked.subject.clone()];
+            Some((&asked.behalf, &asked.tenant))
+        }
+        Request::AuditExport(asked) => Some((&asked.behalf, &asked.tenant)),
+        _ => None,
+    };
+    if let Some((behalf, tenant)) = read_for {
+        event.behalf = behalf.clone().unwrap_or_default();
+        event.tenant = tenant
+            .as_ref()
+            .and_then(|tenant| core.tenants.get(&tenant.parse().ok()?))
+            .map(|tenant| tenant.id);
+    }
     event
 }
 
@@ -127,6 +146,7 @@ fn refusal(message: &str) -> Reply {
 async fn perform(
     core: &Arc<Core>,
     request: Request,
+    correlation: &str,
     stream: &mut UnixStream,
 ) -> Result<Value, Fail> {
     match request {
@@ -165,17 +185,9 @@ async fn perform(
                 .cloned()
                 .ok_or_else(|| Fail::new(format!("there is no drill `{id}`")).help("`avouch drill list` shows them"))
         }
-        Request::AuditSearch { who, subject, action, tenant, outcome, limit } => {
-            let query = Query { who, subject, action, outcome, limit, tenant: tenant.map(Some), ..Query::default() };
-            let page = core.index.search(&query).await.map_err(|error| Fail::new("the audit trail cannot be searched").from(error))?;
-            Ok(json!({ "total": page.total, "rows": page.rows.iter().map(|row| json!({
-                "index": row.index, "at": row.event.at, "who": row.event.who.name, "role": row.event.who.role,
-                "tenant": row.event.tenant, "action": row.event.action, "object": row.event.object,
-                "subjects": row.event.subjects, "outcome": row.event.outcome, "status": row.event.status,
-                "reason": row.event.reason, "source": row.event.source, "parameters": row.event.parameters,
-                "correlation": row.event.correlation,
-            })).collect::<Vec<_>>() }))
-        }
+        Request::AuditSearch(asked) => reading::search(core, asked).await,
+        Request::AuditSubject(asked) => reading::subject(core, &asked, correlation).await,
+        Request::AuditExport(asked) => reading::export(core, &asked, stream).await,
         Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
         Request::ProveSince { size } => prove(core, move |reader| reader.consistency_file(size)).await,
         Request::TenantList => Ok(core.tenants.all().iter().map(|tenant| json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) })).collect()),

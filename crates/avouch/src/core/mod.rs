@@ -12,6 +12,7 @@ mod jobs;
 mod joins;
 mod packs;
 mod people;
+pub mod reading;
 mod restores;
 mod rounds;
 mod state;

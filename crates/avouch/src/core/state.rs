@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 
 use avouch_access::Access;
 use avouch_backup::keeper::Backups;
@@ -21,7 +21,6 @@ use avouch_runtime::layout::Layout;
 use avouch_statement::Source;
 use avouch_store::Store;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Suites;
@@ -33,6 +32,9 @@ use super::strangers::Strangers;
 use super::tenants::Tenants;
 use crate::fail::{Fail, chain};
 use crate::statement_file::{self, Statement};
+
+/// How often the index takes in what was recorded; a search does not wait for it.
+const INDEXED: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Everything that the core holds.
 pub struct Core {
@@ -113,23 +115,16 @@ impl Core {
                 .map_err(|error| Fail::new("the list of streams cannot be read").from(error))?,
         );
         let opener = Opener::new(keyring.clone(), streams.clone());
-        let index = open_index(&layout, &reader, &opener).await?;
-        let (followers, followed) = mpsc::unbounded_channel();
+        let index = Index::open(
+            &layout.core().join("events.db"),
+            reader.clone(),
+            opener.clone(),
+        )
+        .await
+        .map_err(|error| Fail::new("the event index cannot be made").from(error))?;
         let following = index.clone();
-        tokio::spawn(async move {
-            if let Err(error) = following.follow(followed).await {
-                tracing::error!(
-                    error = chain(&error),
-                    "the event index has stopped; the ledger has not"
-                );
-            }
-        });
-        let recorder = Recorder::new(
-            ledger.clone(),
-            keyring.clone(),
-            streams.clone(),
-            Some(followers),
-        );
+        tokio::spawn(async move { following.follow(INDEXED).await });
+        let recorder = Recorder::new(ledger.clone(), keyring.clone(), streams.clone(), None);
         let seal = keyring
             .named(&Purpose::Accounts)
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
@@ -357,32 +352,6 @@ fn publish_key(layout: &Layout, ledger: &Ledger) -> Result<(), Fail> {
         format!("{}\n", ledger.vkey()),
     )
     .map_err(|error| Fail::new("the ledger's public key cannot be written").from(error))
-}
-
-/// Opens the index; one that cannot be used is made anew from the ledger.
-async fn open_index(layout: &Layout, reader: &Reader, opener: &Opener) -> Result<Index, Fail> {
-    let path = layout.core().join("events.db");
-    let attempt = async {
-        let index = Index::open(&path).await?;
-        index.catch_up(reader, opener).await?;
-        Ok::<_, avouch_events::IndexError>(index)
-    };
-    match attempt.await {
-        Ok(index) => Ok(index),
-        Err(error) => {
-            tracing::warn!(
-                error = chain(&error),
-                "the event index is made anew from the ledger"
-            );
-            for ending in ["", "-wal", "-shm"] {
-                let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
-            }
-            let broken = |error| Fail::new("the event index cannot be made").from(error);
-            let index = Index::open(&path).await.map_err(broken)?;
-            index.catch_up(reader, opener).await.map_err(broken)?;
-            Ok(index)
-        }
-    }
 }
 
 /// The user ids of this service. Only root gives each role its own, and what root made is root's.

@@ -18,6 +18,7 @@ mod keys_sources;
 mod load;
 mod low_ports;
 mod main_line;
+mod reading;
 mod requests;
 mod restore;
 mod sabotage;

@@ -168,7 +168,7 @@ pub struct TenantRow {
 pub struct TrailQuery {
     /// Part of a name or email address.
     pub who: String,
-    /// Part of what was done.
+    /// Words, or starts of words, of what was done.
     pub what: String,
     /// A record's subject, exactly.
     pub subject: String,
@@ -178,8 +178,8 @@ pub struct TrailQuery {
     pub from: Option<Date>,
     /// The last day, in UK time, itself included.
     pub to: Option<Date>,
-    /// The page, from 1.
-    pub page: u64,
+    /// Only events whose index in the ledger is below this: where the page before ended.
+    pub before: Option<u64>,
 }
 
 /// One page of a longer list.
@@ -187,10 +187,14 @@ pub struct TrailQuery {
 pub struct Page<T> {
     /// The rows of this page.
     pub rows: Vec<T>,
-    /// How many rows there are on all pages.
+    /// How many rows there are on all pages, as far as they were counted.
     pub total: u64,
-    /// How many pages there are; 1 when there is nothing.
-    pub pages: u64,
+    /// There are more than `total`.
+    pub more: bool,
+    /// Where the next page begins; `None` on the last.
+    pub next: Option<u64>,
+    /// Rows that are not found yet, because what finds them lags behind.
+    pub behind: u64,
 }
 
 /// One audit event.
@@ -208,6 +212,8 @@ pub struct TrailRow {
     pub outcome: String,
     /// The tenant's slug; `None` when it concerns the platform.
     pub tenant: Option<String>,
+    /// The address it came from.
+    pub source: String,
     /// The event's index in the ledger.
     pub index: u64,
 }

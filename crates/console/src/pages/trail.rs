@@ -47,25 +47,25 @@ struct Typed {
     to: String,
 }
 
-/// The pages before and after this one.
+/// The way back to the newest events, and on to earlier ones.
 struct Pages {
-    current: u64,
-    last: u64,
-    previous: Option<String>,
-    next: Option<String>,
+    newest: Option<String>,
+    earlier: Option<String>,
 }
 
 /// One page of what was found.
 pub async fn search(who: TenantAdministrator, ask: Ask) -> Answer {
     let typed = Typed::of(&ask);
-    let (query, errors) = typed.read(ask.field("page"));
+    let (query, errors) = typed.read(ask.field("before"));
     let found = if errors.is_empty() {
         ask.desk().trail(who.actor(), &query).await?
     } else {
         Rows {
             rows: Vec::new(),
             total: 0,
-            pages: 1,
+            more: false,
+            next: None,
+            behind: 0,
         }
     };
     let (title, status) = match errors.as_slice() {
@@ -74,8 +74,11 @@ pub async fn search(who: TenantAdministrator, ask: Ask) -> Answer {
     };
     let page = Page {
         frame: ask.console_frame(title, &who.caller(), Nav::Trail),
-        pages: Pages::around(query.page, found.pages, &typed),
-        total: shown::count(found.total, "event", "events"),
+        pages: Pages {
+            newest: query.before.map(|_| typed.address(None)),
+            earlier: found.next.map(|before| typed.address(Some(before))),
+        },
+        total: total(&found),
         table: table(who.actor().scope().sieve(found.rows)),
         typed,
         errors,
@@ -106,7 +109,13 @@ impl Typed {
                 "text",
                 &self.who,
             ),
-            ("what", "What", "Part of what was done", "text", &self.what),
+            (
+                "what",
+                "What",
+                "Words of what was done",
+                "text",
+                &self.what,
+            ),
             (
                 "subject",
                 "Subject",
@@ -132,7 +141,7 @@ impl Typed {
     }
 
     /// The query, and what is wrong with it.
-    fn read(&self, page: &str) -> (TrailQuery, Vec<FieldError>) {
+    fn read(&self, before: &str) -> (TrailQuery, Vec<FieldError>) {
         let mut errors = Vec::new();
         let mut day = |field: &'static str, text: &str, which: &str| match text {
             "" => None,
@@ -167,13 +176,16 @@ impl Typed {
             outcome: self.outcome.clone(),
             from,
             to,
-            page: page.parse().unwrap_or(1).max(1),
+            before: before.parse().ok(),
         };
         (query, errors)
     }
 
-    fn address(&self, page: u64) -> String {
+    /// This search, of events before this one.
+    fn address(&self, before: Option<u64>) -> String {
+        let before = before.map(|before| before.to_string());
         let fields = [
+            ("before", before.as_deref().unwrap_or("")),
             ("who", &self.who),
             ("what", &self.what),
             ("subject", &self.subject),
@@ -181,23 +193,32 @@ impl Typed {
             ("from", &self.from),
             ("to", &self.to),
         ];
-        fields
+        let given: Vec<String> = fields
             .iter()
             .filter(|(_, value)| !value.is_empty())
-            .fold(format!("/trail?page={page}"), |address, (name, value)| {
-                format!("{address}&{name}={}", encode(value))
-            })
+            .map(|(name, value)| format!("{name}={}", encode(value)))
+            .collect();
+        match given.as_slice() {
+            [] => "/trail".to_owned(),
+            given => format!("/trail?{}", given.join("&")),
+        }
     }
 }
 
-impl Pages {
-    fn around(current: u64, last: u64, typed: &Typed) -> Self {
-        Self {
-            current,
-            last,
-            previous: (current > 1).then(|| typed.address(current.saturating_sub(1))),
-            next: (current < last).then(|| typed.address(current.saturating_add(1))),
-        }
+/// How many events there are, in words.
+fn total(found: &Rows<TrailRow>) -> String {
+    let count = shown::count(found.total, "event", "events");
+    let count = if found.more {
+        format!("More than {count}")
+    } else {
+        count
+    };
+    match found.behind {
+        0 => count,
+        behind => format!(
+            "{count}. The search lags behind: {} not in it yet",
+            shown::count(behind, "entry is", "entries are")
+        ),
     }
 }
 
@@ -217,6 +238,7 @@ fn table(rows: Vec<TrailRow>) -> Table {
             "What",
             "Subjects",
             "Outcome",
+            "From",
             "Tenant",
             "Ledger index",
         ],
@@ -229,6 +251,7 @@ fn table(rows: Vec<TrailRow>) -> Table {
                     Cell::text(row.what),
                     Cell::Name(row.subjects.join(", ")),
                     Cell::text(row.outcome),
+                    Cell::text_or(row.source, "–"),
                     Cell::text(tenant_name(row.tenant.as_deref())),
                     Cell::text(row.index.to_string()),
                 ]

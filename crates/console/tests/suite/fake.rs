@@ -432,6 +432,7 @@ impl Desk for Fake {
             subjects: vec![self.text("assessment-7")],
             outcome: self.text("allowed"),
             tenant: tenant.map(str::to_owned),
+            source: self.text("10.0.0.7"),
             index,
         };
         now(Page {
@@ -451,7 +452,9 @@ impl Desk for Fake {
                 row("avouch", "Lakeside backup", None, 5_000),
             ],
             total: 120,
-            pages: 3,
+            more: true,
+            next: Some(5_000),
+            behind: 7,
         })
     }
 

@@ -126,7 +126,7 @@ async fn the_statement_counts_its_claims_and_names_the_digest_of_its_document() 
 #[tokio::test]
 async fn a_search_of_the_trail_is_read_whole_and_keeps_its_filters_on_the_next_page() {
     let fake = Arc::new(Fake::default());
-    let path = "/trail?who=+ada+&what=open&subject=a%26b&outcome=refused&from=1%2F11%2F2026&to=2026-11-22&page=2";
+    let path = "/trail?who=+ada+&what=open&subject=a%26b&outcome=refused&from=1%2F11%2F2026&to=2026-11-22&before=5050";
     let body = supplier_sees(&fake, CONSOLE, path).await.body;
     let searches = fake.searches.lock().unwrap().clone();
     assert_eq!(searches[0].who, "ada");
@@ -134,9 +134,10 @@ async fn a_search_of_the_trail_is_read_whole_and_keeps_its_filters_on_the_next_p
     assert_eq!(searches[0].outcome, "refused");
     assert_eq!(searches[0].from, Some(date(2026, 11, 1)));
     assert_eq!(searches[0].to, Some(date(2026, 11, 22)));
-    assert_eq!(searches[0].page, 2);
-    assert!(body.contains("120 events. Page 2 of 3."));
-    assert!(body.contains("page=3&#38;who=ada&#38;what=open&#38;subject=a%26b"));
+    assert_eq!(searches[0].before, Some(5_050));
+    assert!(body.contains("More than 120 events. The search lags behind: 7 entries are not in it yet."));
+    assert!(body.contains("before=5000&#38;who=ada&#38;what=open&#38;subject=a%26b"));
+    assert!(body.contains("href=\"/trail?who=ada&#38;what=open&#38;subject=a%26b"));
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub struct Settings {
     pub management: bool,
     /// How long entries are kept.
     pub keep: Length,
+    /// Are staff named in a subject report, or only their roles?
+    pub staff_named: bool,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
 }
@@ -31,6 +33,13 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         section.need_word(key, &[("every-action", true)])
     });
     let keep = section.need_length("keep", "8 years");
+    let staff_named = section
+        .table("subject-report")
+        .map_or(Some(false), |mut report| {
+            let staff = report.need_word("staff", &[("named", true), ("role-only", false)]);
+            report.finish();
+            staff.map(|staff| staff.value)
+        });
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
         section.claim("before-effect", before_effect_claim());
     }
@@ -44,6 +53,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         before_effect: before_effect?.value,
         management: management?,
         keep: keep?.value,
+        staff_named: staff_named?,
         records: records?,
     })
 }

@@ -44,7 +44,7 @@ pub async fn indexed(
             sql.push(" and tenant = ").push_bind(tenant.to_string());
         }
         sql.push(" order by at, number limit ").push_bind(PAGE);
-        let rows: Vec<(i64, i64, String)> = sql.build_query_as().fetch_all(index.pool()).await?;
+        let rows: Vec<(i64, i64, String)> = sql.build_query_as().fetch_all(&index.pool()).await?;
         for (at, number, body) in &rows {
             after = (*at, *number);
             tally.add(&serde_json::from_str(body)?);

@@ -177,7 +177,9 @@ impl Reception {
                 return Ok(views::Page {
                     rows: Vec::new(),
                     total: 0,
-                    pages: 1,
+                    more: false,
+                    next: None,
+                    behind: 0,
                 });
             }
         };
@@ -202,7 +204,7 @@ impl Reception {
             }),
             from: asked.from.and_then(day),
             until: asked.to.and_then(|date| date.tomorrow().ok()).and_then(day),
-            skip: asked.page.saturating_sub(1) * u64::from(PAGE),
+            before: asked.before,
             limit: PAGE,
             ..Query::default()
         };
@@ -230,7 +232,9 @@ impl Reception {
         let found = self.core.index.search(&query).await.map_err(failed)?;
         Ok(views::Page {
             total: found.total,
-            pages: found.total.div_ceil(u64::from(PAGE)).max(1),
+            more: found.more_than_counted,
+            next: found.next,
+            behind: found.size.saturating_sub(found.indexed),
             rows: found
                 .rows
                 .into_iter()
@@ -244,6 +248,7 @@ impl Reception {
                         None => row.event.outcome.to_string(),
                     },
                     tenant: row.event.tenant.map(|tenant| tenant.to_string()),
+                    source: row.event.source,
                     index: row.index,
                 })
                 .collect(),

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use crate::control::{self, Request};
 use crate::core::people::COOKIE;
+use crate::core::reading;
 use crate::core::state::Core;
 use crate::fail::chain;
 
@@ -25,14 +26,11 @@ impl Operator {
     /// A search of the audit trail for something that is not there, over the control socket.
     async fn search(&self) -> Result<Performed, String> {
         let marker = marker()?;
-        let request = Request::AuditSearch {
+        let request = Request::AuditSearch(reading::Search {
             who: Some(marker.clone()),
-            subject: None,
-            action: None,
-            tenant: None,
-            outcome: None,
             limit: 1,
-        };
+            ..reading::Search::default()
+        });
         control::ask(self.0.layout.data(), &request)
             .await
             .map_err(|fail| fail.to_string())?;

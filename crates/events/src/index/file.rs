@@ -1,0 +1,64 @@
+//! The index's file: its tables, and when it must be made anew.
+
+use std::path::Path;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::IndexError;
+
+/// Of these tables. A file of another version is made anew.
+const VERSION: i64 = 2;
+
+/// `words` holds no text of its own, and of each term only which entries have it.
+const SCHEMA: &str = "
+create table event (number integer primary key, at integer not null, tenant text, body text not null) strict;
+create index event_at on event (at);
+create table person (name text primary key) strict, without rowid;
+create table progress (only integer primary key check (only = 1), next integer not null) strict;
+insert into progress (only, next) values (1, 0);
+create virtual table words using fts5
+    (terms, content = '', detail = none, columnsize = 0, tokenize = \"ascii tokenchars '_'\");
+pragma user_version = 2;
+";
+
+/// Opens the file as it is; makes it if it is not there.
+pub(super) async fn connect(path: &Path) -> Result<SqlitePool, IndexError> {
+    // NORMAL: what a power cut loses here is read again from the ledger.
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(4)
+        .connect_with(options)
+        .await?;
+    let version: i64 = sqlx::query_scalar("pragma user_version")
+        .fetch_one(&pool)
+        .await?;
+    let tables: i64 = sqlx::query_scalar("select count(*) from sqlite_master")
+        .fetch_one(&pool)
+        .await?;
+    match (version, tables) {
+        (VERSION, 1..) => Ok(pool),
+        (_, 0) => {
+            sqlx::raw_sql(SCHEMA).execute(&pool).await?;
+            Ok(pool)
+        }
+        _ => Err(IndexError::Version(version)),
+    }
+}
+
+/// Takes the file away, with what SQLite keeps beside it.
+pub(super) fn remove(path: &Path) -> Result<(), IndexError> {
+    for ending in ["", "-wal", "-shm"] {
+        match std::fs::remove_file(format!("{}{ending}", path.display())) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(IndexError::Remove(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
