@@ -169,14 +169,14 @@ impl Index {
         if !far {
             self.catch_up().await?;
         }
-        match self.find(query).await {
+        match self.find(query, size).await {
             Err(error) if error.is_damage() => {
                 tracing::warn!(%error, "the event index is made anew from the ledger");
                 let taking = self.0.taking.lock().await;
                 self.renew().await?;
                 self.take_in().await?;
                 drop(taking);
-                self.find(query).await
+                self.find(query, size).await
             }
             found => found,
         }
@@ -252,11 +252,11 @@ impl Index {
         Ok(())
     }
 
-    async fn find(&self, query: &Query) -> Result<Page, IndexError> {
+    async fn find(&self, query: &Query, size: u64) -> Result<Page, IndexError> {
         let pool = self.pool();
         let mut page = Page {
             indexed: self.next().await?,
-            size: self.0.reader.size(),
+            size,
             ..Page::default()
         };
         let people = match &query.who {

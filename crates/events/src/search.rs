@@ -59,6 +59,6 @@ pub struct Page {
     pub next: Option<u64>,
     /// Entries of the ledger that the index holds.
     pub indexed: u64,
-    /// Entries of the ledger: those after `indexed` are not found yet.
+    /// Entries that the ledger had when it was asked: those after `indexed` are not found yet.
     pub size: u64,
 }

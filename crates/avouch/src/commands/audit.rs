@@ -10,12 +10,12 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-use super::{block_on, views};
+use super::block_on;
 use crate::cli::Global;
 use crate::control::{self, Request};
 use crate::core::reading;
 use crate::fail::Fail;
-use crate::text::{Column, Shown, table, wrapped};
+use crate::text::{Column, Shown, cell, table, width, wrapped};
 use crate::{print, talk};
 
 /// What is looked for; all of it must fit.
@@ -168,7 +168,7 @@ pub fn search(global: &Global, asked: Search) -> Result<u8, Fail> {
     if csv {
         print(&(Format::Csv.head() + text(&answer)));
     } else {
-        print(&views::trail(&answer));
+        print(&found(&answer));
     }
     told(&answer);
     Ok(0)
@@ -245,6 +245,45 @@ pub fn export(global: &Global, asked: Export) -> Result<u8, Fail> {
         print(&format!("wrote {} ({events} events)", output.display()));
     }
     Ok(0)
+}
+
+/// Two lines for each event: when, what came of it and what it was; then who, on what and why.
+fn found(answer: &Value) -> String {
+    let rows = answer.get("rows").and_then(Value::as_array);
+    let rows = rows.map_or(&[][..], Vec::as_slice);
+    if rows.is_empty() {
+        return "nothing\n".to_owned();
+    }
+    let options = textwrap::Options::new(width())
+        .initial_indent("         ")
+        .subsequent_indent("         ");
+    let mut text = String::new();
+    for row in rows {
+        let field = |name| cell(row.get(name), Shown::Plain);
+        text.push_str(&format!(
+            "{:>7}  {}  {:<8}  {}\n",
+            field("index"),
+            cell(row.get("at"), Shown::When),
+            field("outcome"),
+            field("action"),
+        ));
+        let given = |before: &str, name| match row.get(name).and_then(Value::as_str) {
+            None | Some("") => String::new(),
+            Some(value) => format!("{before}{value}"),
+        };
+        let about = format!(
+            "{} ({}{}{}): {}{}",
+            field("who"),
+            field("role"),
+            given(" of ", "tenant"),
+            given(" from ", "source"),
+            field("object"),
+            given("; ", "reason"),
+        );
+        text.push_str(&textwrap::fill(&about, &options));
+        text.push('\n');
+    }
+    text
 }
 
 /// A report for a person.

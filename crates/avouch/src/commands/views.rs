@@ -112,23 +112,6 @@ pub fn drill(answer: &Value) -> String {
     text
 }
 
-/// Entries of the audit trail, newest first.
-pub fn trail(answer: &Value) -> String {
-    rows(
-        answer,
-        &[
-            Column("entry", "index", Shown::Plain),
-            Column("at", "at", Shown::When),
-            Column("who", "who", Shown::Plain),
-            Column("tenant", "tenant", Shown::Plain),
-            Column("did", "action", Shown::Plain),
-            Column("what", "object", Shown::Plain),
-            Column("outcome", "outcome", Shown::Plain),
-            Column("why", "reason", Shown::Plain),
-        ],
-    )
-}
-
 /// The tenants.
 pub fn tenants(answer: &Value) -> String {
     rows(answer, TENANT)

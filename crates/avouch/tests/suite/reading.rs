@@ -92,6 +92,11 @@ fn a_search_is_paged_fits_a_page_and_refuses_a_word_that_no_event_has() {
         &last.to_string(),
     ]);
     assert!(next["rows"][0]["index"].as_u64() < Some(last));
+    let text = service.avouch(&["audit", "search"]).with(0).out;
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 100),
+        "{text}"
+    );
     let sheet = service
         .avouch(&["audit", "search", "--csv", "--limit", "5"])
         .with(0)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use avouch_access::PersonId;
 use avouch_audit::checks::{Damage, Harm, Line, Mark, Stage};
-use avouch_events::{Event, Outcome, Role};
+use avouch_events::{Event, Outcome, Query, Role};
 use avouch_evidence::BoxFuture;
 use avouch_ledger::ProofError;
 use avouch_ledger::verify::{self, Vkey};
@@ -174,23 +174,14 @@ pub struct Refusals(pub Arc<Core>);
 impl avouch_access::checks::Trail for Refusals {
     fn refusals<'a>(&'a self, person: &'a PersonId) -> BoxFuture<'a, Result<u64, String>> {
         Box::pin(async move {
-            let (core, id) = (self.0.clone(), person.as_str().to_owned());
-            let count =
-                move || {
-                    let mut count = 0;
-                    for stored in core.reader.scan(core.reader.size().saturating_sub(5_000)) {
-                        let stored = stored.map_err(|error| chain(&error))?;
-                        if core.opener.event(&stored).is_ok_and(|event| {
-                            event.who.id == id && event.outcome == Outcome::Refused
-                        }) {
-                            count += 1;
-                        }
-                    }
-                    Ok(count)
-                };
-            tokio::task::spawn_blocking(count)
-                .await
-                .map_err(|error| error.to_string())?
+            let query = Query {
+                who: Some(person.as_str().to_owned()),
+                outcome: Some(Outcome::Refused.to_string()),
+                limit: 1,
+                ..Query::default()
+            };
+            let found = self.0.index.search(&query).await;
+            Ok(found.map_err(|error| chain(&error))?.total)
         })
     }
 }
