@@ -369,7 +369,7 @@ fn known(what: &str, word: Option<&str>, all: &[impl ToString]) -> Result<(), Fa
 
 /// The beginning of a day in the UK, or an instant.
 fn first(text: &str) -> Result<Timestamp, String> {
-    moment(text, |day| Ok(day))
+    moment(text, Ok)
 }
 
 /// The end of a day in the UK, or an instant.
