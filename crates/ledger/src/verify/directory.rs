@@ -325,7 +325,7 @@ impl Walk<'_> {
             .zip([0, 68].iter().chain(bytes))
             .for_each(|(to, from)| *to = *from);
         let bundled = self.bundles.add(&bundle)?;
-        let mut hashed = None;
+        let (mut hashed, mut above) = (None, None);
         let (dir, signed, levels) = (self.dir, self.report.checkpoint.size, &mut self.levels);
         self.tree.push(leaf_hash(bytes), |height, hash: &Hash| {
             if height % 8 > 0 {
@@ -344,16 +344,20 @@ impl Walk<'_> {
                     hashed = Some(difference);
                     Ok(())
                 }
-                Some(difference) => Err(Fault {
-                    entry: Some(row.entry()),
-                    file: difference.file,
-                    offset: difference.offset,
-                    why: row.altered(),
-                }),
+                Some(difference) => {
+                    above.get_or_insert(Fault {
+                        entry: Some(row.entry()),
+                        file: difference.file,
+                        offset: difference.offset,
+                        why: row.altered(),
+                    });
+                    Ok(())
+                }
             }
         })?;
         let (file, offset, why) = match (bundled, hashed) {
-            (None, None) => return Ok(()),
+            // The last entry under a hash alters that too: only where the entry itself fits is the hash at fault.
+            (None, None) => return above.map_or(Ok(()), Err),
             (Some(bundle), None) => (bundle.file, bundle.offset, Why::Bundle),
             (None, Some(tile)) => (tile.file, tile.offset, Why::Tile),
             // Both were made from the entry that was signed for.

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use avouch_ledger::verify::{self, Fault, Part, Vkey, Why};
+use avouch_ledger::{Ledger, Options};
 
-use crate::{key, make};
+use crate::{draft, key, make, options, wait};
 
 /// Length, distance, check value, leaf and a four-byte payload.
 const RECORD: usize = 12 + 68 + 4;
@@ -164,4 +165,67 @@ fn a_missing_segment_is_told_with_its_first_entry() {
     let fault = part(dir.path(), 512, 1_024).unwrap_err();
     assert!(fault.entry <= Some(first), "{fault}");
     assert!(fault.entry >= Some(512), "{fault}");
+}
+
+/// The four harms that a journal of one segment can come to, at this entry; `None` where there is no next to swap with.
+fn harmed(sound: &[u8], at: u64) -> [(&'static str, Option<Vec<u8>>); 4] {
+    let start = HEADER + at as usize * RECORD;
+    let changed = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = sound.to_vec();
+        change(&mut bytes);
+        bytes
+    };
+    let altered = changed(&|bytes| bytes[start + 12 + 40] ^= 1);
+    let removed = changed(&|bytes| drop(bytes.drain(start..start + RECORD)));
+    let swapped = (start + 2 * RECORD <= sound.len())
+        .then(|| changed(&|bytes| bytes[start..start + 2 * RECORD].rotate_left(RECORD)));
+    let cut_off = changed(&|bytes| bytes.truncate(start));
+    [
+        ("altered", Some(altered)),
+        ("taken out", Some(removed)),
+        ("swapped with the next", swapped),
+        ("cut off", Some(cut_off)),
+    ]
+}
+
+#[test]
+fn an_entry_harmed_at_the_edge_of_a_tile_a_part_or_the_log_is_named_and_not_its_neighbour() {
+    for (size, at_once) in [(513, 1), (767, 7), (768, 300)] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options {
+            segment_bytes: 1 << 20,
+            ..options()
+        };
+        let ledger = Ledger::open(dir.path(), key(), &options).unwrap();
+        for first in (0..size).step_by(at_once as usize) {
+            let numbers = first..(first + at_once).min(size);
+            wait(ledger.append_all(numbers.map(draft).collect())).unwrap();
+        }
+        wait(ledger.publish()).unwrap();
+        drop(ledger);
+        let path = dir.path().join("journal/00000000000000000000.seg");
+        let sound = fs::read(&path).unwrap();
+        let size = u64::from(size);
+        let edges = [0, 256, 512, size];
+        for at in edges
+            .into_iter()
+            .flat_map(|edge| edge.saturating_sub(2)..(edge + 2).min(size))
+        {
+            for (harm, bytes) in harmed(&sound, at) {
+                let Some(bytes) = bytes else { continue };
+                fs::write(&path, bytes).unwrap();
+                let whole = verify::directory(dir.path(), &key().vkey().parse().unwrap()).err();
+                let own = part(dir.path(), at, at + 1).err();
+                let wider = part(dir.path(), 0, size).err();
+                for (read, told) in [("all", whole), ("own part", own), ("wider part", wider)] {
+                    let named = told.as_ref().and_then(|fault| fault.entry);
+                    assert_eq!(
+                        named,
+                        Some(at),
+                        "{at} of {size} {harm}, {read} read: {told:?}"
+                    );
+                }
+            }
+        }
+    }
 }

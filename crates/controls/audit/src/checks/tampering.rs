@@ -55,8 +55,8 @@ fn judge(damages: &Result<Vec<Damage>, String>) -> Seen {
     {
         let said = match (told, named) {
             (None, _) => "nothing was noticed".to_owned(),
-            (Some(_), None) => "it was noticed but not located".to_owned(),
-            (Some(_), Some(named)) => format!("entry {named} was named"),
+            (Some(told), None) => format!("it was noticed but not located: {told}"),
+            (Some(told), Some(named)) => format!("entry {named} was named: {told}"),
         };
         return Seen::broken(
             &claim,
@@ -114,7 +114,7 @@ mod tests {
         check(
             |d| d[2].named = Some(8),
             Verdict::Broken,
-            "entry 8 was named",
+            "entry 8 was named: entry 7 does not fit",
         );
         check(|d| drop(d.remove(3)), Verdict::Unproven, "the end cut off");
         check(Vec::clear, Verdict::Unproven, "one byte changed");
