@@ -141,6 +141,9 @@ pub enum Command {
     /// Search or verify the audit trail.
     #[command(subcommand)]
     Audit(Audit),
+    /// List or show the reports that the statement names.
+    #[command(subcommand)]
+    Report(Report),
     /// List or add tenants.
     #[command(subcommand)]
     Tenant(Tenant),
@@ -254,6 +257,36 @@ pub enum Audit {
         #[arg(long = "witness", value_name = "KEY")]
         witnesses: Vec<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Report {
+    /// List the reports.
+    List,
+    /// Count a report and show it.
+    Show {
+        /// Its name.
+        name: String,
+        /// The period: `2026-11-22`, `2026-W47`, `2026-11`, `2026-Q4` or `2026`; the present one when left out.
+        #[arg(long)]
+        period: Option<String>,
+        /// Counted from this tenant's events alone.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// In which form; `--json` gives it for a program.
+        #[arg(long, value_enum, default_value_t = Sheet::Text)]
+        format: Sheet,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Sheet {
+    /// Columns for a person.
+    Text,
+    /// Comma-separated values.
+    Csv,
+    /// A picture of the first column.
+    Svg,
 }
 
 #[derive(Debug, Subcommand)]

@@ -62,6 +62,12 @@ pub enum Request {
     ProveSince {
         size: u64,
     },
+    ReportList,
+    ReportShow {
+        name: String,
+        period: Option<String>,
+        tenant: Option<String>,
+    },
     TenantList,
     TenantAdd {
         id: String,
@@ -125,6 +131,8 @@ impl Request {
             Self::AuditSubject(_) => "audit subject",
             Self::AuditExport(_) => "audit export",
             Self::Prove { .. } | Self::ProveSince { .. } => "audit prove",
+            Self::ReportList => "report list",
+            Self::ReportShow { .. } => "report show",
             Self::TenantList => "tenant list",
             Self::TenantAdd { .. } => "tenant add",
             Self::UserList => "user list",

@@ -32,6 +32,8 @@ pub struct Statement {
     pub runtime: avouch_runtime::Settings,
     /// Backups and drills.
     pub backup: avouch_backup::settings::Settings,
+    /// What is reported, to whom.
+    pub reports: Vec<avouch_events::report::Definition>,
     /// Certificates and signatures.
     pub governance: avouch_governance::Settings,
     /// How it is tried and shown.
@@ -122,11 +124,13 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
     let runtime = section(&mut root, "runtime", avouch_runtime::read);
     let evidence = section(&mut root, "evidence", evidence);
     let backup = section(&mut root, "backup", avouch_backup::settings::read);
+    let reports = avouch_events::report::read(&mut root);
     let governance = avouch_governance::read(&mut root);
     root.finish();
     let claims = reading.finish()?;
     let parts = (
-        service, keys, app, gateway, access, tenancy, audit, runtime, evidence, backup, governance,
+        service, keys, app, gateway, access, tenancy, audit, runtime, evidence, backup, reports,
+        governance,
     );
     let (
         Some(service),
@@ -139,6 +143,7 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
         Some(runtime),
         Some(evidence),
         Some(backup),
+        Some(reports),
         Some(governance),
     ) = parts
     else {
@@ -155,6 +160,7 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
         audit,
         runtime,
         backup,
+        reports,
         governance,
         evidence,
         claims,

@@ -24,7 +24,7 @@ pub enum Shown {
 
 /// One column: its heading, the field it shows, and how.
 #[derive(Debug, Clone, Copy)]
-pub struct Column(pub &'static str, pub &'static str, pub Shown);
+pub struct Column<'a>(pub &'a str, pub &'a str, pub Shown);
 
 /// How many characters fit on a line.
 pub fn width() -> usize {
@@ -49,7 +49,7 @@ pub fn wrapped(text: &str, first: &str, indent: &str) -> String {
 }
 
 /// Rows under headings, in columns as wide as they need and the terminal allows.
-pub fn table(columns: &[Column], rows: &[Value]) -> String {
+pub fn table(columns: &[Column<'_>], rows: &[Value]) -> String {
     if rows.is_empty() {
         return "nothing\n".to_owned();
     }

@@ -12,8 +12,8 @@ use std::pin::Pin;
 use crate::secret::{Secret, SessionDigest};
 use views::{
     BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, FindingRow,
-    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, RoundRow, RoundView, SignInAttempt,
-    SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow,
+    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, ReportRow, ReportView, RoundRow,
+    RoundView, SignInAttempt, SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow,
 };
 
 /// An answer that comes later.
@@ -226,6 +226,17 @@ pub trait Desk: Send + Sync + 'static {
     fn rounds<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<RoundRow>>;
     /// One round, with the findings that the actor may see.
     fn round<'a>(&'a self, actor: &'a Actor, number: u64) -> Answer<'a, Option<RoundView>>;
+
+    /// The reports that the actor may read.
+    fn reports<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<ReportRow>>;
+    /// A report of the named period, or of the present one; `None` when there is none that the actor may read.
+    /// The reading is audited.
+    fn report<'a>(
+        &'a self,
+        actor: &'a Actor,
+        name: &'a str,
+        period: Option<&'a str>,
+    ) -> Answer<'a, Option<ReportView>>;
 
     /// The tenants for which the actor may have a pack.
     fn packs<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<PackRow>>;

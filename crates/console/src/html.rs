@@ -19,6 +19,7 @@ pub enum Nav {
     Overview,
     Checks,
     Trail,
+    Reports,
     Backups,
     Drills,
     Rounds,
@@ -30,13 +31,19 @@ pub enum Nav {
 }
 
 /// The menu, in its order; the last part says whether only the supplier has it.
-const MENU: [(Nav, &str, &str, Audience); 9] = [
+const MENU: [(Nav, &str, &str, Audience); 10] = [
     (Nav::Overview, "Overview", "/", Audience::Administrators),
     (Nav::Checks, "Checks", "/checks", Audience::Administrators),
     (
         Nav::Trail,
         "Audit trail",
         "/trail",
+        Audience::Administrators,
+    ),
+    (
+        Nav::Reports,
+        "Reports",
+        "/reports",
         Audience::Administrators,
     ),
     (

@@ -16,8 +16,8 @@ use crate::desk::Desk;
 use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
-    account, assets, backups, checks, drills, entry, log, overview, packs, people, sign_in,
-    statement, tenants, trail,
+    account, assets, backups, checks, drills, entry, log, overview, packs, people, reports,
+    sign_in, statement, tenants, trail,
 };
 use crate::service::{Service, Site};
 
@@ -97,6 +97,9 @@ routes! {
     Console   POST "/checks/run"           Supplier => checks::run;
     Console   GET  "/rounds"               TenantAdministrator => checks::rounds;
     Console   GET  "/rounds/{number}"      TenantAdministrator => checks::round;
+    Console   GET  "/reports"              TenantAdministrator => reports::list;
+    Console   GET  "/reports/{name}"       TenantAdministrator => reports::show;
+    Console   GET  "/reports/{name}/sheet" TenantAdministrator => reports::sheet;
     Console   GET  "/pack"                 TenantAdministrator => packs::list;
     Console   GET  "/pack/{tenant}"        TenantAdministrator => packs::download;
     Console   GET  "/.avouch/begin"        Visitor => entry::begin;

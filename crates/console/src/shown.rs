@@ -13,6 +13,11 @@ pub fn minute(at: Timestamp) -> String {
         .to_string()
 }
 
+/// A day: `22 November 2026`.
+pub fn day(at: Timestamp) -> String {
+    at.to_zoned(uk()).strftime("%-d %B %Y").to_string()
+}
+
 /// A time to the second, for the audit trail: `22 Nov 2026, 07:10:21 GMT`.
 pub fn second(at: Timestamp) -> String {
     at.to_zoned(uk())

@@ -519,7 +519,7 @@ fn a_tenants_stream_stays_its_own_after_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_is_seen() {
     use crate::report::{
-        Definition, Every, Group, Measure, Period, Readers, indexed as made, recorded,
+        Definition, Every, Group, Measure, Period, Readers, Wanted, indexed as made, recorded,
     };
     let place = place();
     for second in 0..20 {
@@ -550,18 +550,26 @@ async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_
     let path = place.folder.path().join("report.db");
     let index = indexed(&place, "report.db").await;
     for tenant in [None, Some(tenant("hillside"))] {
-        let tenant = tenant.as_ref();
-        let from_ledger =
-            recorded(&reader, &opener, &definition, period, tenant, 2..18, now).unwrap();
-        let from_index = made(&index, &definition, period, tenant, Some(2..18), now)
-            .await
-            .unwrap();
+        let wanted = Wanted {
+            definition: &definition,
+            period,
+            tenant: tenant.as_ref(),
+            checks: false,
+        };
+        let from_ledger = recorded(&reader, &opener, &wanted, 2..18, now).unwrap();
+        let from_index = made(&index, &wanted, Some(2..18), now).await.unwrap();
         assert_eq!(from_index, from_ledger);
         assert_eq!(
             from_ledger.lines.len(),
-            if tenant.is_some() { 1 } else { 2 }
+            if wanted.tenant.is_some() { 1 } else { 2 }
         );
     }
+    let everybodys = Wanted {
+        definition: &definition,
+        period,
+        tenant: None,
+        checks: false,
+    };
     let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
         .await
         .unwrap();
@@ -569,10 +577,8 @@ async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_
         .execute(&pool)
         .await
         .unwrap();
-    let from_ledger = recorded(&reader, &opener, &definition, period, None, 0..20, now).unwrap();
-    let from_index = made(&index, &definition, period, None, Some(0..20), now)
-        .await
-        .unwrap();
+    let from_ledger = recorded(&reader, &opener, &everybodys, 0..20, now).unwrap();
+    let from_index = made(&index, &everybodys, Some(0..20), now).await.unwrap();
     assert_ne!(from_index, from_ledger);
 }
 

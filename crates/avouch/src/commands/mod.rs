@@ -122,6 +122,27 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Audit(cli::Audit::Search(asked)) => audit::search(&global, asked),
         Command::Audit(cli::Audit::Subject(asked)) => audit::subject(&global, asked),
         Command::Audit(cli::Audit::Export(asked)) => audit::export(&global, asked),
+        Command::Report(cli::Report::List) => {
+            online::simple(&global, &Request::ReportList, views::reports)
+        }
+        Command::Report(cli::Report::Show {
+            name,
+            period,
+            tenant,
+            format,
+        }) => {
+            let view: views::View = match format {
+                cli::Sheet::Text => views::report,
+                cli::Sheet::Csv => views::sheet,
+                cli::Sheet::Svg => views::picture,
+            };
+            let request = Request::ReportShow {
+                name,
+                period,
+                tenant,
+            };
+            online::simple(&global, &request, view)
+        }
         Command::Tenant(cli::Tenant::List) => {
             online::simple(&global, &Request::TenantList, views::tenants)
         }

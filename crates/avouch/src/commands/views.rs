@@ -1,5 +1,6 @@
 //! What a person sees of each answer; a program reads the same answer with `--json`.
 
+use avouch_events::report::{self, Report};
 use serde_json::Value;
 
 use crate::text::{Column, Shown, cell, table, wrapped};
@@ -112,6 +113,84 @@ pub fn drill(answer: &Value) -> String {
     text
 }
 
+/// The reports that the statement names.
+pub fn reports(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("report", "report", Shown::Plain),
+            Column("what it shows", "title", Shown::Plain),
+            Column("for each", "every", Shown::Plain),
+            Column("who may read it", "for", Shown::Plain),
+        ],
+    )
+}
+
+/// One report, for a person.
+pub fn report(answer: &Value) -> String {
+    with_report(answer, |report| {
+        let state = if report.complete { "" } else { " so far" };
+        let mut text = format!("{}, {}{state}\n\n", report.title, report.period);
+        text.push_str(&report_lines(&report));
+        text.push('\n');
+        for note in &report.notes {
+            text.push_str(&wrapped(note, "", ""));
+        }
+        text
+    })
+}
+
+/// One report as comma-separated values.
+pub fn sheet(answer: &Value) -> String {
+    with_report(answer, |report| report::csv(&report))
+}
+
+/// One report as a picture.
+pub fn picture(answer: &Value) -> String {
+    with_report(answer, |report| {
+        report::picture(&report).unwrap_or_else(|| "nothing to draw\n".to_owned())
+    })
+}
+
+fn with_report(answer: &Value, show: impl FnOnce(Report) -> String) -> String {
+    match serde_json::from_value(answer.clone()) {
+        Ok(report) => show(report),
+        Err(_) => answer.to_string(),
+    }
+}
+
+fn report_lines(report: &Report) -> String {
+    let name = |place: usize| format!("c{place}");
+    let headings: Vec<String> = std::iter::once(report.by.clone())
+        .chain(report.columns.iter().map(|column| column.heading.clone()))
+        .collect();
+    let fields: Vec<String> = (0..headings.len()).map(name).collect();
+    let columns: Vec<Column> = headings
+        .iter()
+        .zip(&fields)
+        .map(|(heading, field)| Column(heading, field, Shown::Plain))
+        .collect();
+    let rows: Vec<Value> = report
+        .lines
+        .iter()
+        .map(|line| {
+            let values = line
+                .values
+                .iter()
+                .zip(&report.columns)
+                .map(|(value, column)| {
+                    value.map_or(Value::Null, |value| column.unit.shown(value).into())
+                });
+            std::iter::once(Value::from(line.label.clone()))
+                .chain(values)
+                .zip(&fields)
+                .map(|(value, field)| (field.clone(), value))
+                .collect()
+        })
+        .collect();
+    table(&columns, &rows)
+}
+
 /// The tenants.
 pub fn tenants(answer: &Value) -> String {
     rows(answer, TENANT)
@@ -122,7 +201,7 @@ pub fn tenant(answer: &Value) -> String {
     table(TENANT, std::slice::from_ref(answer))
 }
 
-const TENANT: &[Column] = &[
+const TENANT: &[Column<'static>] = &[
     Column("tenant", "id", Shown::Plain),
     Column("name", "name", Shown::Plain),
     Column("address", "url", Shown::Plain),
@@ -162,7 +241,7 @@ pub fn closed(answer: &Value) -> String {
 }
 
 /// The list in an answer: the answer itself, or its `rows`.
-fn rows(answer: &Value, columns: &[Column]) -> String {
+fn rows(answer: &Value, columns: &[Column<'_>]) -> String {
     let rows = answer
         .as_array()
         .or_else(|| answer.get("rows").and_then(Value::as_array));

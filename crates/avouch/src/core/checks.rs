@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use avouch_access::checks::Page;
-use avouch_audit::checks::{Keep, ManagementCheck, Requests, Tampering};
+use avouch_audit::checks::{Keep, ManagementCheck, Reports, Requests, Tampering};
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
 use avouch_runtime::checks::{Canary, RestartWithin};
 use avouch_runtime::layout::Layout;
 use avouch_tenancy::checks::{Confinement, Segregation};
 
-use super::joins::{Operator, Prober, Refusals, Trail};
+use super::joins::{Operator, Prober, Refusals, Reporter, Trail};
 use super::state::Core;
 use crate::document::Report;
 use crate::fail::chain;
@@ -63,6 +63,9 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         core.sweep.clone(),
         statement.audit.keep,
     )));
+    if !statement.reports.is_empty() {
+        checks.push(Box::new(Reports::new(Arc::new(Reporter(core.clone())))));
+    }
     checks.push(Box::new(RestartWithin::new(
         statement.runtime.within(),
         canary(core),

@@ -190,6 +190,12 @@ async fn perform(
         Request::AuditExport(asked) => reading::export(core, &asked, stream).await,
         Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
         Request::ProveSince { size } => prove(core, move |reader| reader.consistency_file(size)).await,
+        Request::ReportList => Ok(core.reports_for(None).into_iter().map(|definition| json!({
+            "report": definition.name, "title": definition.title, "every": definition.every.word(), "for": definition.readers,
+        })).collect()),
+        Request::ReportShow { name, period, tenant } => {
+            json(&core.report_named(&name, period.as_deref(), tenant.as_deref(), SOURCE).await?)
+        }
         Request::TenantList => Ok(core.tenants.all().iter().map(|tenant| json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) })).collect()),
         Request::TenantAdd { id, name } => {
             let id = id.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 mod administration;
 mod evidence;
+mod reports;
 mod shown;
 mod sign_in;
 
@@ -315,6 +316,22 @@ impl Desk for Reception {
         number: u64,
     ) -> Answer<'a, Option<views::RoundView>> {
         Box::pin(self.round_for(actor, number))
+    }
+
+    fn reports<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+    ) -> Answer<'a, Vec<views::ReportRow>> {
+        Box::pin(self.reports_for(actor))
+    }
+
+    fn report<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        name: &'a str,
+        period: Option<&'a str>,
+    ) -> Answer<'a, Option<views::ReportView>> {
+        Box::pin(self.report_for(actor, name, period))
     }
 
     fn packs<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, Vec<views::PackRow>> {

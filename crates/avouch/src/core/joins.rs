@@ -3,8 +3,10 @@
 mod inside;
 mod ledger_copy;
 mod management;
+mod reporting;
 mod trail;
 
 pub use inside::Prober;
 pub use management::Operator;
+pub use reporting::Reporter;
 pub use trail::{Refusals, Trail};

@@ -12,6 +12,7 @@ mod jobs;
 mod joins;
 mod packs;
 mod people;
+mod reports;
 pub mod reading;
 mod restores;
 mod rounds;

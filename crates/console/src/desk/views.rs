@@ -25,6 +25,46 @@ pub trait Owned {
     }
 }
 
+/// A report that the statement names.
+pub struct ReportRow {
+    /// Its name, for its address.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// The period of one report: `month`.
+    pub every: String,
+}
+
+/// A report of one period.
+pub struct ReportView {
+    /// Its name, for its address.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// The tenant whose events were counted; `None` for everybody's.
+    pub tenant: Option<String>,
+    /// The period's name: `2026-11`.
+    pub period: String,
+    /// The period before.
+    pub before: String,
+    /// The period after, unless it lies ahead.
+    pub after: Option<String>,
+    /// The first instant of the period.
+    pub from: Timestamp,
+    /// Whether the period is over.
+    pub complete: bool,
+    /// The headings, the first of them for what each line is about.
+    pub headings: Vec<String>,
+    /// The lines, with units.
+    pub lines: Vec<Vec<String>>,
+    /// What a reader has to know to read the figures right.
+    pub notes: Vec<String>,
+    /// An SVG picture of the first column, made by us.
+    pub picture: Option<String>,
+    /// The same as comma-separated values.
+    pub sheet: String,
+}
+
 /// An email address and a password, to be tried.
 pub struct SignInAttempt {
     /// The email address, as typed but for spaces around it.

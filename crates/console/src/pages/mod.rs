@@ -11,6 +11,7 @@ pub mod overview;
 pub mod packs;
 pub mod people;
 pub mod problem;
+pub mod reports;
 pub mod sign_in;
 pub mod statement;
 pub mod tenants;

@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use avouch_console::views::{
     Assurance, Attention, Audience, BackupRow, ClaimView, Counts, Coverage, CoverageView,
     DocumentFormat, DrillRow, DrillStep, DrillView, Entry, Exchange, FindingRow, LogResource,
-    NewPerson, Overview, PackRow, Page, PersonRow, Progress, RequirementRow, RoundRow, RoundView,
-    SectionView, SetLink, SignInAttempt, SignInOutcome, StatementView, TenantRow, TrailQuery,
-    TrailRow, Trial, Verdict,
+    NewPerson, Overview, PackRow, Page, PersonRow, Progress, ReportRow, ReportView, RequirementRow,
+    RoundRow, RoundView, SectionView, SetLink, SignInAttempt, SignInOutcome, StatementView,
+    TenantRow, TrailQuery, TrailRow, Trial, Verdict,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Role, Secret, Service, SessionDigest, Target,
@@ -544,6 +544,37 @@ impl Desk for Fake {
         now((number <= 2).then(|| RoundView {
             round: Self::round_row(number),
             findings: self.findings_of_both(),
+        }))
+    }
+
+    fn reports<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<ReportRow>> {
+        now(vec![ReportRow {
+            name: "riverside".to_owned(),
+            title: self.text("Use by organisation"),
+            every: "month".to_owned(),
+        }])
+    }
+
+    fn report<'a>(
+        &'a self,
+        _: &'a Actor,
+        name: &'a str,
+        period: Option<&'a str>,
+    ) -> Answer<'a, Option<ReportView>> {
+        now(Some(ReportView {
+            name: name.to_owned(),
+            title: self.text("Use by organisation"),
+            tenant: Some(name.to_owned()),
+            period: period.unwrap_or("2026-07").to_owned(),
+            before: "2026-06".to_owned(),
+            after: None,
+            from: at("2026-06-30T23:00:00Z"),
+            complete: false,
+            headings: vec!["Organisation".to_owned(), "Requests".to_owned()],
+            lines: vec![vec![self.text(name), "42".to_owned()]],
+            notes: vec![self.text("Checks are not counted.")],
+            picture: Some("<svg role=\"img\" aria-label=\"Use\"></svg>".to_owned()),
+            sheet: "organisation,Requests\r\nriverside,42\r\n".to_owned(),
         }))
     }
 

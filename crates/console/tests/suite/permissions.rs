@@ -143,6 +143,17 @@ const TABLE: &[Line] = &[
     console("POST", "/checks/run", 403, 500),
     console("GET", "/rounds", 200, 200),
     at(console("GET", "/rounds/{number}", 200, 200), "/rounds/2"),
+    console("GET", "/reports", 200, 200),
+    about(
+        console("GET", "/reports/{name}", 200, 200),
+        "/reports/riverside",
+        "/reports/lakeside",
+    ),
+    about(
+        console("GET", "/reports/{name}/sheet", 200, 200),
+        "/reports/riverside/sheet",
+        "/reports/lakeside/sheet",
+    ),
     console("GET", "/pack", 200, 200),
     about(
         console("GET", "/pack/{tenant}", 200, 200),

@@ -2,6 +2,7 @@
 
 mod keep;
 mod management;
+mod reports;
 mod requests;
 mod sweep;
 mod tampering;
@@ -9,6 +10,7 @@ mod trail;
 
 pub use keep::Keep;
 pub use management::{Management, ManagementCheck, Performed, Through};
+pub use reports::{Recount, Reporting, Reports};
 pub use requests::Requests;
 pub use sweep::Sweep;
 pub use tampering::Tampering;

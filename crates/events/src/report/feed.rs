@@ -3,31 +3,28 @@
 use std::ops::Range;
 
 use avouch_ledger::{Kind, Reader};
-use avouch_statement::TenantId;
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::{Definition, Period, Report, Tally};
+use super::{Report, Tally, Wanted};
 use crate::index::{Index, IndexError};
 use crate::{Event, Opener};
 
 /// Events read at once.
 const PAGE: i64 = 5_000;
 
-/// Makes a report from the index, of one tenant's events or of everybody's; `entries` keeps to a part of the ledger.
+/// Makes a report from the index; `entries` keeps to a part of the ledger.
 ///
 /// # Errors
 /// If the index cannot be read.
 pub async fn indexed(
     index: &Index,
-    definition: &Definition,
-    period: Period,
-    tenant: Option<&TenantId>,
+    wanted: &Wanted<'_>,
     entries: Option<Range<u64>>,
     now: Timestamp,
 ) -> Result<Report, IndexError> {
-    let mut tally = Tally::new(definition, period, tenant.map(TenantId::as_str));
-    let (from, until) = period.bounds();
+    let mut tally = Tally::new(wanted);
+    let (from, until) = wanted.period.bounds();
     let mut after = (from.as_microsecond(), -1);
     loop {
         let mut sql = QueryBuilder::<Sqlite>::new("select at, number, body from event where at < ");
@@ -40,7 +37,7 @@ pub async fn indexed(
             sql.push(" and number < ")
                 .push_bind(i64::try_from(entries.end).unwrap_or(i64::MAX));
         }
-        if let Some(tenant) = tenant {
+        if let Some(tenant) = wanted.tenant {
             sql.push(" and tenant = ").push_bind(tenant.to_string());
         }
         sql.push(" order by at, number limit ").push_bind(PAGE);
@@ -62,9 +59,7 @@ pub async fn indexed(
 pub fn recorded(
     reader: &Reader,
     opener: &Opener,
-    definition: &Definition,
-    period: Period,
-    tenant: Option<&TenantId>,
+    wanted: &Wanted<'_>,
     entries: Range<u64>,
     now: Timestamp,
 ) -> Result<Report, avouch_ledger::ReadError> {
@@ -81,7 +76,7 @@ pub fn recorded(
         }
     }
     events.sort_by_key(|(index, event)| (event.at.as_microsecond(), *index));
-    let mut tally = Tally::new(definition, period, tenant.map(TenantId::as_str));
+    let mut tally = Tally::new(wanted);
     for (_, event) in &events {
         tally.add(event);
     }

@@ -21,7 +21,7 @@ pub use tally::Tally;
 
 use std::fmt;
 
-use avouch_statement::{Length, Pattern, Slug};
+use avouch_statement::{Length, Pattern, Slug, TenantId};
 use serde::{Deserialize, Serialize};
 
 /// A report, as the statement defines it.
@@ -39,6 +39,19 @@ pub struct Definition {
     pub every: Every,
     /// Who may read it.
     pub readers: Readers,
+}
+
+/// Which report is wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// What it is.
+    pub definition: &'a Definition,
+    /// Of which period.
+    pub period: Period,
+    /// Counted from this tenant's events alone.
+    pub tenant: Option<&'a TenantId>,
+    /// Whether the requests of checks count as well; they do when a report is itself being tried.
+    pub checks: bool,
 }
 
 /// What is measured.

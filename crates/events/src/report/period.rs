@@ -99,6 +99,15 @@ impl Period {
         }
     }
 
+    /// The one after.
+    #[must_use]
+    pub fn after(self) -> Self {
+        Self {
+            every: self.every,
+            first: self.every.next(self.first),
+        }
+    }
+
     /// The period of this length with this name.
     ///
     /// # Errors
@@ -211,6 +220,7 @@ mod tests {
             let (from, until) = period.bounds();
             assert!(from <= instant && instant < until);
             assert_eq!(period.before().bounds().1, from);
+            assert_eq!(period.before().after(), period);
         }
     }
 

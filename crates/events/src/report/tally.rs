@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::period::{day, hour};
-use super::{Column, Definition, Group, Line, Measure, Period, Report, Unit};
+use super::{Column, Definition, Group, Line, Measure, Period, Report, Unit, Wanted};
 use crate::{Action, Event, Outcome, Role};
 
 /// A report that is being counted.
@@ -14,6 +14,7 @@ pub struct Tally<'a> {
     definition: &'a Definition,
     period: Period,
     tenant: Option<String>,
+    checks: bool,
     bounds: (Timestamp, Timestamp),
     lines: BTreeMap<String, Counted>,
     sessions: HashMap<String, Session>,
@@ -44,12 +45,13 @@ struct Session {
 impl<'a> Tally<'a> {
     /// Begins counting a period, of one tenant's events or of everybody's.
     #[must_use]
-    pub fn new(definition: &'a Definition, period: Period, tenant: Option<&str>) -> Self {
+    pub fn new(wanted: &Wanted<'a>) -> Self {
         Self {
-            definition,
-            period,
-            tenant: tenant.map(ToOwned::to_owned),
-            bounds: period.bounds(),
+            definition: wanted.definition,
+            period: wanted.period,
+            tenant: wanted.tenant.map(ToString::to_string),
+            checks: wanted.checks,
+            bounds: wanted.period.bounds(),
             lines: BTreeMap::new(),
             sessions: HashMap::new(),
         }
@@ -59,10 +61,13 @@ impl<'a> Tally<'a> {
     pub fn add(&mut self, event: &Event) {
         let theirs = self.tenant.is_none()
             || self.tenant.as_deref() == event.tenant.as_ref().map(|tenant| tenant.as_str());
-        let real = !matches!(
-            event.who.role,
-            Role::Synthetic | Role::Platform | Role::LocalRoot
-        );
+        let real = match event.who.role {
+            Role::Platform | Role::LocalRoot => false,
+            Role::Synthetic => self.checks,
+            // Strangers are turned away at the door: that is no use of the service.
+            Role::Nobody => self.definition.measure == Measure::SignIn,
+            Role::Member | Role::Administrator | Role::Supplier => true,
+        };
         if !theirs
             || !real
             || event.outcome == Outcome::Intended
@@ -74,7 +79,7 @@ impl<'a> Tally<'a> {
         match &self.definition.measure {
             Measure::SignIn => self.sign_in(event),
             _ if !is_request(event) => {}
-            Measure::Use | Measure::Answered { .. } => self.request(event),
+            Measure::Use | Measure::Answered { .. } => self.line(event).count(event),
             Measure::Sessions | Measure::Action { .. } => self.in_session(event),
             Measure::Interaction { on, .. } => {
                 if on.is(&event.object) {
@@ -87,14 +92,6 @@ impl<'a> Tally<'a> {
                 }
             }
         }
-    }
-
-    fn request(&mut self, event: &Event) {
-        // Nobody's requests are refused at the door: they are no use of the service.
-        if event.who.role == Role::Nobody && matches!(self.definition.measure, Measure::Use) {
-            return;
-        }
-        self.line(event).count(event);
     }
 
     fn sign_in(&mut self, event: &Event) {
@@ -349,7 +346,10 @@ fn columns(measure: &Measure) -> Vec<Column> {
 }
 
 fn notes(measure: &Measure) -> Vec<String> {
-    let mut notes = vec!["People who exist only for checks are not counted.".to_owned()];
+    let mut notes = vec![
+        "Only people who are signed in are counted, and nobody who exists only for checks."
+            .to_owned(),
+    ];
     notes.extend(match measure {
         Measure::Use => vec![],
         Measure::Sessions => vec![
@@ -367,7 +367,7 @@ fn notes(measure: &Measure) -> Vec<String> {
             notes
         }
         Measure::SignIn => vec![
-            "An attempt with an address that no account has belongs to no organisation.".to_owned(),
+            "Attempts are counted whether they succeed or not. An attempt with an address that no account has belongs to no organisation.".to_owned(),
         ],
     });
     notes

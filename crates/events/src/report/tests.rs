@@ -37,7 +37,13 @@ fn request(tenant: &str, who: &str, time: &str, object: &str, millis: u64) -> Ev
 
 fn counted(definition: &Definition, tenant: Option<&str>, events: &[Event]) -> Report {
     let now = "2026-11-22T20:00:00Z".parse().unwrap();
-    let mut tally = Tally::new(definition, Period::of(definition.every, now), tenant);
+    let tenant = tenant.map(|tenant| tenant.parse().unwrap());
+    let mut tally = Tally::new(&Wanted {
+        definition,
+        period: Period::of(definition.every, now),
+        tenant: tenant.as_ref(),
+        checks: false,
+    });
     for event in events {
         tally.add(event);
     }
@@ -67,7 +73,10 @@ fn use_is_counted_by_organisation_and_an_organisation_sees_its_own_line_alone() 
     synthetic.who.role = Role::Synthetic;
     let mut yesterday = request("lake", "ann", "10:05:00", "GET /a", 1);
     yesterday.at = "2026-11-21T23:59:59Z".parse().unwrap();
+    let mut stranger = request("lake", "nobody", "10:04:30", "GET /a", 1);
+    stranger.who.role = Role::Nobody;
     let events = [
+        stranger,
         request("lake", "ann", "10:00:00", "GET /a", 1),
         request("lake", "bob", "10:01:00", "POST /b", 1),
         refused,

@@ -1,0 +1,111 @@
+//! Reports, for administrators.
+
+use avouch_console::views::{ReportRow, ReportView};
+use avouch_console::{Actor, DeskError, Scope};
+use avouch_events::report::{self, Period, Report};
+use avouch_statement::TenantId;
+
+use super::{Reception, shown, stopped};
+
+impl Reception {
+    pub(super) async fn reports_for(&self, actor: &Actor) -> Result<Vec<ReportRow>, DeskError> {
+        let Some(tenant) = whose(actor)? else {
+            return Ok(Vec::new());
+        };
+        Ok(self
+            .core
+            .reports_for(tenant.as_ref())
+            .into_iter()
+            .map(|definition| ReportRow {
+                name: definition.name.to_string(),
+                title: definition.title.clone(),
+                every: definition.every.word().to_owned(),
+            })
+            .collect())
+    }
+
+    pub(super) async fn report_for(
+        &self,
+        actor: &Actor,
+        name: &str,
+        period: Option<&str>,
+    ) -> Result<Option<ReportView>, DeskError> {
+        let Some(tenant) = whose(actor)? else {
+            return Ok(None);
+        };
+        let Some(definition) = self
+            .core
+            .reports_for(tenant.as_ref())
+            .into_iter()
+            .find(|definition| definition.name.as_str() == name)
+        else {
+            return Ok(None);
+        };
+        let now = self.core.now();
+        let period = match period.map(|text| Period::named(definition.every, text)) {
+            None => Period::of(definition.every, now),
+            Some(Ok(period)) => period,
+            Some(Err(_)) => return Ok(None),
+        };
+        let who = shown::event_actor(&actor.person);
+        let report = self
+            .core
+            .make_report(definition, period, tenant.as_ref(), who, &actor.client)
+            .await
+            .map_err(stopped)?;
+        let after = Some(period.after()).filter(|after| after.bounds().0 <= now);
+        Ok(Some(view(report, period, after)))
+    }
+}
+
+/// Whose events the actor may read: a tenant's, or everybody's (`Some(None)`); `None` for nobody's.
+fn whose(actor: &Actor) -> Result<Option<Option<TenantId>>, DeskError> {
+    Ok(match actor.scope() {
+        Scope::Everything => Some(None),
+        Scope::Tenant(tenant) => Some(Some(tenant.parse().map_err(|_| DeskError::Absent)?)),
+        Scope::Nothing => None,
+    })
+}
+
+fn view(report: Report, period: Period, after: Option<Period>) -> ReportView {
+    let by = match report.by.as_str() {
+        "" => "Of",
+        "organisation" => "Organisation",
+        "role" => "Role",
+        "person" => "Person",
+        "day" => "Day",
+        _ => "Hour",
+    };
+    let headings = std::iter::once(by.to_owned())
+        .chain(report.columns.iter().map(|column| column.heading.clone()))
+        .collect();
+    let lines = report
+        .lines
+        .iter()
+        .map(|line| {
+            let values = line
+                .values
+                .iter()
+                .zip(&report.columns)
+                .map(|(value, column)| {
+                    value.map_or_else(|| "none".to_owned(), |value| column.unit.shown(value))
+                });
+            std::iter::once(line.label.clone()).chain(values).collect()
+        })
+        .collect();
+    ReportView {
+        picture: report::picture(&report),
+        sheet: report::csv(&report),
+        name: report.report,
+        title: report.title,
+        tenant: report.tenant,
+        period: report.period,
+        before: period.before().to_string(),
+        after: after.map(|after| after.to_string()),
+        from: report.from,
+        complete: report.complete,
+        headings,
+        lines,
+        notes: report.notes,
+    }
+}

@@ -1,0 +1,95 @@
+//! Reports made on demand: from the index, for one reader, with the making written in the trail.
+
+use avouch_events::report::{self, Definition, Period, Readers, Report, Wanted};
+use avouch_events::{Action, Actor, Event, Outcome};
+use avouch_statement::TenantId;
+
+use super::state::Core;
+use crate::fail::Fail;
+
+impl Core {
+    /// The reports that somebody of this tenant may read; the supplier's people (`None`) may read all.
+    pub fn reports_for(&self, tenant: Option<&TenantId>) -> Vec<&Definition> {
+        self.statement
+            .reports
+            .iter()
+            .filter(|report| tenant.is_none() || report.readers == Readers::EachOrganisation)
+            .collect()
+    }
+
+    /// Makes a report for the operator of this machine: by names that may be wrong.
+    ///
+    /// # Errors
+    /// If there is no such report, period or tenant, or it cannot be recorded or counted.
+    pub async fn report_named(
+        &self,
+        name: &str,
+        period: Option<&str>,
+        tenant: Option<&str>,
+        source: &str,
+    ) -> Result<Report, Fail> {
+        let tenant: Option<TenantId> = tenant
+            .map(str::parse)
+            .transpose()
+            .map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+        if let Some(unknown) = tenant
+            .as_ref()
+            .filter(|tenant| self.tenants.get(tenant).is_none())
+        {
+            return Err(Fail::new(format!("there is no tenant `{unknown}`"))
+                .help("`avouch tenant list` shows them"));
+        }
+        let definition = self
+            .reports_for(tenant.as_ref())
+            .into_iter()
+            .find(|definition| definition.name.as_str() == name)
+            .ok_or_else(|| {
+                Fail::new(format!("there is no such report: `{name}`"))
+                    .help("`avouch report list` shows them, and for whom they are")
+            })?;
+        let period = match period {
+            Some(text) => Period::named(definition.every, text)
+                .map_err(|error| Fail::new(error.to_string()))?,
+            None => Period::of(definition.every, self.now()),
+        };
+        self.make_report(
+            definition,
+            period,
+            tenant.as_ref(),
+            Actor::local_root(),
+            source,
+        )
+        .await
+    }
+
+    /// Makes a report: of one tenant's events or of everybody's.
+    ///
+    /// # Errors
+    /// If the reading cannot be recorded, or the report not counted.
+    pub async fn make_report(
+        &self,
+        definition: &Definition,
+        period: Period,
+        tenant: Option<&TenantId>,
+        who: Actor,
+        source: &str,
+    ) -> Result<Report, Fail> {
+        let now = self.now();
+        let what = format!("report {} of {period}", definition.name);
+        let event = Event::new(now, who, Action::Search, what, Outcome::Done)
+            .of(tenant)
+            .from(source);
+        self.record(event)
+            .await
+            .map_err(|error| Fail::new("the reading of a report cannot be recorded").from(error))?;
+        let wanted = Wanted {
+            definition,
+            period,
+            tenant,
+            checks: false,
+        };
+        report::indexed(&self.index, &wanted, None, now)
+            .await
+            .map_err(|error| Fail::new("the report cannot be counted").from(error))
+    }
+}

@@ -1,0 +1,96 @@
+//! Reports: the list, one of a period with its picture, and the same as a sheet.
+
+use askama::Template;
+use axum::response::IntoResponse as _;
+use http::{HeaderValue, StatusCode, header};
+
+use super::{Answer, Problem};
+use crate::ask::Ask;
+use crate::callers::TenantAdministrator;
+use crate::desk::views::ReportView;
+use crate::html::{Cell, Frame, Listing, Nav, Table, render};
+use crate::service::encode;
+use crate::shown;
+
+/// The reports that this person may read.
+pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
+    let rows = ask.desk().reports(who.actor()).await?;
+    let frame = ask.console_frame("Reports", &who.caller(), Nav::Reports);
+    let mut page = Listing::new(
+        frame,
+        "Reports are counted from the audit trail when you open them, so a past period gives the same figures again.",
+    );
+    page.tables = vec![Table {
+        caption: "Reports that the statement names",
+        headings: vec!["Report", "For each"],
+        rows: rows
+            .into_iter()
+            .map(|row| {
+                vec![
+                    Cell::link(row.title, path(&row.name)),
+                    Cell::text(row.every),
+                ]
+            })
+            .collect(),
+        nothing: "The statement names no report that you may read.",
+    }];
+    render(&page, StatusCode::OK)
+}
+
+/// One report, of the present period or the one asked for.
+pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
+    let view = read(&who, &ask).await?;
+    let frame = ask.console_frame(&view.title, &who.caller(), Nav::Reports);
+    let page = ReportPage {
+        frame,
+        at: path(&view.name),
+        began: shown::day(view.from),
+        view,
+    };
+    render(&page, StatusCode::OK)
+}
+
+/// The same as comma-separated values.
+pub async fn sheet(who: TenantAdministrator, ask: Ask) -> Answer {
+    let view = read(&who, &ask).await?;
+    let name = format!("attachment; filename=\"{}-{}.csv\"", view.name, view.period);
+    let name = HeaderValue::from_str(&name).map_err(|source| Problem::Failed {
+        source: Box::new(source),
+    })?;
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
+        ),
+        (header::CONTENT_DISPOSITION, name),
+    ];
+    Ok((headers, view.sheet).into_response())
+}
+
+async fn read(who: &TenantAdministrator, ask: &Ask) -> Result<ReportView, Problem> {
+    let period = Some(ask.field("period")).filter(|period| !period.is_empty());
+    let view = ask
+        .desk()
+        .report(who.actor(), ask.param("name"), period)
+        .await?
+        .ok_or(Problem::Absent)?;
+    if !who.actor().scope().covers(view.tenant.as_deref()) {
+        return Err(ask.outside_scope(&who.caller()).await);
+    }
+    Ok(view)
+}
+
+fn path(name: &str) -> String {
+    format!("/reports/{}", encode(name))
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct ReportPage {
+    frame: Frame,
+    /// The address of the report.
+    at: String,
+    /// The first day of the period.
+    began: String,
+    view: ReportView,
+}
