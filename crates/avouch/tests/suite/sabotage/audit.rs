@@ -47,6 +47,24 @@ pub const ALL: &[&Sabotage] = &[
             Box::new(move |_| flip_at(&segment, 4_096))
         },
     },
+    &Sabotage {
+        what: "every second event is gone from the index",
+        turns: &[
+            ("report.use.every", "broken"),
+            ("report.sessions.every", "broken"),
+            ("report.saving.every", "broken"),
+            ("report.answered.every", "broken"),
+        ],
+        act: |bench| {
+            bench.index(
+                "create table aside as select * from event where number % 2 = 0; \
+                 delete from event where number % 2 = 0;",
+            );
+            Box::new(|bench| {
+                bench.index("insert into event select * from aside; drop table aside;");
+            })
+        },
+    },
 ];
 
 /// The ledger's oldest segment.

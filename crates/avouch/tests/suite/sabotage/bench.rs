@@ -34,6 +34,12 @@ impl Bench {
         sql_on(&self.data(&format!("tenants/{tenant}/data/acuity.db")), sql)
     }
 
+    /// Runs SQL on the index of events.
+    #[track_caller]
+    pub fn index(&self, sql: &str) -> String {
+        sql_on(&self.data("core/events.db"), sql)
+    }
+
     /// Stops the service and starts it again.
     pub fn restart(&mut self) {
         self.service.stop();
