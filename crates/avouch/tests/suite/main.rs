@@ -25,5 +25,5 @@ mod sabotage;
 mod sign_out;
 mod soak;
 mod statement_faults;
-mod witness;
 mod usurped;
+mod witness;

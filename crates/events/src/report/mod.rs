@@ -178,6 +178,17 @@ pub struct Line {
     pub values: Vec<Option<u64>>,
 }
 
+impl Report {
+    /// What was counted, on all lines together: the sum of the first column.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        self.lines
+            .iter()
+            .filter_map(|line| line.values.first().copied().flatten())
+            .sum()
+    }
+}
+
 impl Transaction {
     /// Reads `METHOD /path/{part}`.
     ///

@@ -39,6 +39,7 @@ impl Reporter {
         }
         let mut recount = Recount {
             entries: entries.end - entries.start,
+            counted: 0,
             period: period.to_string(),
             readers: Vec::new(),
         };
@@ -56,8 +57,11 @@ impl Reporter {
                 .map_err(|error| chain(&error));
             let counted =
                 report::recorded(&core.reader, &core.opener, &wanted, entries.clone(), now)
-                    .map(|report| report::csv(&report))
                     .map_err(|error| chain(&error))?;
+            if tenant.is_none() {
+                recount.counted = counted.all();
+            }
+            let counted = report::csv(&counted);
             let reader = tenant.map_or_else(|| "everybody".to_owned(), |tenant| tenant.to_string());
             recount.readers.push((reader, reported, counted));
         }

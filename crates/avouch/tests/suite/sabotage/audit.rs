@@ -7,7 +7,7 @@ use avouch_gateway::link::{ToCore, ToFront};
 
 use super::bench::{files, flip_at};
 use super::{Bench, Sabotage};
-use crate::harness::{bend, impersonate, straighten};
+use crate::harness::{Browser, Entry, bend, impersonate, straighten};
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -48,7 +48,7 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
-        what: "every second event is gone from the index",
+        what: "what was entered, and every second event beside it, is gone from the index",
         turns: &[
             ("report.use.every", "broken"),
             ("report.sessions.every", "broken"),
@@ -56,9 +56,10 @@ pub const ALL: &[&Sabotage] = &[
             ("report.answered.every", "broken"),
         ],
         act: |bench| {
+            save_an_assessment(bench);
             bench.index(
-                "create table aside as select * from event where number % 2 = 0; \
-                 delete from event where number % 2 = 0;",
+                "create table aside as select * from event where number % 2 = 0 or body like '%POST /wards/%'; \
+                 delete from event where number in (select number from aside);",
             );
             Box::new(|bench| {
                 bench.index("insert into event select * from aside; drop table aside;");
@@ -66,6 +67,25 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
 ];
+
+/// Somebody uses the service, and the index has heard of it.
+fn save_an_assessment(bench: &Bench) {
+    let service = &bench.service;
+    let member = service.user("riverside", "member");
+    let mut browser = Browser::new(service);
+    browser.sign_in("riverside", &member);
+    let entry = Entry {
+        ward: 1,
+        day: jiff::civil::date(2026, 1, 5),
+        period: 1,
+        midwives: 5,
+    };
+    let at = browser.enter("riverside", &entry).expect("kept");
+    let id = at.rsplit('/').next().unwrap();
+    service.audited(&["--subject", id, "--outcome", "done"], |row| {
+        row["action"] == "record-changed"
+    });
+}
 
 /// The ledger's oldest segment.
 fn journal(bench: &Bench) -> PathBuf {

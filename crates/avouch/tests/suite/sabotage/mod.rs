@@ -66,7 +66,10 @@ fn every_sabotage_turns_exactly_what_it_declares_and_mending_turns_it_back() {
         .into_iter()
         .filter(|sabotage| sabotage.what.contains(&wanted))
         .collect();
-    assert!(!chosen.is_empty(), "no sabotage has “{wanted}” in its words");
+    assert!(
+        !chosen.is_empty(),
+        "no sabotage has “{wanted}” in its words"
+    );
     let mut bench = settled(Options::default());
     let mut wrong = Vec::new();
     for sabotage in chosen {

@@ -17,6 +17,8 @@ pub trait Reporting: Send + Sync {
 pub struct Recount {
     /// So many entries of the ledger were counted.
     pub entries: u64,
+    /// What was counted in them: requests, sessions, attempts.
+    pub counted: u64,
     /// Of which period.
     pub period: String,
     /// For each reader: who it is, the sheet as reported, and the sheet as counted again.
@@ -93,13 +95,14 @@ fn judge(claim: &ClaimId, recount: &Result<Recount, String>) -> Seen {
     Seen::held(
         claim,
         format!(
-            "The report of {} for {} is the same when the newest {} entries of the ledger are counted again.",
+            "The report of {}, of {} counted in the newest {} entries of the ledger, is the same for {} when they are counted again.",
             recount.period,
+            recount.counted,
+            recount.entries,
             match recount.readers.len() {
                 1 => "1 reader".to_owned(),
                 readers => format!("{readers} readers"),
             },
-            recount.entries
         ),
     )
 }
@@ -130,6 +133,7 @@ mod tests {
         let claim = ClaimId::new("report.use.every");
         let recount = Recount {
             entries: 40,
+            counted: 3,
             period: "2026-11".to_owned(),
             readers: vec![
                 (
@@ -151,7 +155,12 @@ mod tests {
 
     #[test]
     fn a_report_must_say_what_the_ledger_says() {
-        check(Ok("a,1\nb,2"), "a,1\nb,2", Verdict::Held, "for 2 readers");
+        check(
+            Ok("a,1\nb,2"),
+            "a,1\nb,2",
+            Verdict::Held,
+            "of 3 counted in the newest 40 entries of the ledger, is the same for 2 readers",
+        );
         check(
             Ok("a,1\nb,2"),
             "a,1\nb,3",
