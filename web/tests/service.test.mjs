@@ -218,6 +218,23 @@ test("the supplier starts a drill and follows it until it has passed", PATIENCE,
   await leave();
 });
 
+test("an administrator reads a report of their own organisation, and of no other", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/reports");
+  await look("reports");
+  await page.getByRole("link", { name: "Use by organisation" }).click();
+  await page.getByRole("table", { name: "Figures" }).waitFor();
+  await look("report", { 1440: 900 });
+  const text = await page.locator("main").innerText();
+  assert.ok(text.includes("riverside") && !text.includes("hillside"), "their own line alone");
+  const sheet = await readFile(await download(page, "Download as a sheet"), "utf8");
+  assert.match(sheet, /^organisation,Requests,People,Records opened,Records changed,Refused,Failed\r\nriverside,\d+,/);
+  await page.getByRole("link", { name: /^The period before/ }).click();
+  await page.getByText("Nothing was counted in this period.").waitFor();
+  await look("report-empty");
+  assert.deepEqual(complaints, []);
+  await leave();
+});
+
 test("a promise that is broken by hand is shown broken, and held once it is mended", PATIENCE, async () => {
   const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/checks");
   const key = path.join(service.data, "keys/master.key");
