@@ -148,7 +148,7 @@ pub fn sheet(answer: &Value) -> String {
 /// One report as a picture.
 pub fn picture(answer: &Value) -> String {
     with_report(answer, |report| {
-        report::picture(&report).unwrap_or_else(|| "nothing to draw\n".to_owned())
+        report::picture(&report).unwrap_or_else(|| "nothing to compare in a picture\n".to_owned())
     })
 }
 

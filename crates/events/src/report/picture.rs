@@ -10,9 +10,12 @@ const LABELS: usize = 220;
 const BARS: usize = 480;
 const FIGURES: usize = 120;
 
-/// The picture; `None` when there is nothing to draw.
+/// The picture; `None` when there are not two lines to compare.
 #[must_use]
 pub fn picture(report: &Report) -> Option<String> {
+    if report.lines.len() < 2 {
+        return None;
+    }
     let column = report.columns.first()?;
     let most = report.lines.iter().filter_map(first).max()?;
     let (width, height) = (LABELS + BARS + FIGURES, STEP * report.lines.len() + 8);
