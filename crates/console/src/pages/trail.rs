@@ -109,13 +109,7 @@ impl Typed {
                 "text",
                 &self.who,
             ),
-            (
-                "what",
-                "What",
-                "Words of what was done",
-                "text",
-                &self.what,
-            ),
+            ("what", "What", "Words of what was done", "text", &self.what),
             (
                 "subject",
                 "Subject",

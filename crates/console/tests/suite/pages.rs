@@ -135,7 +135,9 @@ async fn a_search_of_the_trail_is_read_whole_and_keeps_its_filters_on_the_next_p
     assert_eq!(searches[0].from, Some(date(2026, 11, 1)));
     assert_eq!(searches[0].to, Some(date(2026, 11, 22)));
     assert_eq!(searches[0].before, Some(5_050));
-    assert!(body.contains("More than 120 events. The search lags behind: 7 entries are not in it yet."));
+    assert!(
+        body.contains("More than 120 events. The search lags behind: 7 entries are not in it yet.")
+    );
     assert!(body.contains("before=5000&#38;who=ada&#38;what=open&#38;subject=a%26b"));
     assert!(body.contains("href=\"/trail?who=ada&#38;what=open&#38;subject=a%26b"));
 }
