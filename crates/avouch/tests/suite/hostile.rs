@@ -191,7 +191,8 @@ fn a_hostile_application_sees_neither_the_session_nor_a_forged_identity() {
     let token = cookie.split_once('=').unwrap().1.to_owned();
     // The browser has the mark of somebody who is signing in again, too.
     browser.get("riverside", "/.avouch/begin?path=%2F");
-    let mut ask = Ask::get("/seen").with("cookie", "own=1; __host-avouch=other");
+    let mut ask =
+        Ask::get("/seen").with("cookie", "__Host-app-own=1; tossed=1; __host-avouch=other");
     for name in [
         "X-Forwarded-User",
         "X_Forwarded_User",
@@ -237,7 +238,13 @@ fn a_hostile_application_sends_browsers_nothing_that_reaches_beyond_its_own_orig
         .iter()
         .map(|value| value.to_str().unwrap())
         .collect();
-    assert_eq!(cookies, ["wide=1; Path=/", "own=1; Secure; Path=/"]);
+    assert_eq!(
+        cookies,
+        [
+            "__Host-app-wide=1; Path=/; Secure",
+            "__Host-app-own=1; Path=/; Secure"
+        ]
+    );
     for name in [
         "clear-site-data",
         "alt-svc",

@@ -176,7 +176,7 @@ fn table() -> Vec<Ill> {
         ill(
             "a chunk without a length",
             format!("{post}{form}transfer-encoding: chunked\r\n\r\nnone\r\na=1\r\n0\r\n\r\n"),
-            408,
+            400,
             "bad-body",
         ),
         ill(
@@ -184,7 +184,7 @@ fn table() -> Vec<Ill> {
             format!(
                 "{post}{form}transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\na=1\r\n0\r\n\r\n"
             ),
-            408,
+            400,
             "bad-body",
         ),
         ill(

@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::hygiene::entry::EntryFault;
@@ -39,6 +39,9 @@ pub enum Refusal {
     /// The head is too large.
     #[error("the head is too large")]
     LargeHead,
+    /// The cookies alone fill more than half of a head.
+    #[error("the cookies are too large")]
+    LargeCookies,
     /// The head came too slowly.
     #[error("the head came too slowly")]
     SlowHead,
@@ -54,8 +57,11 @@ pub enum Refusal {
     /// The body is too large.
     #[error("the body is too large")]
     LargeBody,
-    /// The body came too slowly or broke off.
-    #[error("the body came too slowly or broke off")]
+    /// The body came too slowly.
+    #[error("the body came too slowly")]
+    SlowBody,
+    /// The body broke off, or its framing cannot be understood.
+    #[error("the body broke off, or its framing cannot be understood")]
     BadBody,
     /// A page of another origin caused the request.
     #[error("a page of another origin caused the request")]
@@ -126,6 +132,7 @@ impl Refusal {
         use StatusCode as S;
         const UNCLEAR: &str =
             "Your browser sent something that could not be understood. Go back and try again.";
+        const BROKEN: &str = "What you sent did not arrive whole. Check whether it was saved before you send it again.";
         const AGAIN: &str = "Nothing of yours was lost. Wait a few seconds and try again.";
         let told = |status, reason, phase, title, text| Told {
             status,
@@ -191,6 +198,13 @@ impl Refusal {
                 "Request too large",
                 UNCLEAR,
             ),
+            Self::LargeCookies => told(
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "large-cookies",
+                Phase::Head,
+                "Request too large",
+                "Your browser sent more cookies than fit into a request, so it was told to forget them. Open the page again and sign in.",
+            ),
             Self::SlowHead => told(
                 S::REQUEST_TIMEOUT,
                 "slow-head",
@@ -226,12 +240,19 @@ impl Refusal {
                 "Too much at once",
                 "What you sent is larger than this service takes. Send less.",
             ),
-            Self::BadBody => told(
+            Self::SlowBody => told(
                 S::REQUEST_TIMEOUT,
                 "bad-body",
                 Phase::Head,
                 "Broken off",
-                "What you sent did not arrive whole. Check whether it was saved before you send it again.",
+                BROKEN,
+            ),
+            Self::BadBody => told(
+                S::BAD_REQUEST,
+                "bad-body",
+                Phase::Head,
+                "Broken off",
+                BROKEN,
             ),
             Self::OtherOrigin => told(
                 S::FORBIDDEN,
@@ -323,6 +344,11 @@ impl Refusal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        if *self == Self::LargeCookies {
+            // Any host of the service's domain may have set them, for all hosts. Without this, every answer would be this one.
+            let name = HeaderName::from_static("clear-site-data");
+            headers.insert(name, HeaderValue::from_static("\"cookies\""));
+        }
         response::protect(headers);
         page
     }

@@ -29,6 +29,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(5);
 const HEADERS: usize = 100;
 /// Bytes buffered each way on one HTTP/1.1 connection.
 const BUFFER: usize = 64 * 1024;
+/// The largest head that is read at all over HTTP/2, which is what browsers speak: one with all the cookies that a browser
+/// keeps for a domain (180 of 4 KiB) still gets an answer that tells it to forget them.
+const LARGEST_HEAD: usize = 1024 * 1024;
 const STREAMS: u32 = 128;
 /// Requests that a client may give up on one connection before that is looked at: a person who leaves a page early gives
 /// up a few dozen. Beyond it, a client that gives up more than half of what it asks is sent away.
@@ -101,7 +104,9 @@ pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, client: IpAd
         .to_ascii_lowercase();
     let http2 = session.alpn_protocol() == Some(b"h2");
     serving.shared.suites.count(used);
-    let cap = usize::try_from(serving.configure.limits.header_bytes).unwrap_or(usize::MAX);
+    // What is beyond the limit is refused with a page, by us, and beyond this by the library, without.
+    let most = if http2 { LARGEST_HEAD } else { BUFFER };
+    let cap = most.max(serving.header_bytes());
     let (io, seen) = Guarded::new(
         stream,
         (!http2).then(|| HeadScan::new(cap)),
@@ -144,7 +149,7 @@ where
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(connection.serving.header_time())
-        .max_buf_size(BUFFER.max(cap))
+        .max_buf_size(cap)
         .max_header_size(cap)
         .max_headers(HEADERS);
     let mut serving = pin!(

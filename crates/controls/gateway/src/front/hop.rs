@@ -40,7 +40,10 @@ pub(super) enum HopFault {
     #[error("the client's body was larger than allowed")]
     LargeBody,
     /// The client's body was at fault.
-    #[error("the client's body came too slowly or broke off")]
+    #[error("the client's body came too slowly")]
+    SlowBody,
+    /// The client's body was at fault.
+    #[error("the client's body broke off")]
     BadBody,
 }
 
@@ -210,7 +213,8 @@ fn body_fault(error: &hyper::Error) -> Option<HopFault> {
         if let Some(fault) = error.downcast_ref::<BodyFault>() {
             return Some(match fault {
                 BodyFault::Large => HopFault::LargeBody,
-                BodyFault::Slow | BodyFault::Broken(_) => HopFault::BadBody,
+                BodyFault::Slow => HopFault::SlowBody,
+                BodyFault::Broken(_) => HopFault::BadBody,
             });
         }
         cause = error.source();

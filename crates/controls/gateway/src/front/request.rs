@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use aws_lc_rs::digest;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
+    CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, LOCATION, TRANSFER_ENCODING,
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
@@ -103,6 +103,7 @@ fn judge_head(
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         return Err(Refusal::Method);
     }
+    judge_size(connection, request)?;
     let host = one_host(request).ok_or(Refusal::AmbiguousTarget)?;
     if !path::is_plain(request.uri().path()) {
         return Err(Refusal::AmbiguousTarget);
@@ -124,6 +125,27 @@ fn judge_head(
         host,
         place,
         token: token.map(digest_of),
+    })
+}
+
+/// Whether the head keeps to the limit. The HTTP library takes more than that, so that a browser which sends too much can be
+/// told what to do about it.
+fn judge_size(connection: &Connection, request: &Request<Incoming>) -> Result<(), Refusal> {
+    let cap = connection.serving.header_bytes();
+    let sizes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    let headers: usize = request.headers().iter().map(sizes).sum();
+    let uri = request.uri();
+    let target = uri.path().len() + uri.query().map_or(0, str::len);
+    if headers.saturating_add(target) <= cap {
+        return Ok(());
+    }
+    let cookies = request.headers().get_all(COOKIE).iter();
+    let cookies: usize = cookies.map(HeaderValue::len).sum();
+    // A page elsewhere can make a browser ask for a long address, but it cannot give it cookies of ours.
+    Err(if cookies > cap / 2 {
+        Refusal::LargeCookies
+    } else {
+        Refusal::LargeHead
     })
 }
 
@@ -194,6 +216,7 @@ async fn to_core(
             Ok(release(connection, answer, lease))
         }
         Err(HopFault::LargeBody) => Err(Stop::Untold(Refusal::LargeBody)),
+        Err(HopFault::SlowBody) => Err(Stop::Untold(Refusal::SlowBody)),
         Err(HopFault::BadBody) => Err(Stop::Untold(Refusal::BadBody)),
         Err(HopFault::Slow) => Err(Stop::Told(Refusal::Slow)),
         Err(HopFault::Unreachable | HopFault::Broken(_)) => Err(Stop::Told(Refusal::NoCore)),

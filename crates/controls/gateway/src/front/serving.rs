@@ -133,6 +133,10 @@ impl Serving {
         })
     }
 
+    pub(super) fn header_bytes(&self) -> usize {
+        usize::try_from(self.configure.limits.header_bytes).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn header_time(&self) -> Duration {
         Duration::from_millis(self.configure.limits.header_ms.into())
     }

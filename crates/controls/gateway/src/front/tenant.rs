@@ -164,7 +164,7 @@ async fn forward(
     let serving = &connection.serving;
     let headers = request.headers_mut();
     names::clean(headers);
-    cookies::hide_ours(headers);
+    cookies::to_application(headers);
     if upgrade {
         tunnel::ask(headers);
     }
@@ -269,7 +269,8 @@ async fn only_numbers(
     };
     let bytes = body.collect().await.map_err(|fault| match fault {
         BodyFault::Large => Refusal::LargeBody,
-        BodyFault::Slow | BodyFault::Broken(_) => Refusal::BadBody,
+        BodyFault::Slow => Refusal::SlowBody,
+        BodyFault::Broken(_) => Refusal::BadBody,
     })?;
     let bytes = bytes.to_bytes();
     entry::judge_fields(&bytes, rule.digits).map_err(not_numbers)?;
@@ -283,6 +284,7 @@ fn hop_refusal(fault: &HopFault) -> (Refusal, Outcome) {
         HopFault::Broken(_) => (Refusal::Broken, Outcome::Broken),
         HopFault::Slow => (Refusal::Slow, Outcome::Slow),
         HopFault::LargeBody => (Refusal::LargeBody, Outcome::BadBody),
+        HopFault::SlowBody => (Refusal::SlowBody, Outcome::BadBody),
         HopFault::BadBody => (Refusal::BadBody, Outcome::BadBody),
     }
 }

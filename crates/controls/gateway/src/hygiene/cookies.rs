@@ -1,9 +1,13 @@
-//! Cookies: our own is read and taken out before the application sees the request; the application's own stay its own.
+//! Cookies: our own is read and taken out before the application sees the request; the application's own are kept by the
+//! browser under a prefix that binds them to its host, and only those come back to it.
 
 use http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 
 /// The session cookie. The prefix binds it to one host (RFC 6265bis, 4.1.3.2).
 pub const SESSION: &str = "__Host-avouch";
+
+/// What stands before the name of an application's cookie in the browser.
+const APPLICATION: &str = "__Host-app-";
 
 /// More than one session cookie came, or a cookie header is no text: nobody can say which is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,22 +32,23 @@ pub fn session(headers: &HeaderMap) -> Result<Option<&[u8]>, Ambiguous> {
     Ok(found)
 }
 
-/// Takes our cookies out, in any letter case; the rest pass in one header.
-pub fn hide_ours(headers: &mut HeaderMap) {
-    let lines = headers.get_all(COOKIE);
-    if !lines
-        .iter()
-        .flat_map(|line| pairs(line.as_bytes()))
-        .any(|(name, _)| is_ours(name))
-    {
-        return;
-    }
+/// Leaves the application the cookies that it set on this very host, by the names that it gave them, and no other.
+///
+/// Whoever has a script on a neighbouring host can give browsers cookies for the whole domain, so a name without the
+/// prefix says nothing about who set it.
+pub fn to_application(headers: &mut HeaderMap) {
     let mut kept = Vec::new();
-    for (name, value) in lines
+    for (name, value) in headers
+        .get_all(COOKIE)
         .iter()
         .flat_map(|line| pairs(line.as_bytes()))
-        .filter(|(name, _)| !is_ours(name))
     {
+        let Some(name) = name.strip_prefix(APPLICATION.as_bytes()) else {
+            continue;
+        };
+        if name.is_empty() || is_ours(name) {
+            continue;
+        }
         if !kept.is_empty() {
             kept.extend_from_slice(b"; ");
         }
@@ -57,35 +62,42 @@ pub fn hide_ours(headers: &mut HeaderMap) {
     }
 }
 
-/// Keeps an application's cookies to its own host: those with our names, or with none, are dropped, and `Domain` is
-/// taken out of the others.
-pub fn confine(headers: &mut HeaderMap) {
+/// Binds an application's cookies to its own host, under names that no other host can set: those with our names, or with
+/// none, are dropped; of the others `Domain` goes, and `Path` is the whole host, as the prefix demands.
+pub fn to_browser(headers: &mut HeaderMap) {
     if !headers.contains_key(SET_COOKIE) {
         return;
     }
-    let confined: Vec<HeaderValue> = headers
+    let bound: Vec<HeaderValue> = headers
         .get_all(SET_COOKIE)
         .iter()
-        .filter_map(confined)
+        .filter_map(bound)
         .collect();
     headers.remove(SET_COOKIE);
-    for value in confined {
+    for value in bound {
         headers.append(SET_COOKIE, value);
     }
 }
 
-fn confined(value: &HeaderValue) -> Option<HeaderValue> {
+fn bound(value: &HeaderValue) -> Option<HeaderValue> {
     let mut parts = value.as_bytes().split(|byte| *byte == b';');
-    let first = parts.next()?;
-    let (name, _) = split_pair(first.trim_ascii());
-    if name.is_empty() || is_ours(name) || !first.contains(&b'=') {
+    let first = parts.next()?.trim_ascii();
+    let (name, value) = split_pair(first);
+    if name.is_empty() || is_ours(name) {
         return None;
     }
-    let mut kept = first.to_vec();
-    for part in parts {
-        let (attribute, _) = split_pair(part.trim_ascii());
-        if !attribute.eq_ignore_ascii_case(b"domain") {
-            kept.push(b';');
+    let mut kept = APPLICATION.as_bytes().to_vec();
+    kept.extend_from_slice(name);
+    kept.push(b'=');
+    kept.extend_from_slice(value);
+    kept.extend_from_slice(b"; Path=/; Secure");
+    for part in parts.map(<[u8]>::trim_ascii) {
+        let attribute = part.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let ours = [&b"domain"[..], b"path", b"secure", b""]
+            .iter()
+            .any(|ours| attribute.trim_ascii().eq_ignore_ascii_case(ours));
+        if !ours {
+            kept.extend_from_slice(b"; ");
             kept.extend_from_slice(part);
         }
     }
@@ -165,15 +177,19 @@ mod tests {
     }
 
     #[test]
-    fn the_application_sees_its_own_cookies_and_not_ours() {
+    fn the_application_sees_its_own_cookies_and_neither_ours_nor_a_neighbours() {
         let mut headers = with(
             COOKIE,
-            &["theme=dark; __Host-avouch=t", "__HOST-AVOUCH-x=1; lang=en"],
+            &[
+                "theme=tossed; __Host-app-theme=dark; __Host-avouch=t",
+                "__HOST-app-theme=tossed; __host-app-theme=tossed; __Host-app-=tossed; __Host-app-lang=en=gb",
+                "__Host-app-__host-avouch=t; __Secure-app-theme=tossed; \u{2003}__Host-app-theme=tossed; tossed",
+            ],
         );
-        hide_ours(&mut headers);
-        assert_eq!(headers, with(COOKIE, &["theme=dark; lang=en"]));
-        let mut headers = with(COOKIE, &["__Host-avouch=t"]);
-        hide_ours(&mut headers);
+        to_application(&mut headers);
+        assert_eq!(headers, with(COOKIE, &["theme=dark; lang=en=gb"]));
+        let mut headers = with(COOKIE, &["__Host-avouch=t; theme=tossed"]);
+        to_application(&mut headers);
         assert!(headers.is_empty());
     }
 
@@ -187,17 +203,21 @@ mod tests {
                 "__Secure-avouch-x=1; Secure",
                 "=__Host-avouch=forged",
                 "__Host-avouch",
-                "theme=dark; Domain=acuity.test; Path=/",
-                "lang=en; domain = .test;HttpOnly",
-                "a=b; Path=/",
+                "theme=dark; Domain=acuity.test; Path=/admin;",
+                "lang=en=gb; domain = .test;HttpOnly;SameSite=Strict ;Max-Age=9; SECURE",
+                " a = b ; path",
             ],
         );
-        confine(&mut headers);
+        to_browser(&mut headers);
         assert_eq!(
             headers,
             with(
                 SET_COOKIE,
-                &["theme=dark; Path=/", "lang=en;HttpOnly", "a=b; Path=/"]
+                &[
+                    "__Host-app-theme=dark; Path=/; Secure",
+                    "__Host-app-lang=en=gb; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=9",
+                    "__Host-app-a=b; Path=/; Secure",
+                ]
             )
         );
     }

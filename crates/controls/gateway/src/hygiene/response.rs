@@ -19,7 +19,7 @@ static SUBJECT: HeaderName = HeaderName::from_static("avouch-subject");
 pub fn clean(headers: &mut HeaderMap) -> Vec<String> {
     let subjects = subjects(headers);
     names::take_out_hop_by_hop(headers);
-    cookies::confine(headers);
+    cookies::to_browser(headers);
     let taken_out: Vec<HeaderName> = headers
         .keys()
         .filter(|name| {

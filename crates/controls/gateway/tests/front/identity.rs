@@ -60,16 +60,16 @@ async fn meddling_with_identity_headers_is_refused_and_told() {
 }
 
 #[tokio::test]
-async fn the_application_sees_its_own_cookies_and_never_the_session() {
+async fn the_application_sees_its_own_cookies_and_neither_the_session_nor_a_neighbours() {
     let stage = Stage::set().await;
     mirror(&stage.app_socket());
-    let answer = stage.raw(&format!("GET / HTTP/1.1\r\nhost: {TENANT}\r\ncookie: theme=dark; __Host-avouch=good; a=b\r\n\r\n")).await;
+    let answer = stage.raw(&format!("GET / HTTP/1.1\r\nhost: {TENANT}\r\ncookie: theme=tossed; __Host-app-theme=dark; __Host-avouch=good; __Host-app-a=b\r\n\r\n")).await;
     assert!(
         answer.body.contains("\ncookie: theme=dark; a=b\n"),
         "{}",
         answer.body
     );
-    assert!(!answer.body.contains("good"));
+    assert!(!answer.body.contains("good") && !answer.body.contains("tossed"));
 }
 
 #[tokio::test]
@@ -88,7 +88,10 @@ async fn an_application_reaches_no_origin_but_its_own() {
             .unwrap()
     });
     let answer = stage.get("/wards/7/assessments/12", "").await;
-    assert_eq!(answer.values("set-cookie"), ["a=b; Path=/"]);
+    assert_eq!(
+        answer.values("set-cookie"),
+        ["__Host-app-a=b; Path=/; Secure"]
+    );
     let mut names: Vec<_> = answer
         .head
         .iter()

@@ -1,6 +1,13 @@
 //! Too large, too slow, too many.
 
 use avouch_gateway::link::Outcome;
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::crypto::aws_lc_rs;
+use rustls::version::TLS13;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::harness::{Stage, TENANT, mirror, read_answer};
@@ -12,7 +19,34 @@ async fn a_head_larger_than_the_limit_is_refused_and_told() {
         .get("/", &format!("x-a: {}\r\n", "a".repeat(17_000)))
         .await;
     assert_eq!(answer.status, 431);
+    assert!(answer.values("clear-site-data").is_empty());
     assert_eq!(stage.refused().await.reason, "large-head");
+}
+
+#[tokio::test]
+async fn a_browser_with_all_the_cookies_it_can_keep_is_told_to_forget_them() {
+    let mut stage = Stage::set().await;
+    for host in [TENANT, "signin.acuity.test", "console.acuity.test"] {
+        let stream = stage
+            .try_connect(host, aws_lc_rs::default_provider(), &[&TLS13], &[b"h2"])
+            .await
+            .unwrap();
+        let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .handshake(TokioIo::new(stream))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let mut request = Request::get(format!("https://{host}/"));
+        for number in 0..180 {
+            let cookie = format!("{number}={}", "x".repeat(4_090));
+            request = request.header("cookie", cookie);
+        }
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert_eq!(answer.status(), 431, "{host}");
+        assert_eq!(answer.headers()["clear-site-data"], "\"cookies\"");
+        assert_eq!(stage.refused().await.reason, "large-cookies");
+    }
 }
 
 #[tokio::test]
@@ -70,6 +104,19 @@ async fn a_body_that_stands_still_is_cut_off_and_has_an_end() {
     );
     assert_eq!(stage.raw(&head).await.status, 408);
     assert_eq!(stage.ended().await.outcome, Outcome::BadBody);
+}
+
+#[tokio::test]
+async fn a_body_with_a_bad_chunk_is_refused_as_the_clients_mistake() {
+    let mut stage = Stage::set().await;
+    mirror(&stage.app_socket());
+    for chunk in ["none", "ffffffffffffffffff"] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nhost: {TENANT}\r\ncookie: __Host-avouch=good\r\norigin: https://{TENANT}\r\ntransfer-encoding: chunked\r\n\r\n{chunk}\r\nab\r\n0\r\n\r\n"
+        );
+        assert_eq!(stage.raw(&request).await.status, 400, "{chunk}");
+        assert_eq!(stage.ended().await.outcome, Outcome::BadBody);
+    }
 }
 
 #[tokio::test]

@@ -129,7 +129,7 @@ async fn http_2_is_served_and_forwarded_like_its_elder() {
     tokio::spawn(connection);
     let request = |host: &str| {
         Request::post(format!("https://{host}/a"))
-            .header("cookie", "theme=dark")
+            .header("cookie", "__Host-app-theme=dark")
             .header("cookie", "__Host-avouch=good")
             .header("origin", format!("https://{TENANT}"))
             .header("avouch_assertion", "forged")
