@@ -39,7 +39,14 @@ pub const ALL: &[&Sabotage] = &[
     },
     &Sabotage {
         what: "one bit of the ledger turns over",
-        turns: &[("audit.keep", "broken")],
+        turns: &[
+            ("audit.keep", "broken"),
+            // What cannot be read cannot be counted again.
+            ("report.use.every", "unproven"),
+            ("report.sessions.every", "unproven"),
+            ("report.saving.every", "unproven"),
+            ("report.answered.every", "unproven"),
+        ],
         act: |bench| {
             // Early on: the end of a segment is room set aside.
             let segment = journal(bench);
