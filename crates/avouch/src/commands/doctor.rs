@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use avouch_runtime::confine::{self, Confined, Confinement};
 use nix::sys::statvfs::statvfs;
 
 use super::block_on;
@@ -16,6 +17,9 @@ use crate::{print, up};
 
 /// With less room than this the ledger soon has to refuse.
 const LITTLE_ROOM: u64 = 1 << 30;
+
+/// A user id and group id that owns nothing, to confine a process by as root.
+const NOBODY: u32 = 65_534;
 
 /// How something was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,7 +113,7 @@ fn program(statement: &Statement) -> Line {
 
 /// What this kernel and this user can keep processes apart with.
 fn confinement() -> Vec<Line> {
-    let abi = avouch_runtime::confine::landlock_abi();
+    let abi = confine::landlock_abi();
     let landlock = if abi > 0 {
         (State::Ok, format!("the kernel has Landlock, ABI {abi}"))
     } else {
@@ -118,20 +122,67 @@ fn confinement() -> Vec<Line> {
             "the kernel has no Landlock, so no process can be confined: start one with `lsm=landlock` among its modules".to_owned(),
         )
     };
-    let root = if nix::unistd::geteuid().is_root() {
-        (
+    vec![landlock, user(), apart(abi)]
+}
+
+/// Whether each tenant gets a user id.
+fn user() -> Line {
+    if nix::unistd::geteuid().is_root() {
+        return (
             State::Ok,
-            "started as root: each tenant gets a user id and a network namespace of its own"
-                .to_owned(),
-        )
-    } else {
-        (
-            State::Note,
-            "not root: tenants are kept apart by Landlock alone, and the statement says so"
-                .to_owned(),
-        )
+            "started as root: each tenant gets a user id of its own".to_owned(),
+        );
+    }
+    (
+        State::Note,
+        "not root: tenants are not kept apart by user ids, and the statement says so".to_owned(),
+    )
+}
+
+/// What a confined process has of its own here, told by one that was confined to find out.
+fn apart(abi: i32) -> Line {
+    let applied = match confined() {
+        Ok(applied) => applied,
+        // Without Landlock nothing can be confined, which is said already.
+        Err(_) if abi == 0 => return (State::Note, "no process was confined to see".to_owned()),
+        Err(fail) => return (State::Mend, fail.to_string()),
     };
-    vec![landlock, root]
+    match (applied.spaces.network, applied.spaces.processes) {
+        (true, true) => (
+            State::Ok,
+            "each tenant gets a network of its own, which is empty, and sees no process but its own"
+                .to_owned(),
+        ),
+        _ => (
+            State::Note,
+            "this kernel gives namespaces to root alone: tenants share the network, where Landlock \
+             holds back TCP from ABI 4 on, and see each other's processes; the statement says so"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Confines a process as an instance is, and returns what it says was applied.
+fn confined() -> Result<Confined, Fail> {
+    let fail = || Fail::new("no process can be confined here");
+    let own = std::env::current_exe()
+        .and_then(|path| path.canonicalize())
+        .map_err(|error| Fail::new("cannot find this program's own file").from(error))?;
+    let (uid, gid) = match nix::unistd::geteuid() {
+        root if root.is_root() => (NOBODY, NOBODY),
+        user => (user.as_raw(), nix::unistd::getegid().as_raw()),
+    };
+    let mut spec = Confinement::new(uid, gid, "/");
+    spec.execute.push(own.clone());
+    spec.report = true;
+    let program = [own.display().to_string(), "--version".to_owned()];
+    let mut command =
+        confine::command(&own, &spec, &program).map_err(|error| fail().from(error))?;
+    let output = command.output().map_err(|error| fail().from(error))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    said.lines()
+        .find_map(|line| serde_json::from_str(line).ok())
+        .ok_or_else(|| Fail::new(format!("no process can be confined here: {}", said.trim())))
 }
 
 fn listener(address: SocketAddr, runs: bool) -> Line {
