@@ -48,6 +48,8 @@ struct State {
     operations: usize,
     fault: Option<(usize, Fault)>,
     crashed: bool,
+    /// How often the file of each name was flushed.
+    flushes: BTreeMap<PathBuf, usize>,
     /// Bytes that all files together may hold.
     room: Option<usize>,
 }
@@ -81,6 +83,12 @@ impl Memory {
     pub(crate) fn fault_came(&self) -> bool {
         let state = self.0.lock().unwrap();
         state.fault.is_some_and(|(at, _)| state.operations > at)
+    }
+
+    /// How often files of this name were flushed.
+    pub(crate) fn flushes(&self, path: &Path) -> usize {
+        let state = self.0.lock().unwrap();
+        state.flushes.get(path).copied().unwrap_or_default()
     }
 
     /// Leaves this much room beyond what is held now; `None`: no bound.
@@ -311,6 +319,10 @@ impl File for Handle {
 
     fn sync(&self) -> io::Result<()> {
         self.memory.change(|state| {
+            let named = state.names.iter().find(|(_, inode)| **inode == self.inode);
+            if let Some((path, _)) = named {
+                *state.flushes.entry(path.clone()).or_default() += 1;
+            }
             let inode = &mut state.inodes[self.inode];
             inode.durable = inode.now.clone();
             Ok(())

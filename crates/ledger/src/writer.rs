@@ -13,7 +13,7 @@ use crate::journal::{self, HEADER_BYTES, Segment};
 use crate::leaf::{Kind, Leaf};
 use crate::offsets::Offsets;
 use crate::paths;
-use crate::reserve::Reserve;
+use crate::reserve::{RESERVE_BYTES, Reserve};
 
 /// One call: its entries become durable together, one after another.
 pub(crate) struct Call {
@@ -92,11 +92,14 @@ impl Writer {
     /// When it is not known what is on disk; nothing may be written after that.
     fn take(&mut self, group: Vec<Call>) -> Result<(), Arc<io::Error>> {
         let mut group = group;
-        if !self.reserve.held()
-            && group.iter().any(|call| !is_system(call))
-            && self.reserve.hold().is_err()
-        {
-            group = refuse_all_but_system(group);
+        if !self.reserve.held() && group.iter().any(|call| !is_system(call)) {
+            // Room for the reserve alone would be let go of again with the next entry.
+            let besides = AHEAD + group.iter().map(size_of_call).sum::<usize>() as u64;
+            if self.reserve.hold(besides).is_err() {
+                group = refuse_all_but_system(group);
+            } else {
+                tracing::info!("there is room on the disk again; everything is taken");
+            }
         }
         if group.is_empty() {
             return Ok(());
@@ -110,6 +113,7 @@ impl Writer {
                 if let Err(error) = self.reserve.release() {
                     tracing::error!(%error, "cannot let the ledger's reserve go");
                 }
+                self.keep_room();
                 return self.take(refuse_all_but_system(group));
             }
             Err(Failed::NotWritten(error)) if is_full(&error) => refuse(group, &AppendError::Full),
@@ -176,8 +180,21 @@ impl Writer {
         if group > LARGE_GROUP || !self.reserve.held() {
             return end;
         }
+        self.write_zeros(segment, end, AHEAD)
+    }
+
+    /// Puts half of the room that the reserve leaves into the journal, where nobody else on the disk can take it from
+    /// system entries. The other half is for the tiles and the checkpoint over them.
+    fn keep_room(&mut self) {
+        if let Some(segment) = &self.segment {
+            self.ahead = self.write_zeros(segment, segment.end, RESERVE_BYTES / 2);
+        }
+    }
+
+    /// Writes so many zeros behind the entries if there is room; gives where they end.
+    fn write_zeros(&self, segment: &Segment, end: u64, bytes: u64) -> u64 {
         // Small segments need no more than their own size.
-        let zeros = vec![0; usize::try_from(AHEAD.min(self.segment_bytes)).unwrap_or(0)];
+        let zeros = vec![0; usize::try_from(bytes.min(self.segment_bytes)).unwrap_or(0)];
         match segment.file.write_at(&zeros, end) {
             Ok(()) => end + zeros.len() as u64,
             Err(error) => {
