@@ -14,7 +14,7 @@ use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::supervisor::{self, Holder, Plan, Role};
 
 use crate::cli::Global;
-use crate::core::{INSTANCE_ENVIRONMENT, destinations};
+use crate::core::{AUTHORITIES, INSTANCE_ENVIRONMENT, destinations};
 use crate::fail::Fail;
 use crate::statement_file::{self, Statement};
 use crate::{print, talk};
@@ -156,9 +156,25 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
     core.write
         .extend([layout.core(), layout.keys(), layout.run(), layout.scratch()]);
     core.processes = Processes::Shared;
+    let mut reached = ports.clone();
+    if let Some(witnessed) = &statement.audit.witnessed {
+        reached.extend(witnessed.witnesses.iter().map(|witness| witness.port));
+        // What a name is looked up with, and a certificate judged by.
+        core.read.extend(
+            [
+                "/etc/hosts",
+                "/etc/resolv.conf",
+                "/etc/nsswitch.conf",
+                AUTHORITIES,
+            ]
+            .map(PathBuf::from)
+            .into_iter()
+            .filter(|path| path.exists()),
+        );
+    }
     core.network = Network::Host {
         bind: Ports::Only(Vec::new()),
-        connect: Ports::Only(ports.clone()),
+        connect: Ports::Only(reached),
     };
     core.env
         .extend(std::env::var("AVOUCH_LOG").map(|filter| ("AVOUCH_LOG".to_owned(), filter)));

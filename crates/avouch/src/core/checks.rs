@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use avouch_access::checks::Page;
-use avouch_audit::checks::{Keep, ManagementCheck, Reports, Requests, Tampering};
+use avouch_audit::checks::{Keep, ManagementCheck, Reports, Requests, Tampering, WitnessedCheck};
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
 use avouch_runtime::checks::{Canary, RestartWithin};
@@ -63,6 +63,12 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         core.sweep.clone(),
         statement.audit.keep,
     )));
+    if let (Some(settings), Some(witnesses)) = (&statement.audit.witnessed, &core.witnesses) {
+        checks.push(Box::new(WitnessedCheck::new(
+            settings.clone(),
+            witnesses.clone(),
+        )));
+    }
     if !statement.reports.is_empty() {
         checks.push(Box::new(Reports::new(Arc::new(Reporter(core.clone())))));
     }

@@ -277,6 +277,9 @@ async fn prove<E: std::error::Error + Send + Sync + 'static>(
         .publish()
         .await
         .map_err(|error| unproven().from(error))?;
+    if let Some(witnesses) = &core.witnesses {
+        witnesses.sign_now().await;
+    }
     let reader = core.reader.clone();
     let proof = tokio::task::spawn_blocking(move || make(&reader))
         .await

@@ -5,8 +5,10 @@ mod ledger_copy;
 mod management;
 mod reporting;
 mod trail;
+mod witnesses;
 
 pub use inside::Prober;
 pub use management::Operator;
 pub use reporting::Reporter;
 pub use trail::{Refusals, Trail};
+pub use witnesses::{AUTHORITIES, Witnesses};

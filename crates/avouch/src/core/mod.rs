@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fail::Fail;
 pub use backups::destinations;
+pub use joins::AUTHORITIES;
 use state::Core;
 pub use tenants::INSTANCE_ENVIRONMENT;
 
@@ -58,6 +59,9 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     rounds::keep_running(&core);
     backups::keep_running(&core);
     watching::keep_running(&core);
+    if let Some(witnesses) = &core.witnesses {
+        witnesses.keep_asking(core.shutdown.clone());
+    }
     tokio::select! {
         () = stopped() => {}
         () = core.supervisor_gone() => {}

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Suites;
 use super::authority::Authority;
 use super::jobs::Runner;
+use super::joins::Witnesses;
 use super::rounds::Rounds;
 use super::steady::Steady;
 use super::strangers::Strangers;
@@ -73,6 +74,8 @@ pub struct Core {
     pub suites: Arc<Suites>,
     pub shutdown: CancellationToken,
     pub strangers: Strangers,
+    /// Who signs, on other machines, that the ledger was not rewritten.
+    pub witnesses: Option<Arc<Witnesses>>,
     /// The link to the front, for closing the tunnels of a session that ends.
     pub link: CoreEnd,
     /// Whether the disk was full at the last event.
@@ -142,6 +145,12 @@ impl Core {
         let authority = Authority::open(&layout, &keyring, &statement.gateway.domain, started)?;
         let tenants = Arc::new(Tenants::open(&store).await?);
         let rounds = Rounds::open(&store, &reader, &opener, &statement).await?;
+        let witnesses = statement
+            .audit
+            .witnessed
+            .as_ref()
+            .map(|settings| Witnesses::new(settings, reader.clone()))
+            .transpose()?;
         let known = tenants.clone();
         let runner = Arc::new(Runner {
             supervisor: supervisor.clone(),
@@ -202,6 +211,7 @@ impl Core {
             suites: Arc::default(),
             shutdown,
             strangers: Strangers::default(),
+            witnesses,
             link,
             full: AtomicBool::new(false),
             statement,

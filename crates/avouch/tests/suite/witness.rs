@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::harness::{Browser, Place, Service, avouch, avouch_binary, run, shared};
+use crate::harness::{Browser, Options, Place, Service, avouch, avouch_binary, run, shared};
 
 /// What the ledger's own tests work with.
 fn ledger_tests() -> PathBuf {
@@ -261,4 +261,60 @@ fn the_log_is_read_over_https_and_shown_to_go_on_from_the_checkpoint_that_was_re
     assert!(shown["size"].as_u64().unwrap() >= size);
     let (content, said) = second(&[&policy, &file, &kept]);
     assert!(content, "{said}");
+}
+
+/// How the claim about witnesses stands, and what was seen.
+fn witnessed(service: &Service) -> (String, String) {
+    let report = service
+        .avouch(&["--json", "check", "audit.witnessed"])
+        .json();
+    let claim = &report["claims"][0];
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (
+        text(&claim["status"]),
+        text(&claim["checks"][0]["observed"]),
+    )
+}
+
+/// Whoever holds the disk holds the log's key too: the service itself signs the shorter history.
+#[test]
+fn a_ledger_that_was_cut_back_is_signed_by_its_own_key_and_contradicted_by_its_witness() {
+    let mut service = Service::start(Options::default());
+    let log = fs::read_to_string(service.data().join("run/log.vkey")).unwrap();
+    service.stop();
+    let (ledger, kept) = (
+        service.data().join("core/ledger"),
+        service.place().join("kept"),
+    );
+    let copy = |from: &Path, to: &Path| {
+        let (from, to) = (from.to_str().unwrap(), to.to_str().unwrap());
+        run("cp", ["--archive", from, to]);
+    };
+    copy(&ledger, &kept);
+
+    let place = Place::new();
+    let witness = Witness::start(&place, log.trim());
+    let text = fs::read_to_string(service.statement()).unwrap();
+    let audit = "keep = \"8 years\"\n";
+    assert!(text.contains(audit));
+    let named = format!(
+        "{audit}witnessed = {{ by = 1, within = \"1 h\" }}\n\n[[audit.witness]]\nname = \"trust\"\nurl = \"{}\"\nkey = \"{}\"\n",
+        witness.url, witness.key
+    );
+    fs::write(service.statement(), text.replacen(audit, &named, 1)).unwrap();
+    service.up().unwrap();
+    let (status, seen) = witnessed(&service);
+    assert_eq!(status, "held", "{seen}");
+    assert!(seen.starts_with("1 of 1 signed"), "{seen}");
+
+    service.stop();
+    fs::remove_dir_all(&ledger).unwrap();
+    copy(&kept, &ledger);
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(service.data().join(format!("core/events.db{ending}")));
+    }
+    service.up().unwrap();
+    let (status, seen) = witnessed(&service);
+    assert_eq!(status, "broken", "{seen}");
+    assert!(seen.starts_with("trust: "), "{seen}");
 }

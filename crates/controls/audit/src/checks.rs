@@ -7,6 +7,7 @@ mod requests;
 mod sweep;
 mod tampering;
 mod trail;
+mod witnessed;
 
 pub use keep::Keep;
 pub use management::{Management, ManagementCheck, Performed, Through};
@@ -15,3 +16,4 @@ pub use requests::Requests;
 pub use sweep::Sweep;
 pub use tampering::Tampering;
 pub use trail::{Damage, Harm, Line, Mark, Stage, Trail};
+pub use witnessed::{Answers, WitnessedCheck, Witnesses};

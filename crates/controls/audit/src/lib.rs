@@ -16,6 +16,8 @@
 pub mod checks;
 mod record;
 mod settings;
+mod witness;
 
 pub use record::{RecordRule, is_record, read_records, subjects};
 pub use settings::{BEFORE_EFFECT, KEEP, MANAGEMENT, Settings, read};
+pub use witness::{WITNESSED, Witness, Witnessed};

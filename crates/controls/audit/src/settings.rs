@@ -3,6 +3,7 @@
 use avouch_statement::{Draft, Figure, Length, Table};
 
 use crate::RecordRule;
+use crate::witness::{self, Witnessed};
 
 /// The claim that an entry comes before the effect.
 pub const BEFORE_EFFECT: &str = "audit.before-effect";
@@ -22,6 +23,8 @@ pub struct Settings {
     pub keep: Length,
     /// Are staff named in a subject report, or only their roles?
     pub staff_named: bool,
+    /// Who, on other machines, signs that the ledger was not rewritten.
+    pub witnessed: Option<Witnessed>,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
 }
@@ -40,6 +43,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
             report.finish();
             staff.map(|staff| staff.value)
         });
+    let witnessed = witness::read(section);
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
         section.claim("before-effect", before_effect_claim());
     }
@@ -54,6 +58,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         management: management?,
         keep: keep?.value,
         staff_named: staff_named?,
+        witnessed: witnessed?,
         records: records?,
     })
 }
