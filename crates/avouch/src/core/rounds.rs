@@ -1,6 +1,6 @@
 //! Rounds of checks: run them, commit them to the ledger, remember what each found last.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use avouch_evidence::{
 };
 use avouch_ledger::{Kind, Reader};
 use avouch_store::{Store, micros};
+use jiff::Timestamp;
 
 use super::state::Core;
 use crate::document::{LedgerRef, Report};
@@ -28,6 +29,8 @@ pub struct Rounds {
     last: tokio::sync::Mutex<Option<(u64, Previous)>>,
     /// Which checks judge each claim: the statement decides it, so it is worked out once.
     judges: OnceLock<BTreeMap<ClaimId, Vec<String>>>,
+    /// Rounds in the ledger that the store could not take yet, oldest first.
+    unstored: tokio::sync::Mutex<VecDeque<(Kept, Timestamp)>>,
 }
 
 /// A round that is in the ledger.
@@ -39,7 +42,8 @@ pub struct Kept {
 }
 
 impl Rounds {
-    /// Reads the newest rounds back, and any that reached the ledger but not the store.
+    /// Reads the newest rounds back, and any that reached the ledger but not the store; these the store takes once it
+    /// has room.
     ///
     /// # Errors
     /// If the store or the ledger cannot be read.
@@ -53,6 +57,7 @@ impl Rounds {
             latest: Mutex::default(),
             last: tokio::sync::Mutex::new(None),
             judges: OnceLock::new(),
+            unstored: tokio::sync::Mutex::default(),
         };
         let mut kept = read(store, READ_BACK).await?;
         let from = kept.first().map_or(0, |round| round.index + 1);
@@ -76,9 +81,11 @@ impl Rounds {
                 index: stored.index,
                 sealed,
             };
-            keep(store, &found, round.header.at).await?;
+            let mut unstored = rounds.unstored.lock().await;
+            unstored.push_back((found.clone(), round.header.at));
             kept.insert(0, found);
         }
+        rounds.store(store).await;
         for round in kept.iter().rev() {
             rounds.remember(round, statement)?;
         }
@@ -103,6 +110,18 @@ impl Rounds {
             .flatten()
             .cloned()
             .collect()
+    }
+
+    /// Copies into the store what it does not have yet. The ledger has it, so a full disk stops nothing.
+    async fn store(&self, store: &Store) {
+        let mut unstored = self.unstored.lock().await;
+        while let Some((round, at)) = unstored.front() {
+            if let Err(fail) = keep(store, round, *at).await {
+                tracing::warn!(%fail, rounds = unstored.len(), "rounds are held in memory until the store takes them");
+                return;
+            }
+            unstored.pop_front();
+        }
     }
 
     fn remember(&self, round: &Kept, statement: &Statement) -> Result<(), Fail> {
@@ -171,6 +190,7 @@ impl Core {
         }
         // One round at a time: they are a chain.
         let mut last = self.rounds.last.lock().await;
+        self.rounds.store(&self.store).await;
         let at = self.now();
         let ctx = self.context(at)?;
         let mut findings = Vec::new();
@@ -202,7 +222,10 @@ impl Core {
             index: recorded.index,
             sealed,
         };
-        keep(&self.store, &round, at).await?;
+        let mut unstored = self.rounds.unstored.lock().await;
+        unstored.push_back((round.clone(), at));
+        drop(unstored);
+        self.rounds.store(&self.store).await;
         self.rounds.remember(&round, &self.statement)?;
         *last = Some((
             number,
@@ -340,11 +363,18 @@ impl Core {
     /// # Errors
     /// If the store cannot be read.
     pub async fn rounds_kept(&self, most: i64) -> Result<Vec<Kept>, Fail> {
-        read(&self.store, most).await
+        // Locked while reading, so that no round is seen twice or not at all.
+        let unstored = self.rounds.unstored.lock().await;
+        let newer = unstored.iter().rev().map(|(round, _)| round.clone());
+        let stored = read(&self.store, most).await?;
+        Ok(newer
+            .chain(stored)
+            .take(usize::try_from(most).unwrap_or(usize::MAX))
+            .collect())
     }
 }
 
-async fn keep(store: &Store, round: &Kept, at: jiff::Timestamp) -> Result<(), Fail> {
+async fn keep(store: &Store, round: &Kept, at: Timestamp) -> Result<(), Fail> {
     let unkept = |error: sqlx::Error| Fail::new("the round cannot be kept").from(error);
     let document = serde_json::to_string(&round.sealed)
         .map_err(|error| Fail::new("the round cannot be written").from(error))?;
@@ -394,7 +424,7 @@ fn salt() -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use avouch_evidence::Verdict;
+    use avouch_evidence::{InForce, Verdict};
 
     #[test]
     fn nothing_that_a_check_said_of_a_claim_hides_another_thing_it_said() {
@@ -409,5 +439,54 @@ mod tests {
             .map(|(finding, _)| finding.verdict)
             .collect();
         assert_eq!(verdicts, [Verdict::Broken, Verdict::Held]);
+    }
+
+    #[tokio::test]
+    async fn a_round_that_the_store_cannot_take_is_held_until_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.db")).await.unwrap();
+        let rename = async |from: &str, to: &str| {
+            let mut work = store.write().await.unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+                "alter table {from} rename to {to}"
+            )))
+            .execute(&mut *work)
+            .await
+            .unwrap();
+            work.commit().await.unwrap();
+        };
+        let at: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
+        let in_force = InForce {
+            statement: "0".repeat(64),
+            promise: "1".repeat(64),
+        };
+        let rounds = Rounds {
+            latest: Mutex::default(),
+            last: tokio::sync::Mutex::new(None),
+            judges: OnceLock::new(),
+            unstored: tokio::sync::Mutex::default(),
+        };
+        rename("round", "aside").await;
+        for number in [1, 2] {
+            let round = Round::make(number, at, &in_force, None, Vec::new(), salt).unwrap();
+            let kept = Kept {
+                number,
+                index: number,
+                sealed: round.sealed().unwrap(),
+            };
+            rounds.unstored.lock().await.push_back((kept, at));
+            rounds.store(&store).await;
+        }
+        assert_eq!(rounds.unstored.lock().await.len(), 2);
+        rename("aside", "round").await;
+        rounds.store(&store).await;
+        assert!(rounds.unstored.lock().await.is_empty());
+        let stored: Vec<u64> = read(&store, 9)
+            .await
+            .unwrap()
+            .iter()
+            .map(|kept| kept.number)
+            .collect();
+        assert_eq!(stored, [2, 1]);
     }
 }
