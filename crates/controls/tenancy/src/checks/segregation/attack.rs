@@ -121,9 +121,10 @@ pub async fn with_session(
     }
     let mut absent: BTreeMap<_, Result<u16, String>> = BTreeMap::new();
     for path in &visit.records {
-        if other.pages.known.contains(path) {
-            let own = other.pages.shown.get(path).map_or(&[][..], Vec::as_slice);
-            attempts.extend(shared(path, own, visit));
+        if other.pages.known.contains(path)
+            && let Some(own) = still_shown(ctx, attacker, other, path).await
+        {
+            attempts.extend(shared(path, &own, visit));
             continue;
         }
         for act in [READ, CHANGE] {
@@ -143,6 +144,17 @@ pub async fn with_session(
         }
     }
     attempts
+}
+
+/// The attacker's own page at this path, if there is one now: what an earlier round saw may be gone.
+async fn still_shown(ctx: &Ctx, attacker: &TenantId, other: &Visit, path: &str) -> Option<Vec<u8>> {
+    if let Some(body) = other.pages.shown.get(path) {
+        return Some(body.clone());
+    }
+    let (status, body) = send(ctx, attacker, READ, path, Some(&other.cookie))
+        .await
+        .ok()?;
+    (200..300).contains(&status).then_some(body)
 }
 
 /// A record's path that the attacker's own pages lead to as well; nothing where the path holds no id, as `…/new`.
