@@ -48,10 +48,9 @@ pub const ALL: &[&Sabotage] = &[
             ("report.answered.every", "unproven"),
         ],
         act: |bench| {
-            // Early on: the end of a segment is room set aside.
-            let segment = journal(bench);
-            flip_at(&segment, 4_096);
-            Box::new(move |_| flip_at(&segment, 4_096))
+            let (segment, at) = lately(bench);
+            flip_at(&segment, at);
+            Box::new(move |_| flip_at(&segment, at))
         },
     },
     &Sabotage {
@@ -94,10 +93,22 @@ fn save_an_assessment(bench: &Bench) {
     });
 }
 
-/// The ledger's oldest segment.
-fn journal(bench: &Bench) -> PathBuf {
-    files(&bench.data("core/ledger/journal"))
-        .into_iter()
-        .next()
-        .expect("a segment")
+/// A place among the ledger's newer entries: neither the last, which the index has yet to read, nor so far back that
+/// nothing but the audit trail's own check comes by.
+fn lately(bench: &Bench) -> (PathBuf, u64) {
+    const BACK: u64 = 512 * 1024;
+    let mut back = BACK;
+    for segment in files(&bench.data("core/ledger/journal")).into_iter().rev() {
+        let bytes = std::fs::read(&segment).unwrap();
+        // The end of the newest segment is room set aside.
+        let written = bytes
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |at| at + 1) as u64;
+        if written > back {
+            return (segment, written - back);
+        }
+        back -= written;
+    }
+    panic!("the ledger has less than {BACK} bytes");
 }
