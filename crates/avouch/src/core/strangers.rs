@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-/// Events a second for each host; a person who follows links makes a few.
-const EACH_SECOND: u32 = 20;
+/// Events a minute for each host. A person who follows links makes a few; a round of checks, a hundred in a second or two.
+const EACH_MINUTE: u32 = 3_000;
 
 /// What has been written of strangers at each host.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Strangers(Mutex<HashMap<String, Window>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Window {
-    second: i64,
+    minute: i64,
     written: u32,
     untold: u64,
 }
@@ -25,11 +25,12 @@ impl Strangers {
     pub fn write(&self, host: &str, now: Timestamp) -> Option<u64> {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let window = hosts.entry(host.to_owned()).or_default();
-        if window.second != now.as_second() {
-            window.second = now.as_second();
+        let minute = now.as_second().div_euclid(60);
+        if window.minute != minute {
+            window.minute = minute;
             window.written = 0;
         }
-        if window.written >= EACH_SECOND {
+        if window.written >= EACH_MINUTE {
             window.untold += 1;
             return None;
         }
@@ -41,11 +42,13 @@ impl Strangers {
     pub fn untold(&self) -> Vec<(String, u64)> {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let untold = hosts
-            .iter()
+            .iter_mut()
             .filter(|(_, window)| window.untold > 0)
-            .map(|(host, window)| (host.clone(), window.untold))
+            .map(|(host, window)| (host.clone(), std::mem::take(&mut window.untold)))
             .collect();
-        hosts.clear();
+        // What was written in minutes that are over bounds nothing any more.
+        let newest = hosts.values().map(|window| window.minute).max();
+        hosts.retain(|_, window| Some(window.minute) == newest);
         untold
     }
 }
@@ -61,20 +64,20 @@ mod tests {
     #[test]
     fn a_flood_is_counted_and_told_once() {
         let strangers = Strangers::default();
-        let written = (0..1_000)
+        let written = (0..4_000)
             .filter(|_| strangers.write("riverside", at(0)).is_some())
             .count();
-        assert_eq!(written, 20);
+        assert_eq!(written, 3_000);
         assert_eq!(strangers.write("hillside", at(0)), Some(0));
-        assert_eq!(strangers.write("riverside", at(1)), Some(980));
-        assert_eq!(strangers.write("riverside", at(1)), Some(0));
+        assert_eq!(strangers.write("riverside", at(60)), Some(1_000));
+        assert_eq!(strangers.write("riverside", at(60)), Some(0));
         assert_eq!(strangers.untold(), Vec::new());
     }
 
     #[test]
     fn what_a_flood_left_untold_is_told_when_it_is_over() {
         let strangers = Strangers::default();
-        for _ in 0..25 {
+        for _ in 0..3_005 {
             let _ = strangers.write("riverside", at(0));
         }
         assert_eq!(strangers.untold(), vec![("riverside".to_owned(), 5)]);
