@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::posix_fallocate;
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, posix_fallocate};
 
 /// A folder's files; every path is relative to that folder.
 pub(crate) trait Files: Send + Sync {
@@ -132,10 +133,11 @@ impl Files for Disk {
             .truncate(false)
             .mode(0o600)
             .open(self.root.join(path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
-            Err(fs::TryLockError::WouldBlock) => Ok(None),
-            Err(fs::TryLockError::Error(error)) => Err(error),
+        // Given back by a call when it is dropped: closing alone leaves it with a child that another thread is just starting.
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Some(Box::new(lock))),
+            Err((_, Errno::EWOULDBLOCK)) => Ok(None),
+            Err((_, error)) => Err(error.into()),
         }
     }
 }
