@@ -20,29 +20,26 @@ pub fn example(name: &str) -> PathBuf {
     profile_folder().join("examples").join(name)
 }
 
-/// Cargo builds this crate's binary for its own tests, but not the application beside it.
+/// Cargo builds this crate's binary for its own tests, but not the application beside it. Asked for as the tests
+/// themselves were, so that what is built already with the same features is not built again with others.
 pub fn build() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        for what in ["acuity", "avouch"] {
-            let mut cargo = Command::new(env!("CARGO"));
-            cargo
-                .args(["build", "--quiet", "--locked"])
-                .args([
-                    "--package",
-                    what,
-                    if what == "acuity" {
-                        "--bins"
-                    } else {
-                        "--examples"
-                    },
-                ])
-                .current_dir(repository());
-            if profile_folder().ends_with("release") {
-                cargo.arg("--release");
-            }
-            assert!(cargo.status().unwrap().success(), "cargo build {what:?}");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args([
+                "build",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--bins",
+                "--examples",
+            ])
+            .current_dir(repository());
+        if profile_folder().ends_with("release") {
+            cargo.arg("--release");
         }
+        assert!(cargo.status().unwrap().success(), "cargo build");
     });
 }
 
