@@ -6,7 +6,7 @@
     reason = "the fixed desk is shared with the tests, which may stop at the first surprise"
 )]
 
-#[path = "../tests/suite/fake.rs"]
+#[path = "../tests/suite/fake/mod.rs"]
 mod fake;
 
 use std::sync::Arc;

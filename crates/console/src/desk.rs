@@ -12,8 +12,9 @@ use std::pin::Pin;
 use crate::secret::{Secret, SessionDigest};
 use views::{
     BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, FindingRow,
-    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, ReportRow, ReportView, RoundRow,
-    RoundView, SignInAttempt, SignInOutcome, StatementView, TenantRow, TrailQuery, TrailRow,
+    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs, ProofsAsk, ReportRow,
+    ReportView, RoundRow, RoundView, SignInAttempt, SignInOutcome, StatementView, SubjectAnswer,
+    SubjectAsk, TenantRow, TrailQuery, TrailRow,
 };
 
 /// An answer that comes later.
@@ -205,6 +206,10 @@ pub trait Desk: Send + Sync + 'static {
 
     /// A page of the audit trail within the actor's scope, newest first. The search is audited.
     fn trail<'a>(&'a self, actor: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<TrailRow>>;
+    /// Every event within the actor's scope that a search finds, with its proof, as a file. Its making is audited.
+    fn proofs<'a>(&'a self, actor: &'a Actor, asked: &'a ProofsAsk) -> Answer<'a, Proofs>;
+    /// Who opened or changed a subject's record, within the actor's scope. The question is audited, with its reason.
+    fn subject<'a>(&'a self, actor: &'a Actor, asked: &'a SubjectAsk) -> Answer<'a, SubjectAnswer>;
 
     /// The snapshots within the actor's scope, newest first.
     fn backups<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<BackupRow>>;

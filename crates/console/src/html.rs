@@ -19,6 +19,7 @@ pub enum Nav {
     Overview,
     Checks,
     Trail,
+    Subject,
     Reports,
     Backups,
     Drills,
@@ -31,13 +32,19 @@ pub enum Nav {
 }
 
 /// The menu, in its order; the last part says whether only the supplier has it.
-const MENU: [(Nav, &str, &str, Audience); 10] = [
+const MENU: [(Nav, &str, &str, Audience); 11] = [
     (Nav::Overview, "Overview", "/", Audience::Administrators),
     (Nav::Checks, "Checks", "/checks", Audience::Administrators),
     (
         Nav::Trail,
         "Audit trail",
         "/trail",
+        Audience::Administrators,
+    ),
+    (
+        Nav::Subject,
+        "Record access",
+        "/subject",
         Audience::Administrators,
     ),
     (
@@ -241,20 +248,20 @@ impl Cell {
 }
 
 /// A table; on a narrow screen each row becomes a list that repeats the headings.
-pub struct Table {
+pub struct Table<Heading = &'static str> {
     pub caption: &'static str,
-    pub headings: Vec<&'static str>,
+    pub headings: Vec<Heading>,
     pub rows: Vec<Vec<Cell>>,
     /// The sentence shown when there are no rows.
     pub nothing: &'static str,
 }
 
-impl Table {
+impl<Heading> Table<Heading> {
     /// Each row's cells under their headings.
     pub fn labelled<'a>(
         &'a self,
         row: &'a [Cell],
-    ) -> impl Iterator<Item = (&'a &'static str, &'a Cell)> {
+    ) -> impl Iterator<Item = (&'a Heading, &'a Cell)> {
         self.headings.iter().zip(row)
     }
 }

@@ -17,7 +17,7 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, assets, backups, checks, drills, entry, log, overview, packs, people, reports,
-    sign_in, statement, tenants, trail,
+    sign_in, statement, subject, tenants, trail,
 };
 use crate::service::{Service, Site};
 
@@ -88,6 +88,9 @@ routes! {
     Console   POST "/people/{id}/reset"    TenantAdministrator => people::reset;
     Console   GET  "/tenants"              Supplier => tenants::list;
     Console   GET  "/trail"                TenantAdministrator => trail::search;
+    Console   POST "/trail/proofs"         TenantAdministrator => trail::proofs;
+    Console   GET  "/subject"              TenantAdministrator => subject::form;
+    Console   POST "/subject"              TenantAdministrator => subject::report;
     Console   GET  "/backups"              TenantAdministrator => backups::list;
     Console   POST "/backups/run"          Supplier => backups::run;
     Console   GET  "/drills"               TenantAdministrator => drills::list;

@@ -1,7 +1,11 @@
 //! What the pages show: plain values, already decided by the engines that own them.
 
+mod reading;
 mod statement;
 
+pub use reading::{
+    AccessRow, Download, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
+};
 pub use statement::{
     Assurance, ClaimView, Coverage, CoverageView, DocumentFormat, LogResource, RequirementRow,
     SectionView, SetLink, StatementView, Trial, Verdict,

@@ -1,11 +1,11 @@
 //! Evidence packs: what a customer can check without trusting the supplier.
 
-use axum::response::IntoResponse as _;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
-use super::{Answer, Problem};
+use super::{Answer, Problem, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
+use crate::desk::views::Download;
 use crate::html::{Cell, Listing, Nav, Table, render};
 
 /// The packs that this person may have.
@@ -47,16 +47,9 @@ pub async fn download(who: TenantAdministrator, ask: Ask) -> Answer {
         return Err(Problem::Absent);
     }
     let bytes = ask.desk().pack(who.actor(), tenant).await?;
-    let name = HeaderValue::from_str(&format!("attachment; filename=\"{tenant}.avouch-pack\""))
-        .map_err(|source| Problem::Failed {
-            source: Box::new(source),
-        })?;
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/octet-stream"),
-        ),
-        (header::CONTENT_DISPOSITION, name),
-    ];
-    Ok((headers, bytes).into_response())
+    kept(Download {
+        name: format!("{tenant}.avouch-pack"),
+        content_type: "application/octet-stream",
+        bytes,
+    })
 }

@@ -1,13 +1,12 @@
 //! Reports: the list, one of a period with its picture, and the same as a sheet.
 
 use askama::Template;
-use axum::response::IntoResponse as _;
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
-use super::{Answer, Problem};
+use super::{Answer, Problem, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
-use crate::desk::views::ReportView;
+use crate::desk::views::{Download, ReportView};
 use crate::html::{Cell, Frame, Listing, Nav, Table, render};
 use crate::service::encode;
 use crate::shown;
@@ -39,12 +38,21 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
 
 /// One report, of the present period or the one asked for.
 pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
-    let view = read(&who, &ask).await?;
+    let mut view = read(&who, &ask).await?;
     let frame = ask.console_frame(&view.title, &who.caller(), Nav::Reports);
     let page = ReportPage {
         frame,
         at: path(&view.name),
         began: shown::day(view.from),
+        table: Table {
+            caption: "Figures",
+            headings: std::mem::take(&mut view.headings),
+            rows: std::mem::take(&mut view.lines)
+                .into_iter()
+                .map(|line| line.into_iter().map(Cell::Name).collect())
+                .collect(),
+            nothing: "Nothing was counted in this period.",
+        },
         view,
     };
     render(&page, StatusCode::OK)
@@ -53,18 +61,11 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
 /// The same as comma-separated values.
 pub async fn sheet(who: TenantAdministrator, ask: Ask) -> Answer {
     let view = read(&who, &ask).await?;
-    let name = format!("attachment; filename=\"{}-{}.csv\"", view.name, view.period);
-    let name = HeaderValue::from_str(&name).map_err(|source| Problem::Failed {
-        source: Box::new(source),
-    })?;
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("text/csv; charset=utf-8; header=present"),
-        ),
-        (header::CONTENT_DISPOSITION, name),
-    ];
-    Ok((headers, view.sheet).into_response())
+    kept(Download {
+        name: format!("{}-{}.csv", view.name, view.period),
+        content_type: "text/csv; charset=utf-8; header=present",
+        bytes: view.sheet.into_bytes(),
+    })
 }
 
 async fn read(who: &TenantAdministrator, ask: &Ask) -> Result<ReportView, Problem> {
@@ -92,5 +93,6 @@ struct ReportPage {
     at: String,
     /// The first day of the period.
     began: String,
+    table: Table<String>,
     view: ReportView,
 }

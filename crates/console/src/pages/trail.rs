@@ -2,12 +2,11 @@
 
 use askama::Template;
 use http::StatusCode;
-use jiff::civil::Date;
 
-use super::{Answer, tenant_name};
+use super::{Answer, days, kept, tenant_name};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
-use crate::desk::views::{Page as Rows, TrailQuery, TrailRow};
+use crate::desk::views::{Page as Rows, Proofs, ProofsAsk, TrailQuery, TrailRow};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
 use crate::shown;
@@ -26,9 +25,13 @@ struct Page {
     frame: Frame,
     typed: Typed,
     errors: Vec<FieldError>,
+    /// Whether the search could be made out, so that there is something to show.
+    searched: bool,
     total: String,
     table: Table,
     pages: Pages,
+    /// Why the events are wanted with their proofs, as it was typed.
+    because: String,
 }
 
 impl Page {
@@ -55,9 +58,48 @@ struct Pages {
 
 /// One page of what was found.
 pub async fn search(who: TenantAdministrator, ask: Ask) -> Answer {
-    let typed = Typed::of(&ask);
-    let (query, errors) = typed.read(ask.field("before"));
-    let found = if errors.is_empty() {
+    page(&who, &ask, Vec::new()).await
+}
+
+/// Everything that a search finds, each event with its proof, as a file.
+pub async fn proofs(who: TenantAdministrator, ask: Ask) -> Answer {
+    let (query, mut errors) = Typed::of(&ask).read("");
+    let because = ask.field("because").to_owned();
+    let mut wrong = |text: String| {
+        errors.push(FieldError {
+            field: "because",
+            text,
+        });
+    };
+    if because.is_empty() {
+        wrong("Say why you take these events away".to_owned());
+    }
+    if !errors.is_empty() {
+        return page(&who, &ask, errors).await;
+    }
+    let asked = ProofsAsk { query, because };
+    let text = match ask.desk().proofs(who.actor(), &asked).await? {
+        Proofs::File(tenant, file) if who.actor().scope().covers(tenant.as_deref()) => {
+            return kept(file);
+        }
+        Proofs::File(..) => return Err(ask.outside_scope(&who.caller()).await),
+        Proofs::TooMany(most) => {
+            format!("One file holds {most} events at most: choose fewer days, or search for less")
+        }
+        Proofs::Nothing => "No event fits, so there is nothing to take away".to_owned(),
+    };
+    let error = FieldError {
+        field: "because",
+        text,
+    };
+    page(&who, &ask, vec![error]).await
+}
+
+async fn page(who: &TenantAdministrator, ask: &Ask, mut errors: Vec<FieldError>) -> Answer {
+    let typed = Typed::of(ask);
+    let (query, wrong) = typed.read(ask.field("before"));
+    let searched = wrong.is_empty();
+    let found = if searched {
         ask.desk().trail(who.actor(), &query).await?
     } else {
         Rows {
@@ -68,6 +110,9 @@ pub async fn search(who: TenantAdministrator, ask: Ask) -> Answer {
             behind: 0,
         }
     };
+    if errors.is_empty() {
+        errors = wrong;
+    }
     let (title, status) = match errors.as_slice() {
         [] => ("Audit trail", StatusCode::OK),
         _ => ("Error: Audit trail", StatusCode::BAD_REQUEST),
@@ -79,7 +124,9 @@ pub async fn search(who: TenantAdministrator, ask: Ask) -> Answer {
             earlier: found.next.map(|before| typed.address(Some(before))),
         },
         total: total(&found),
+        searched,
         table: table(who.actor().scope().sieve(found.rows)),
+        because: ask.field("because").to_owned(),
         typed,
         errors,
     };
@@ -137,26 +184,7 @@ impl Typed {
     /// The query, and what is wrong with it.
     fn read(&self, before: &str) -> (TrailQuery, Vec<FieldError>) {
         let mut errors = Vec::new();
-        let mut day = |field: &'static str, text: &str, which: &str| match text {
-            "" => None,
-            text => read_day(text).or_else(|| {
-                errors.push(FieldError {
-                    field,
-                    text: format!("{which} must be a real date, like 22/11/2026"),
-                });
-                None
-            }),
-        };
-        let from = day("from", &self.from, "The first day");
-        let to = day("to", &self.to, "The last day");
-        if let (Some(first), Some(last)) = (from, to)
-            && first > last
-        {
-            errors.push(FieldError {
-                field: "to",
-                text: "The last day must be the same as the first or after it".to_owned(),
-            });
-        }
+        let (from, to) = days(&self.from, &self.to, &mut errors);
         if !OUTCOMES.iter().any(|(value, _)| *value == self.outcome) {
             errors.push(FieldError {
                 field: "outcome",
@@ -175,20 +203,25 @@ impl Typed {
         (query, errors)
     }
 
-    /// This search, of events before this one.
-    fn address(&self, before: Option<u64>) -> String {
-        let before = before.map(|before| before.to_string());
-        let fields = [
-            ("before", before.as_deref().unwrap_or("")),
+    /// Name and value of each part of the search, for a form that asks for the same.
+    fn parts(&self) -> [(&'static str, &str); 6] {
+        [
             ("who", &self.who),
             ("what", &self.what),
             ("subject", &self.subject),
             ("outcome", &self.outcome),
             ("from", &self.from),
             ("to", &self.to),
-        ];
-        let given: Vec<String> = fields
-            .iter()
+        ]
+    }
+
+    /// This search, of events before this one.
+    fn address(&self, before: Option<u64>) -> String {
+        let before = before.map(|before| before.to_string());
+        let place = [("before", before.as_deref().unwrap_or(""))];
+        let given: Vec<String> = place
+            .into_iter()
+            .chain(self.parts())
             .filter(|(_, value)| !value.is_empty())
             .map(|(name, value)| format!("{name}={}", encode(value)))
             .collect();
@@ -214,13 +247,6 @@ fn total(found: &Rows<TrailRow>) -> String {
             shown::count(behind, "entry is", "entries are")
         ),
     }
-}
-
-/// A day as it is written in the UK, or as computers write it.
-fn read_day(text: &str) -> Option<Date> {
-    Date::strptime("%d/%m/%Y", text)
-        .or_else(|_| Date::strptime("%Y-%m-%d", text))
-        .ok()
 }
 
 fn table(rows: Vec<TrailRow>) -> Table {

@@ -13,6 +13,7 @@ mod fake;
 mod headers;
 mod pages;
 mod permissions;
+mod reading;
 mod sign_in;
 
 use std::sync::Arc;

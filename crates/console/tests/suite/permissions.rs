@@ -129,6 +129,15 @@ const TABLE: &[Line] = &[
     ),
     console("GET", "/tenants", 403, 200),
     console("GET", "/trail", 200, 200),
+    sending(
+        console("POST", "/trail/proofs", 200, 200),
+        "subject=riverside&because=a+complaint",
+    ),
+    console("GET", "/subject", 200, 200),
+    sending(
+        console("POST", "/subject", 200, 200),
+        "subject=riverside&because=a+complaint",
+    ),
     console("GET", "/backups", 200, 200),
     console("POST", "/backups/run", 403, 303),
     console("GET", "/drills", 200, 200),

@@ -1,267 +1,24 @@
-//! A desk that answers from fixed values, and is careless: it never looks at who asks.
-//!
-//! What a tenant's administrator must not see is there in every answer, so a page that leaves
-//! the scope to the desk shows it.
-
-use std::sync::Mutex;
+//! Every question, and its careless answer.
 
 use avouch_console::views::{
-    Assurance, Attention, Audience, BackupRow, ClaimView, Counts, Coverage, CoverageView,
-    DocumentFormat, DrillRow, DrillStep, DrillView, Entry, Exchange, FindingRow, LogResource,
-    NewPerson, Overview, PackRow, Page, PersonRow, Progress, ReportRow, ReportView, RequirementRow,
-    RoundRow, RoundView, SectionView, SetLink, SignInAttempt, SignInOutcome, StatementView,
-    TenantRow, TrailQuery, TrailRow, Trial, Verdict,
+    Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download, DrillRow,
+    DrillStep, DrillView, Entry, Exchange, FindingRow, LogResource, NewPerson, Overview, PackRow,
+    Page, PersonRow, Progress, Proofs, ProofsAsk, ReportRow, ReportView, RequirementRow, RoundRow,
+    RoundView, SignInAttempt, SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SubjectForm,
+    SubjectReport, TenantRow, TrailQuery, TrailRow,
 };
 use avouch_console::{
-    Actor, Answer, Desk, DeskError, Person, Refusal, Role, Secret, Service, SessionDigest, Target,
+    Actor, Answer, Desk, DeskError, Person, Refusal, Secret, SessionDigest, Target,
 };
-use jiff::Timestamp;
 
-/// The one password that lets anybody in.
-pub const PASSWORD: &str = "  right, spaces and all ";
-/// The email address that is throttled.
-pub const THROTTLED: &str = "guesser@riverside.example";
-/// The email address that somebody has already.
-pub const TAKEN: &str = "taken@riverside.example";
-/// The email address that somebody has in another organisation.
-pub const ELSEWHERE: &str = "taken@lakeside.example";
-/// The email address that is tried after too many others.
-pub const ONE_TOO_MANY: &str = "another@lakeside.example";
-/// The email address of somebody who signs in while the disk is full.
-pub const DISK_FULL: &str = "unlucky@riverside.example";
-/// A one-time code that is good in the browser with the mark below.
-pub const CODE: &str = "good-code";
-/// A pass that is good.
-pub const PASS: &str = "good-pass";
-/// A mark.
-pub const STATE: &str = "0123456789abcdef0123456789abcdef";
-
-/// The service that the fake belongs to.
-pub fn service() -> Service {
-    Service {
-        name: "Acuity".to_owned(),
-        supplier: "Example Digital Ltd".to_owned(),
-        support_email: "support@example.test".to_owned(),
-        domain: "acuity.localhost".to_owned(),
-        port: 8443,
-    }
-}
-
-/// The careless desk.
-#[derive(Default)]
-pub struct Fake {
-    /// Put behind every text, to see that it stays text.
-    pub suffix: &'static str,
-    /// Every refusal that was recorded.
-    pub refusals: Mutex<Vec<Refusal>>,
-    /// Everybody added.
-    pub added: Mutex<Vec<NewPerson>>,
-    /// Every search of the trail.
-    pub searches: Mutex<Vec<TrailQuery>>,
-    /// Every session that a browser had when it entered.
-    pub replaced: Mutex<Vec<SessionDigest>>,
-    /// Every sign-out.
-    pub left: Mutex<Vec<SessionDigest>>,
-}
-
-/// The session tokens, and whose they are.
-pub fn people() -> [(&'static str, Person); 4] {
-    let person = |id: &str, name: &str, role, tenant: Option<&str>| Person {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        email: format!("{id}@example.test"),
-        role,
-        tenant: tenant.map(str::to_owned),
-    };
-    [
-        (
-            "member-token",
-            person("p1", "Mair Member", Role::Member, Some("riverside")),
-        ),
-        (
-            "admin-token",
-            person("p2", "Ada Admin", Role::Administrator, Some("riverside")),
-        ),
-        (
-            "supplier-token",
-            person("p3", "Sam Supplier", Role::Supplier, None),
-        ),
-        (
-            "adrift-token",
-            person("p4", "Una Adrift", Role::Administrator, None),
-        ),
-    ]
-}
-
-fn now<T: Send + 'static>(value: T) -> Answer<'static, T> {
-    Box::pin(async move { Ok(value) })
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("a fixed time")
-}
-
-impl Fake {
-    fn text(&self, text: &str) -> String {
-        format!("{text}{}", self.suffix)
-    }
-
-    fn person_rows(&self) -> Vec<PersonRow> {
-        let row = |id: &str, name: &str, role, tenant: Option<&str>, disabled| PersonRow {
-            id: id.to_owned(),
-            name: self.text(name),
-            email: self.text(&format!("{id}@example.test")),
-            role,
-            tenant: tenant.map(str::to_owned),
-            disabled,
-            last_signed_in: (!disabled).then(|| at("2026-11-22T06:58:00Z")),
-        };
-        vec![
-            row("p1", "Mair Member", Role::Member, Some("riverside"), false),
-            row(
-                "p2",
-                "Ada Admin",
-                Role::Administrator,
-                Some("riverside"),
-                false,
-            ),
-            row("p5", "Dee Disabled", Role::Member, Some("riverside"), true),
-            row("q1", "Lakeside Lena", Role::Member, Some("lakeside"), false),
-            row("p3", "Sam Supplier", Role::Supplier, None, false),
-        ]
-    }
-
-    fn findings_of_both(&self) -> Vec<FindingRow> {
-        let row =
-            |claim: &str, observed: &str, verdict, tenant: Option<&str>, audience| FindingRow {
-                claim: claim.to_owned(),
-                check: self.text("ask with a valid session of another tenant"),
-                verdict,
-                observed: self.text(observed),
-                at: at("2026-11-22T07:00:03Z"),
-                tenant: tenant.map(str::to_owned),
-                audience,
-            };
-        vec![
-            row(
-                "gateway.tls.minimum",
-                "a TLS 1.1 connection was refused",
-                Verdict::Held,
-                None,
-                Audience::Public,
-            ),
-            row(
-                "tenancy.isolation",
-                "40 records of another tenant looked absent",
-                Verdict::Held,
-                Some("riverside"),
-                Audience::Tenant,
-            ),
-            row(
-                "tenancy.isolation",
-                "Lakeside records looked absent",
-                Verdict::Held,
-                Some("lakeside"),
-                Audience::Tenant,
-            ),
-            row(
-                "backup.drill.back-within",
-                "Lakeside path /srv/secret is too slow",
-                Verdict::Broken,
-                Some("riverside"),
-                Audience::Supplier,
-            ),
-        ]
-    }
-
-    fn drill_row(&self, id: &str, tenant: &str, progress: Progress) -> DrillRow {
-        DrillRow {
-            id: id.to_owned(),
-            tenant: Some(tenant.to_owned()),
-            started: at("2026-11-22T06:40:00Z"),
-            progress,
-            took: match progress {
-                Progress::Waiting | Progress::Running => String::new(),
-                Progress::Passed | Progress::Failed => self.text("1 min 12 s"),
-            },
-            promised: self.text("15 min"),
-        }
-    }
-
-    fn round_row(number: u64) -> RoundRow {
-        RoundRow {
-            number,
-            at: at("2026-11-22T07:00:05Z"),
-            counts: Counts {
-                held: 30,
-                broken: 1,
-                unproven: 2,
-            },
-            index: 4_711,
-        }
-    }
-}
+use super::{
+    CODE, DISK_FULL, ELSEWHERE, Fake, ONE_TOO_MANY, PASS, PASSWORD, STATE, TAKEN, THROTTLED,
+    TOO_MUCH, WRONG_NUMBER, at, now, people,
+};
 
 impl Desk for Fake {
     fn statement(&self) -> Answer<'_, StatementView> {
-        let claim = |id: &str, sentence: &str, status, assurance| ClaimView {
-            id: id.to_owned(),
-            sentence: self.text(sentence),
-            status,
-            assurance,
-            last_tried: (status != Verdict::Unproven).then(|| at("2026-11-22T07:00:03Z")),
-            trial: Trial {
-                tried: self.text("A connection was opened with each older version of TLS."),
-                sample: self.text("One connection for each of SSL 3.0, TLS 1.0 and TLS 1.1."),
-                period: self.text("Every 15 minutes since 22 November 2026."),
-                not_tried: self.text("Connections from outside this computer."),
-            },
-        };
-        now(StatementView {
-            version: self.text("2026.11"),
-            in_force_since: at("2026-11-01T00:00:00Z"),
-            statement_digest: "ab".repeat(32),
-            sections: vec![
-                SectionView {
-                    title: self.text("How people reach the service"),
-                    claims: vec![
-                        claim(
-                            "gateway.tls.minimum",
-                            "Traffic is encrypted with TLS 1.2 or newer.",
-                            Verdict::Held,
-                            Assurance::Enforced,
-                        ),
-                        claim(
-                            "gateway.tls.ciphers",
-                            "Only 256-bit ciphers are used.",
-                            Verdict::Broken,
-                            Assurance::Enforced,
-                        ),
-                    ],
-                },
-                SectionView {
-                    title: self.text("Who is responsible"),
-                    claims: vec![
-                        claim(
-                            "inherited.data-centre",
-                            "The data centre holds an ISO/IEC 27001 certificate.",
-                            Verdict::Held,
-                            Assurance::Inherited,
-                        ),
-                        claim(
-                            "attested.ig-lead",
-                            "A named person answers for information governance.",
-                            Verdict::Unproven,
-                            Assurance::Attested,
-                        ),
-                    ],
-                },
-            ],
-            sets: vec![SetLink {
-                slug: "demo".to_owned(),
-                title: self.text("the demonstration set"),
-            }],
-        })
+        now(self.public_statement())
     }
 
     fn statement_document(&self, format: DocumentFormat) -> Answer<'_, Vec<u8>> {
@@ -425,36 +182,51 @@ impl Desk for Fake {
 
     fn trail<'a>(&'a self, _: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<TrailRow>> {
         self.searches.lock().expect("lock").push(query.clone());
-        let row = |who: &str, what: &str, tenant: Option<&str>, index| TrailRow {
-            at: at("2026-11-22T07:10:21Z"),
-            who: self.text(who),
-            what: self.text(what),
-            subjects: vec![self.text("assessment-7")],
-            outcome: self.text("allowed"),
-            tenant: tenant.map(str::to_owned),
-            source: self.text("10.0.0.7"),
-            index,
-        };
         now(Page {
-            rows: vec![
-                row(
-                    "p1@example.test",
-                    "open assessment",
-                    Some("riverside"),
-                    5_002,
-                ),
-                row(
-                    "lena@lakeside.test",
-                    "Lakeside assessment",
-                    Some("lakeside"),
-                    5_001,
-                ),
-                row("avouch", "Lakeside backup", None, 5_000),
-            ],
+            rows: self.trail_rows(),
             total: 120,
             more: true,
             next: Some(5_000),
             behind: 7,
+        })
+    }
+
+    /// The subject is the slug of the tenant whose events the report is about.
+    fn subject<'a>(&'a self, _: &'a Actor, asked: &'a SubjectAsk) -> Answer<'a, SubjectAnswer> {
+        self.asked.lock().expect("lock").push(asked.clone());
+        if asked.subject == WRONG_NUMBER {
+            return now(SubjectAnswer::Unclear(
+                self.text("Its check digit does not fit"),
+            ));
+        }
+        now(SubjectAnswer::Report(SubjectReport {
+            subject: self.text(&asked.subject),
+            tenant: Some(asked.subject.clone()),
+            made: at("2026-11-22T07:12:00Z"),
+            by_role: true,
+            rows: self.accesses(),
+            file: (asked.form != SubjectForm::Page).then(|| Download {
+                name: "record.pdf".to_owned(),
+                content_type: "application/pdf",
+                bytes: b"%PDF-1.7".to_vec(),
+            }),
+        }))
+    }
+
+    /// The subject is the slug of the tenant whose events are in the file.
+    fn proofs<'a>(&'a self, _: &'a Actor, asked: &'a ProofsAsk) -> Answer<'a, Proofs> {
+        let tenant = asked.query.subject.as_str();
+        now(match tenant {
+            "" => Proofs::Nothing,
+            TOO_MUCH => Proofs::TooMany(5_000),
+            _ => Proofs::File(
+                Some(tenant.to_owned()),
+                Download {
+                    name: "trail.avouch-trail".to_owned(),
+                    content_type: "application/octet-stream",
+                    bytes: tenant.as_bytes().to_vec(),
+                },
+            ),
         })
     }
 
