@@ -20,6 +20,7 @@ mod pack;
 mod promise;
 mod round;
 mod standing;
+mod trail;
 mod vantage;
 pub mod verify;
 
@@ -30,4 +31,5 @@ pub use pack::{Entry, Pack, PackRound};
 pub use promise::{InForce, Promise};
 pub use round::{Header, Opened, Previous, Round, Sealed, Summary};
 pub use standing::{Standing, standing};
+pub use trail::Trail;
 pub use vantage::{Answer, Ask, Gateway, VantageError};

@@ -6,7 +6,7 @@
 )]
 
 use avouch_evidence::verify::pack;
-use avouch_evidence::{Entry, Finding, InForce, Pack, PackRound, Promise, Round, Seen};
+use avouch_evidence::{Entry, Finding, InForce, Opened, Pack, PackRound, Promise, Round, Seen};
 use avouch_ledger::verify::leaf_hash;
 use avouch_ledger::{Kind, Leaf, LogKey};
 use avouch_statement::{Assurance, Audience, Claim, ClaimId, Figure, Length, Place, Unit, Verdict};
@@ -57,8 +57,18 @@ fn promise(sentence: &str) -> (String, InForce) {
 
 /// A pack that carries `carried`, of a log whose only round was made under `tried`.
 fn packed(carried: &str, tried: &InForce) -> String {
-    let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let seen = Seen::new(&ClaimId::new("audit.keep"), Verdict::Held, "since today");
+    packed_with(carried, tried, seen, Some)
+}
+
+/// The same of a round that saw this; `show` says whether the customer reads it.
+fn packed_with(
+    carried: &str,
+    tried: &InForce,
+    seen: Seen,
+    show: fn(Opened) -> Option<Opened>,
+) -> String {
+    let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let findings = vec![Finding::new("keep", seen, at)];
     let round = Round::make(1, at, tried, None, findings, || [9; 32]).unwrap();
     let payload = round.sealed().unwrap().header;
@@ -91,7 +101,7 @@ fn packed(carried: &str, tried: &InForce) -> String {
                 payload,
                 proof: Vec::new(),
             },
-            findings: round.opened.into_iter().map(Some).collect(),
+            findings: round.opened.into_iter().map(show).collect(),
         }],
         stream: hex::encode([1; 16]),
         events: Vec::new(),
@@ -137,4 +147,25 @@ fn a_pack_of_the_format_before_is_refused_by_its_format() {
     let old = packed(&text, &in_force).replacen("avouch-pack/v2", "avouch-pack/v1", 1);
     let refused = pack(&old, Some(&vkey())).unwrap_err();
     assert!(refused.why.contains("`avouch-pack/v1`"), "{refused}");
+}
+
+#[test]
+fn a_withheld_finding_that_is_not_held_is_named_as_a_gap_and_its_verdict_counts() {
+    let (text, in_force) = promise("Audit entries are kept for 8 years.");
+    let seen = |verdict| Seen::new(&ClaimId::new("audit.keep"), verdict, "a path of ours");
+    for (verdict, word) in [(Verdict::Broken, "broken"), (Verdict::Unproven, "unproven")] {
+        let file = packed_with(&text, &in_force, seen(verdict), |_| None);
+        assert!(!file.contains("a path of ours"));
+        let report = pack(&file, Some(&vkey())).unwrap();
+        assert_eq!(report.claims[0].verdict, word);
+        let gap = format!(
+            "Gap: in round 1 the claim `audit.keep` was found {word}, and what was seen is withheld from you."
+        );
+        let told = |sentence: &String| sentence.starts_with(&gap);
+        assert!(report.not_confirmed.iter().any(told), "{report:?}");
+    }
+    let held = packed_with(&text, &in_force, seen(Verdict::Held), |_| None);
+    let report = pack(&held, Some(&vkey())).unwrap();
+    let gap = |sentence: &String| sentence.starts_with("Gap:");
+    assert!(!report.not_confirmed.iter().any(gap), "{report:?}");
 }

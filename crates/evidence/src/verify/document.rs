@@ -194,7 +194,7 @@ pub(super) fn digest_line(body: &str) -> String {
     )
 }
 
-fn parse<T: DeserializeOwned>(text: &str, part: &'static str) -> Result<T, Refusal> {
+pub(super) fn parse<T: DeserializeOwned>(text: &str, part: &'static str) -> Result<T, Refusal> {
     serde_json::from_str(text)
         .map_err(|error| Refusal::new(part, format!("it cannot be read: {error}")))
 }

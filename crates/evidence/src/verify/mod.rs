@@ -1,4 +1,4 @@
-//! Verifies a pack offline. Shares no code with what writes packs, rounds or the ledger.
+//! Verifies packs, and events taken from the trail, offline. Shares no code with what writes packs, rounds or the ledger.
 //!
 //! The reader here has its own shapes and its own hashing (through the ledger's verifier), so that a
 //! mistake in a writer cannot excuse itself.
@@ -6,10 +6,12 @@
 mod digest;
 mod document;
 mod report;
+mod trail;
 
 use avouch_ledger::verify as ledger;
 use document::{Entry, Header, Pack, Promise};
 pub use report::{Refusal, Report};
+pub use trail::{Shown, TrailReport, is_trail, trail};
 
 /// A leaf of this kind commits to a round's header.
 const ROUND: u8 = 2;
@@ -106,7 +108,7 @@ fn verify_rounds(
         }
         for (summary, opened) in header.findings.iter().zip(&round.findings) {
             match opened {
-                None => report.withheld(summary),
+                None => report.withheld(summary, header.number),
                 Some(opened) => report.read(
                     summary,
                     document::finding(summary, opened, &pack.tenant, header.number)?,

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::document::{Finding, Header, Pack, Promise, Summary};
 
+/// So many withheld findings are named one by one.
+const NAMED: usize = 5;
+
 /// Why a pack is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize)]
 #[error("{why}")]
@@ -74,6 +77,8 @@ struct Tally {
     last_round: Option<(u64, String)>,
     promise: Option<(String, Option<String>)>,
     withheld: usize,
+    /// Each finding that is withheld and not `held`: its round, claim and verdict.
+    gaps: Vec<(u64, String, String)>,
     opened: usize,
     not_held: usize,
     newest: BTreeMap<String, (String, Vec<String>)>,
@@ -120,8 +125,13 @@ impl Report {
         );
     }
 
-    pub(super) fn withheld(&mut self, summary: &Summary) {
+    pub(super) fn withheld(&mut self, summary: &Summary, round: u64) {
         self.tally.withheld += 1;
+        if summary.verdict != "held" {
+            self.tally
+                .gaps
+                .push((round, summary.claim.clone(), summary.verdict.clone()));
+        }
         self.note(summary, None);
     }
 
@@ -190,6 +200,7 @@ impl Report {
         if tally.withheld > 0 {
             self.not_confirmed.push(format!("What was observed in {} findings is withheld from you; their claims and verdicts are shown.", tally.withheld));
         }
+        self.not_confirmed.extend(gaps(&tally.gaps));
         match tally.first_event {
             Some((None, _)) => self.confirmed.push(format!("{} events of your audit trail are in the ledger, from its first, and none between them is missing.", tally.events)),
             Some((Some(_), _)) => {
@@ -220,8 +231,22 @@ impl Report {
     }
 }
 
+/// What is withheld of findings that are not `held`, the newest first: a gap that the reader can ask about.
+fn gaps(withheld: &[(u64, String, String)]) -> impl Iterator<Item = String> {
+    let named = withheld.iter().rev().take(NAMED).map(|(round, claim, verdict)| {
+        format!(
+            "Gap: in round {round} the claim `{claim}` was found {verdict}, and what was seen is withheld from you. Ask the supplier."
+        )
+    });
+    let more = withheld.len().saturating_sub(NAMED);
+    let rest = (more > 0).then(|| {
+        format!("Gap: {more} more findings of earlier rounds that were not `held` are withheld from you.")
+    });
+    named.chain(rest)
+}
+
 /// A time as the pack has it, to the second, for a person.
-fn seconds(at: &str) -> String {
+pub(super) fn seconds(at: &str) -> String {
     let whole = at.split(['.', 'Z']).next().unwrap_or(at);
     format!("{} UTC", whole.replace('T', " "))
 }
