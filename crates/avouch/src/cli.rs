@@ -77,9 +77,9 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
-    /// Verify a pack or a proof, without the service and without the network.
+    /// Verify a pack, a proof, or events with theirs, without the service and without the network.
     Verify {
-        /// The pack, or the proof that `audit prove` wrote.
+        /// The pack, the proof that `audit prove` wrote, or the events that `audit search --proofs` wrote.
         file: PathBuf,
         /// A policy with the log's key, got earlier (`log <key>` on a line).
         #[arg(long, value_name = "FILE")]

@@ -1,5 +1,6 @@
 //! The statement as a document: JSON for programs, Markdown, HTML and PDF for people.
 
+pub mod disclosure;
 mod html;
 mod markdown;
 mod pdf;

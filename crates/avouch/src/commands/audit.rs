@@ -5,14 +5,18 @@ use std::path::{Path, PathBuf};
 
 use avouch_events::export::Format;
 use avouch_events::{Action, Outcome, SubjectError};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-use super::block_on;
+use super::online::print_pdf;
+use super::{block_on, trails};
 use crate::cli::Global;
 use crate::control::{self, Request};
+use crate::core::disclosure::Form;
 use crate::core::reading;
 use crate::fail::Fail;
 use crate::text::{Column, Shown, cell, table, width, wrapped};
@@ -60,6 +64,9 @@ pub struct Search {
     /// As comma-separated values.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Write every event that is found, each with its proof, to this file, for `avouch verify`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["csv", "before"])]
+    proofs: Option<PathBuf>,
 }
 
 /// Whose record, and why it is asked.
@@ -99,6 +106,8 @@ pub enum SubjectFormat {
     Csv,
     /// FHIR R4 AuditEvent, one a line.
     Fhir,
+    /// A document.
+    Pdf,
 }
 
 /// What leaves, in what format, and why.
@@ -159,8 +168,12 @@ pub fn search(global: &Global, asked: Search) -> Result<u8, Fail> {
         before: asked.before,
         limit: asked.limit,
         format: csv.then_some(Format::Csv),
+        proofs: asked.proofs.is_some(),
     });
     let answer = block_on(control::ask(&global.data, &request))?;
+    if let Some(output) = asked.proofs {
+        return trails::taken(global, &answer, &output);
+    }
     if global.json {
         print(&answer.to_string());
         return Ok(0);
@@ -192,18 +205,26 @@ pub fn subject(global: &Global, asked: Subject) -> Result<u8, Fail> {
         behalf: asked.behalf,
         from: asked.from,
         until: asked.until,
-        format: match asked.format {
+        form: match asked.format {
             SubjectFormat::Text => None,
-            SubjectFormat::Csv => Some(Format::Csv),
-            SubjectFormat::Fhir => Some(Format::Fhir),
+            SubjectFormat::Csv => Some(Form::Csv),
+            SubjectFormat::Fhir => Some(Form::Fhir),
+            SubjectFormat::Pdf => Some(Form::Pdf),
         },
     });
     let answer = block_on(control::ask(&global.data, &request))?;
     match asked.format {
         _ if global.json => print(&answer.to_string()),
         SubjectFormat::Text => print(&accesses(&answer)),
-        SubjectFormat::Csv => print(&(Format::Csv.head() + text(&answer))),
-        SubjectFormat::Fhir => print(text(&answer)),
+        SubjectFormat::Pdf => {
+            print_pdf(
+                &file(&answer)?,
+                "avouch audit subject … --format pdf > record.pdf",
+            )?;
+        }
+        SubjectFormat::Csv | SubjectFormat::Fhir => {
+            print(&String::from_utf8_lossy(&file(&answer)?));
+        }
     }
     Ok(0)
 }
@@ -338,6 +359,14 @@ fn told(answer: &Value) {
             size - indexed
         ));
     }
+}
+
+/// The file that came with an answer.
+fn file(answer: &Value) -> Result<Vec<u8>, Fail> {
+    let file = answer.get("file").and_then(Value::as_str);
+    STANDARD
+        .decode(file.unwrap_or_default())
+        .map_err(|error| Fail::new("the service sent no file").from(error))
 }
 
 fn text(answer: &Value) -> &str {

@@ -7,6 +7,7 @@ mod online;
 mod proofs;
 mod restore;
 mod roles;
+mod trails;
 mod views;
 mod witness;
 

@@ -5,13 +5,13 @@ use std::path::Path;
 use avouch_evidence::verify;
 use avouch_ledger::verify as ledger;
 
-use super::proofs;
+use super::{proofs, trails};
 use crate::cli::Global;
 use crate::fail::Fail;
 use crate::text::wrapped;
 use crate::{print, talk};
 
-/// Verifies a pack or a proof: 0 verified with a pinned key, 1 refused or signer unknown.
+/// Verifies a pack, a proof or events with theirs: 0 verified with a pinned key, 1 refused or signer unknown.
 pub fn verify(
     global: &Global,
     file: &Path,
@@ -22,6 +22,9 @@ pub fn verify(
         .map_err(|error| Fail::new(format!("cannot read `{}`", file.display())).from(error))?;
     if proofs::is_proof(&text) {
         return proofs::check(global, &text, policy, since);
+    }
+    if verify::is_trail(&text) {
+        return trails::check(global, &text, policy);
     }
     let pinned = policy.map(pinned_key).transpose()?;
     match verify::pack(&text, pinned.as_deref()) {

@@ -45,23 +45,25 @@ pub fn statement(global: &Global, format: Format) -> Result<u8, Fail> {
         Format::Json => print(&json(&report)?),
         Format::Md => print(&report.markdown()),
         Format::Html => print(&report.html()),
-        Format::Pdf => pdf(&report)?,
+        Format::Pdf => {
+            let pdf = report
+                .pdf()
+                .map_err(|error| Fail::new("the PDF cannot be made").from(error))?;
+            print_pdf(&pdf, "avouch statement --format pdf > statement.pdf")?;
+        }
     }
     Ok(0)
 }
 
-/// A PDF is no text, and would garble a terminal.
-fn pdf(report: &Report) -> Result<(), Fail> {
+/// Writes a PDF to standard output: it is no text, and would garble a terminal. `example` sends it to a file.
+pub fn print_pdf(bytes: &[u8], example: &str) -> Result<(), Fail> {
     use std::io::{IsTerminal as _, Write as _};
     let mut out = std::io::stdout().lock();
     if out.is_terminal() {
         return Err(Fail::new("a PDF cannot be shown on a terminal")
-            .help("send it to a file: `avouch statement --format pdf > statement.pdf`"));
+            .help(format!("send it to a file: `{example}`")));
     }
-    let bytes = report
-        .pdf()
-        .map_err(|error| Fail::new("the PDF cannot be made").from(error))?;
-    out.write_all(&bytes)
+    out.write_all(bytes)
         .and_then(|()| out.flush())
         .map_err(|error| Fail::new("the PDF cannot be written").from(error))
 }

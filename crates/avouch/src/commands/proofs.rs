@@ -63,9 +63,7 @@ pub fn check(
             "give `--policy`, a file with `log KEY` and, where there are witnesses, `witness NAME KEY` and `quorum NAME`",
         )
     })?;
-    let policy: Policy = read(path)?.parse().map_err(|fault: PolicyFault| {
-        Fail::new(format!("cannot read the policy `{}`", path.display())).from(fault)
-    })?;
+    let policy = self::policy(path)?;
     let shown = if verify::is_inclusion(text) {
         verify::included(text, &policy).map(|shown| {
             let leaf = &shown.leaf;
@@ -104,6 +102,13 @@ pub fn check(
         }
         Err(fault) => Err(refused(global, &fault)),
     }
+}
+
+/// Whom a reader trusts, as a file says it.
+pub fn policy(path: &Path) -> Result<Policy, Fail> {
+    read(path)?.parse().map_err(|fault: PolicyFault| {
+        Fail::new(format!("cannot read the policy `{}`", path.display())).from(fault)
+    })
 }
 
 fn show(

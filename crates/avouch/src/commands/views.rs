@@ -160,31 +160,23 @@ fn with_report(answer: &Value, show: impl FnOnce(Report) -> String) -> String {
 }
 
 fn report_lines(report: &Report) -> String {
-    let name = |place: usize| format!("c{place}");
-    let headings: Vec<String> = std::iter::once(report.by.clone())
-        .chain(report.columns.iter().map(|column| column.heading.clone()))
+    let headings = report.headings();
+    let fields: Vec<String> = (0..headings.len())
+        .map(|place| format!("c{place}"))
         .collect();
-    let fields: Vec<String> = (0..headings.len()).map(name).collect();
     let columns: Vec<Column> = headings
         .iter()
         .zip(&fields)
         .map(|(heading, field)| Column(heading, field, Shown::Plain))
         .collect();
     let rows: Vec<Value> = report
-        .lines
-        .iter()
+        .cells()
+        .into_iter()
         .map(|line| {
-            let values = line
-                .values
+            fields
                 .iter()
-                .zip(&report.columns)
-                .map(|(value, column)| {
-                    value.map_or(Value::Null, |value| column.unit.shown(value).into())
-                });
-            std::iter::once(Value::from(line.label.clone()))
-                .chain(values)
-                .zip(&fields)
-                .map(|(value, field)| (field.clone(), value))
+                .cloned()
+                .zip(line.into_iter().map(Value::from))
                 .collect()
         })
         .collect();

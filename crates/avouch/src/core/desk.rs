@@ -2,6 +2,7 @@
 
 mod administration;
 mod evidence;
+mod reading;
 mod reports;
 mod shown;
 mod sign_in;
@@ -249,6 +250,22 @@ impl Desk for Reception {
         query: &'a views::TrailQuery,
     ) -> Answer<'a, views::Page<views::TrailRow>> {
         Box::pin(self.trail_for(actor, query))
+    }
+
+    fn proofs<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        asked: &'a views::ProofsAsk,
+    ) -> Answer<'a, views::Proofs> {
+        Box::pin(self.proofs_for(actor, asked))
+    }
+
+    fn subject<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        asked: &'a views::SubjectAsk,
+    ) -> Answer<'a, views::SubjectAnswer> {
+        Box::pin(self.subject_for(actor, asked))
     }
 
     fn backups<'a>(

@@ -7,6 +7,7 @@ mod checks;
 mod commands;
 mod demo;
 mod desk;
+pub mod disclosure;
 mod doors;
 mod jobs;
 mod joins;
@@ -20,6 +21,7 @@ mod state;
 mod steady;
 mod strangers;
 mod tenants;
+mod trails;
 mod watching;
 
 use std::path::Path;

@@ -141,7 +141,8 @@ impl Core {
         })
     }
 
-    fn entry(
+    /// An entry with its proof under the checkpoint of this size.
+    pub(super) fn entry(
         &self,
         stored: &Stored,
         salt: &[u8; 32],

@@ -1,18 +1,25 @@
 //! Reading evidence for a command: searches, one subject's report, exports. The command itself is recorded by its caller.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use avouch_events::export::{Format, Origin};
 use avouch_events::{Event, IndexError, Page, Query, Row, Staff, disclosed};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
+use super::disclosure::{Disclosure, Form};
 use super::state::Core;
+use super::trails::{MOST, Taken};
 use crate::control::{self, Reply};
 use crate::fail::Fail;
 
 /// Events fetched at once.
-const PAGE: u16 = 1_000;
+pub(super) const PAGE: u16 = 1_000;
 
 /// What `avouch audit search` looks for.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -43,6 +50,9 @@ pub struct Search {
     /// The rows as text in this format, instead of as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
+    /// Every event that is found, with its proof, as a file.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proofs: bool,
 }
 
 /// What `avouch audit subject` asks.
@@ -58,8 +68,9 @@ pub struct Subject {
     pub from: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// The report as a file in this form, instead of its rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<Format>,
+    pub form: Option<Form>,
 }
 
 /// What `avouch audit export` asks.
@@ -77,9 +88,9 @@ pub struct Export {
     pub until: Option<Timestamp>,
 }
 
-/// One page of what was found, newest first.
-pub async fn search(core: &Core, asked: Search) -> Result<Value, Fail> {
-    let format = asked.format;
+/// One page of what was found, newest first; or all of it with proofs.
+pub async fn search(core: &Arc<Core>, asked: Search) -> Result<Value, Fail> {
+    let (format, proofs, told) = (asked.format, asked.proofs, told(&asked));
     let query = Query {
         who: asked.who,
         subject: asked.subject,
@@ -95,6 +106,9 @@ pub async fn search(core: &Core, asked: Search) -> Result<Value, Fail> {
         tenant: asked.tenant.map(Some),
         ..Query::default()
     };
+    if proofs {
+        return with_proofs(core, query, told).await;
+    }
     let page = core.index.search(&query).await.map_err(unsearched)?;
     let mut answer = json!({
         "total": page.total, "more": page.more_than_counted, "next": page.next,
@@ -119,20 +133,57 @@ pub async fn subject(core: &Core, asked: &Subject, own: &str) -> Result<Value, F
         until: asked.until,
         ..Query::default()
     };
-    let staff = staff(core);
-    let rows = report(core, query, &asked.subject, staff, own).await?;
+    let report = Disclosure::of(core, query, &asked.subject, own).await?;
     let mut answer = json!({
-        "subject": asked.subject, "made": core.now(), "service": core.statement.gateway.domain,
-        "staff": staff, "accesses": rows.len(),
+        "subject": asked.subject, "made": report.made, "service": core.statement.gateway.domain,
+        "staff": report.staff, "accesses": report.rows.len(),
     });
-    let (name, rows) = match asked.format {
-        Some(format) => ("text", Value::String(text(core, format, &rows)?)),
-        None => ("rows", rows.iter().map(flat).collect()),
+    let (name, value) = match asked.form {
+        Some(form) => {
+            let file = report.written(form, core, asked.tenant.as_deref())?;
+            ("file", Value::String(STANDARD.encode(file)))
+        }
+        None => ("rows", report.rows.iter().map(flat).collect()),
     };
     if let Some(fields) = answer.as_object_mut() {
-        fields.insert(name.to_owned(), rows);
+        fields.insert(name.to_owned(), value);
     }
     Ok(answer)
+}
+
+/// What a search looks for, by its names, for whoever reads the file that comes of it.
+fn told(asked: &Search) -> BTreeMap<String, String> {
+    let asked = Search {
+        format: None,
+        proofs: false,
+        before: None,
+        limit: 0,
+        ..asked.clone()
+    };
+    match serde_json::to_value(asked) {
+        Ok(Value::Object(fields)) => fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+async fn with_proofs(
+    core: &Arc<Core>,
+    query: Query,
+    told: BTreeMap<String, String>,
+) -> Result<Value, Fail> {
+    let tenant = query.tenant.clone().flatten();
+    let tenant = tenant.and_then(|tenant| tenant.parse().ok());
+    match core.trail_with_proofs(query, told, tenant).await? {
+        Taken::File(file, events) => Ok(json!({ "file": file, "events": events })),
+        Taken::Nothing => Err(Fail::new("no event fits, so there is nothing to take away")),
+        Taken::TooMany => Err(Fail::new(format!(
+            "more than {MOST} events fit, which is as many as one file holds"
+        ))
+        .help("search for less, or for fewer days with `--from` and `--until`")),
+    }
 }
 
 /// Everything that may be shown of a subject; `own` is the correlation of the act that asks, which is not in it.
@@ -190,7 +241,7 @@ pub async fn export(core: &Core, asked: &Export, stream: &mut UnixStream) -> Res
     }
 }
 
-async fn whole(core: &Core, query: &Query) -> Result<Page, Fail> {
+pub(super) async fn whole(core: &Core, query: &Query) -> Result<Page, Fail> {
     let page = core.index.search(query).await.map_err(unsearched)?;
     // Entries that came after the question are no part of its answer.
     if query.before.is_none() && page.indexed < page.size {
@@ -207,7 +258,7 @@ fn unsearched(error: IndexError) -> Fail {
     Fail::new("the audit trail cannot be searched").from(error)
 }
 
-fn text(core: &Core, format: Format, rows: &[Row]) -> Result<String, Fail> {
+pub(super) fn text(core: &Core, format: Format, rows: &[Row]) -> Result<String, Fail> {
     let domain = &core.statement.gateway.domain;
     let origin = Origin {
         log: format!("{domain}/ledger"),
@@ -247,13 +298,4 @@ fn flat(row: &Row) -> Value {
         "outcome": outcome, "status": status, "reason": reason, "source": source, "parameters": parameters,
         "session": session, "micros": micros, "correlation": correlation, "release": release,
     })
-}
-
-/// How staff appear in a subject report, as the statement says.
-pub fn staff(core: &Core) -> Staff {
-    if core.statement.audit.staff_named {
-        Staff::Named
-    } else {
-        Staff::RoleOnly
-    }
 }

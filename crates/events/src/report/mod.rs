@@ -179,6 +179,34 @@ pub struct Line {
 }
 
 impl Report {
+    /// The headings, the first of them for what each line is about.
+    #[must_use]
+    pub fn headings(&self) -> Vec<String> {
+        let mut letters = self.by.chars();
+        let by = letters.next().map_or_else(
+            || "Of".to_owned(),
+            |first| first.to_uppercase().chain(letters).collect(),
+        );
+        std::iter::once(by)
+            .chain(self.columns.iter().map(|column| column.heading.clone()))
+            .collect()
+    }
+
+    /// The lines as a person reads them, each under the headings, with units.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Vec<String>> {
+        let shown = |(value, column): (&Option<u64>, &Column)| {
+            value.map_or_else(|| "none".to_owned(), |value| column.unit.shown(value))
+        };
+        self.lines
+            .iter()
+            .map(|line| {
+                let values = line.values.iter().zip(&self.columns).map(shown);
+                std::iter::once(line.label.clone()).chain(values).collect()
+            })
+            .collect()
+    }
+
     /// What was counted, on all lines together: the sum of the first column.
     #[must_use]
     pub fn all(&self) -> u64 {

@@ -1,15 +1,11 @@
-//! People, tenants and the audit trail, for administrators.
+//! People and tenants, for administrators.
 
 use avouch_access::{AccessError, Administrator, NewPerson as NewAccount, PersonId};
-use avouch_console::views::{self, PersonRow, TenantRow, TrailRow};
-use avouch_console::{Actor, DeskError, Role, Scope, Secret, Target};
-use avouch_events::{Action, Event, Outcome, Query};
-use jiff::tz::TimeZone;
+use avouch_console::views::{self, PersonRow, TenantRow};
+use avouch_console::{Actor, DeskError, Role, Secret, Target};
+use avouch_events::{Action, Event, Outcome};
 
 use super::{Reception, failed, shown, unable};
-
-/// Rows on one page of the trail.
-const PAGE: u16 = 50;
 
 impl Reception {
     /// The proof that the person who asks was nominated: their session, as it is now.
@@ -163,95 +159,5 @@ impl Reception {
             });
         }
         Ok(rows)
-    }
-
-    pub(super) async fn trail_for(
-        &self,
-        actor: &Actor,
-        asked: &views::TrailQuery,
-    ) -> Result<views::Page<TrailRow>, DeskError> {
-        let tenant = match actor.scope() {
-            Scope::Everything => None,
-            Scope::Tenant(tenant) => Some(Some(tenant)),
-            Scope::Nothing => {
-                return Ok(views::Page {
-                    rows: Vec::new(),
-                    total: 0,
-                    more: false,
-                    next: None,
-                    behind: 0,
-                });
-            }
-        };
-        let day = |date: jiff::civil::Date| {
-            date.in_tz("Europe/London")
-                .or_else(|_| date.to_zoned(TimeZone::UTC))
-                .map(|start| start.timestamp())
-                .ok()
-        };
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let query = Query {
-            tenant: tenant.clone(),
-            who: given(&asked.who),
-            words: given(&asked.what),
-            subject: given(&asked.subject),
-            outcome: given(&asked.outcome).map(|word| {
-                if word == "allowed" {
-                    "done".to_owned()
-                } else {
-                    word
-                }
-            }),
-            from: asked.from.and_then(day),
-            until: asked.to.and_then(|date| date.tomorrow().ok()).and_then(day),
-            before: asked.before,
-            limit: PAGE,
-            ..Query::default()
-        };
-        let owner = tenant.flatten().and_then(|tenant| tenant.parse().ok());
-        let mut event = Event::new(
-            self.core.now(),
-            shown::event_actor(&actor.person),
-            Action::Search,
-            "audit trail",
-            Outcome::Done,
-        )
-        .of(owner.as_ref())
-        .from(&actor.client);
-        for (name, value) in [
-            ("who", &asked.who),
-            ("what", &asked.what),
-            ("subject", &asked.subject),
-            ("outcome", &asked.outcome),
-        ] {
-            if !value.is_empty() {
-                event = event.with(name, value);
-            }
-        }
-        self.note(event).await?;
-        let found = self.core.index.search(&query).await.map_err(failed)?;
-        Ok(views::Page {
-            total: found.total,
-            more: found.more_than_counted,
-            next: found.next,
-            behind: found.size.saturating_sub(found.indexed),
-            rows: found
-                .rows
-                .into_iter()
-                .map(|row| TrailRow {
-                    at: row.event.at,
-                    who: row.event.who.name,
-                    what: format!("{}: {}", row.event.action, row.event.object),
-                    subjects: row.event.subjects,
-                    outcome: match row.event.status {
-                        Some(status) => format!("{} ({status})", row.event.outcome),
-                        None => row.event.outcome.to_string(),
-                    },
-                    tenant: row.event.tenant.map(|tenant| tenant.to_string()),
-                    source: row.event.source,
-                    index: row.index,
-                })
-                .collect(),
-        })
     }
 }

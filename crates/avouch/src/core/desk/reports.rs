@@ -1,10 +1,10 @@
 //! Reports, for administrators.
 
 use avouch_console::views::{ReportRow, ReportView};
-use avouch_console::{Actor, DeskError, Scope};
+use avouch_console::{Actor, DeskError};
 use avouch_events::report::{self, Period, Report};
-use avouch_statement::TenantId;
 
+use super::reading::whose;
 use super::{Reception, shown, stopped};
 
 impl Reception {
@@ -58,44 +58,12 @@ impl Reception {
     }
 }
 
-/// Whose events the actor may read: a tenant's, or everybody's (`Some(None)`); `None` for nobody's.
-fn whose(actor: &Actor) -> Result<Option<Option<TenantId>>, DeskError> {
-    Ok(match actor.scope() {
-        Scope::Everything => Some(None),
-        Scope::Tenant(tenant) => Some(Some(tenant.parse().map_err(|_| DeskError::Absent)?)),
-        Scope::Nothing => None,
-    })
-}
-
 fn view(report: Report, period: Period, after: Option<Period>) -> ReportView {
-    let by = match report.by.as_str() {
-        "" => "Of",
-        "organisation" => "Organisation",
-        "role" => "Role",
-        "person" => "Person",
-        "day" => "Day",
-        _ => "Hour",
-    };
-    let headings = std::iter::once(by.to_owned())
-        .chain(report.columns.iter().map(|column| column.heading.clone()))
-        .collect();
-    let lines = report
-        .lines
-        .iter()
-        .map(|line| {
-            let values = line
-                .values
-                .iter()
-                .zip(&report.columns)
-                .map(|(value, column)| {
-                    value.map_or_else(|| "none".to_owned(), |value| column.unit.shown(value))
-                });
-            std::iter::once(line.label.clone()).chain(values).collect()
-        })
-        .collect();
     ReportView {
         picture: report::picture(&report),
         sheet: report::csv(&report),
+        headings: report.headings(),
+        lines: report.cells(),
         name: report.report,
         title: report.title,
         tenant: report.tenant,
@@ -104,8 +72,6 @@ fn view(report: Report, period: Period, after: Option<Period>) -> ReportView {
         after: after.map(|after| after.to_string()),
         from: report.from,
         complete: report.complete,
-        headings,
-        lines,
         notes: report.notes,
     }
 }
