@@ -98,7 +98,8 @@ fn pages(core: &Core) -> Vec<Page> {
         path: path.to_owned(),
     };
     let mut pages: Vec<Page> = [
-        "/", "/people", "/tenants", "/trail", "/backups", "/drills", "/checks", "/rounds", "/pack",
+        "/", "/people", "/tenants", "/trail", "/subject", "/reports", "/backups", "/drills",
+        "/checks", "/rounds", "/pack",
     ]
     .iter()
     .map(|path| page("console", path))

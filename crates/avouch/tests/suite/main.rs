@@ -11,6 +11,7 @@
     reason = "a test may stop at the first surprise, and says what it saw"
 )]
 
+mod answer;
 mod bad_luck;
 mod harness;
 mod hostile;

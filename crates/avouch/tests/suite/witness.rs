@@ -22,14 +22,14 @@ fn vectors() -> Value {
 }
 
 /// A running witness; killed without warning when it goes.
-struct Witness {
+pub struct Witness {
     child: Child,
-    url: String,
-    key: String,
+    pub url: String,
+    pub key: String,
 }
 
 impl Witness {
-    fn start(place: &Place, log: &str) -> Self {
+    pub fn start(place: &Place, log: &str) -> Self {
         let mut child = Command::new(avouch_binary())
             .args(["--json", "witness", "--name", "witness.example.test/w"])
             .arg("--key")
@@ -53,6 +53,18 @@ impl Witness {
             url: text("url"),
             key: text("key"),
         }
+    }
+
+    /// Has the statement of a service that is stopped name this witness, as `trust`.
+    pub fn named_by(&self, service: &Service) {
+        let text = fs::read_to_string(service.statement()).unwrap();
+        let audit = "keep = \"8 years\"\n";
+        assert!(text.contains(audit));
+        let named = format!(
+            "{audit}witnessed = {{ by = 1, within = \"1 h\" }}\n\n[[audit.witness]]\nname = \"trust\"\nurl = \"{}\"\nkey = \"{}\"\n",
+            self.url, self.key
+        );
+        fs::write(service.statement(), text.replacen(audit, &named, 1)).unwrap();
     }
 
     /// Posts a body; gives status, type and answer.
@@ -171,7 +183,7 @@ fn policy(service: &Service, name: &str) -> PathBuf {
 }
 
 /// What the verifier in another language says, and whether it is content.
-fn second(arguments: &[&Path]) -> (bool, String) {
+pub fn second(arguments: &[&Path]) -> (bool, String) {
     let script = ledger_tests().join("independent/verify.py");
     let output = Command::new("python3")
         .arg(script)
@@ -294,14 +306,7 @@ fn a_ledger_that_was_cut_back_is_signed_by_its_own_key_and_contradicted_by_its_w
 
     let place = Place::new();
     let witness = Witness::start(&place, log.trim());
-    let text = fs::read_to_string(service.statement()).unwrap();
-    let audit = "keep = \"8 years\"\n";
-    assert!(text.contains(audit));
-    let named = format!(
-        "{audit}witnessed = {{ by = 1, within = \"1 h\" }}\n\n[[audit.witness]]\nname = \"trust\"\nurl = \"{}\"\nkey = \"{}\"\n",
-        witness.url, witness.key
-    );
-    fs::write(service.statement(), text.replacen(audit, &named, 1)).unwrap();
+    witness.named_by(&service);
     service.up().unwrap();
     let (status, seen) = witnessed(&service);
     assert_eq!(status, "held", "{seen}");

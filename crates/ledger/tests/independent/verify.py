@@ -1,7 +1,10 @@
 """A second verifier of proofs, written from the C2SP documents and RFC 6962 alone: verify.py POLICY PROOF [KEPT]
 
-PROOF is a tlog-proof file, or a consistency proof as it is sent to a witness; that needs KEPT, an earlier checkpoint.
+PROOF is a tlog-proof file, or a consistency proof as it is sent to a witness; that needs KEPT, an earlier checkpoint. Or it
+is a file of events that were taken from an audit trail with their proofs.
 Prints what holds and exits with 0, or prints why it is refused and exits with 1.
+
+verify.py --ledger POLICY FOLDER  does the same for a ledger's files, by the layout in its README.md.
 
 verify.py --none-holds POLICY PROOF...  exits with 0 if every one of the files is refused, else prints those that hold.
 
@@ -11,6 +14,8 @@ Its way to a root is another than the product's: it works with the ranges of lea
 import base64
 import binascii
 import hashlib
+import json
+import os
 import sys
 
 from cryptography.exceptions import InvalidSignature
@@ -77,18 +82,23 @@ class Policy:
                 self.wanted, self.members = groups.get(words[1], (1, [words[1]]))
 
 
+def note(signed):
+    """The text of a signed note, and its signature lines, not checked yet."""
+    text, empty, lines = signed.rpartition("\n\n")
+    need(empty and lines.endswith("\n"), "not a signed note")
+    signatures = []
+    for line in lines[:-1].split("\n"):
+        parts = line.split(" ")
+        need(len(parts) == 3 and parts[0] == "\u2014", "not a signature line")
+        blob = unbase64(parts[2])
+        need(len(blob) > 4, "a short signature")
+        signatures.append((parts[1], blob[:4], blob[4:]))
+    return text + "\n", signatures
+
+
 class Checkpoint:
-    def __init__(self, note, policy):
-        text, empty, lines = note.rpartition("\n\n")
-        need(empty and lines.endswith("\n"), "not a signed note")
-        text += "\n"
-        signatures = []
-        for line in lines[:-1].split("\n"):
-            parts = line.split(" ")
-            need(len(parts) == 3 and parts[0] == "\u2014", "not a signature line")
-            blob = unbase64(parts[2])
-            need(len(blob) > 4, "a short signature")
-            signatures.append((parts[1], blob[:4], blob[4:]))
+    def __init__(self, signed, policy):
+        text, signatures = note(signed)
         by_log = False
         for log in policy.logs:
             for name, key_id, signature in signatures:
@@ -204,6 +214,109 @@ def continued(text, kept, policy):
     )
 
 
+def taken(text, policy):
+    """A line that says what was asked, a line for each event, and a note over the digest of all of them."""
+    first, _, rest = text.partition("\n")
+    try:
+        head = json.loads(first)
+        checkpoint, places = Checkpoint(head["checkpoint"], policy), head["entries"]
+    except (ValueError, KeyError) as error:
+        raise Refused("the first line cannot be read") from error
+    for place in places:
+        line, _, rest = rest.partition("\n")
+        try:
+            event = json.loads(line)
+            need(event["index"] == place, "another entry stands in its place")
+            leaf, path = bytes.fromhex(event["leaf"]), [unbase64(hash) for hash in event["proof"]]
+            root = root_from_inclusion(place, checkpoint.size, leaf_hash(leaf), path)
+            need(root == checkpoint.root, "the path does not lead to the root")
+            said = bytes.fromhex(event["salt"]) + event["payload"].encode()
+            commitment = hashlib.sha256(b"avouch-commit/v1\n" + said).digest()
+            need(commitment == leaf[36:], "its text is not what was committed to")
+        except (Refused, ValueError, KeyError, TypeError) as error:
+            raise Refused(f"entry {place}: {error}") from error
+    body = text[: len(text) - len(rest)].encode()
+    said, signatures = note(rest)
+    need(said == f"avouch-trail/v1\nsha256 {hashlib.sha256(body).hexdigest()}\n", "signed for another file")
+    by = [
+        log.check(signature, said.encode())
+        for log in policy.logs
+        for name, key_id, signature in signatures
+        if (name, key_id) == (log.name, log.id)
+    ]
+    need(by, "not signed by a log of the policy")
+    return (
+        f"{len(places)} events in {checkpoint.origin} of {checkpoint.size} entries, "
+        f"witnessed by {' '.join(checkpoint.witnesses) or 'nobody'}"
+    )
+
+
+def crc32c_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+def crc32c(data, table=crc32c_table()):
+    check = 0xFFFFFFFF
+    for byte in data:
+        check = table[(check ^ byte) & 0xFF] ^ (check >> 8)
+    return check ^ 0xFFFFFFFF
+
+
+def journal(folder):
+    """Each entry's record in the journal: its length, way back, check value, leaf and payload."""
+    for name in sorted(os.listdir(os.path.join(folder, "journal"))):
+        with open(os.path.join(folder, "journal", name), "rb") as file:
+            segment = file.read()
+        place = 24
+        while place + 80 <= len(segment) and segment[place : place + 4] != bytes(4):
+            end = place + 12 + int.from_bytes(segment[place : place + 4], "big")
+            yield segment[place:end]
+            place = end
+
+
+def hash_in_tiles(folder, entry):
+    """What the lowest row of tiles has for an entry, as tlog-tiles lays them out."""
+    tile = entry // 256
+    name = f"{tile % 1000:03}"
+    while tile >= 1000:
+        tile //= 1000
+        name = f"x{tile % 1000:03}/{name}"
+    path, at = os.path.join(folder, "tile/0", name), entry % 256
+    files = [path] if os.path.isfile(path) else []
+    if os.path.isdir(path + ".p"):
+        files += [os.path.join(path + ".p", width) for width in os.listdir(path + ".p") if int(width) > at]
+    need(files, f"entry {entry} is in no tile")
+    with open(files[0], "rb") as file:
+        return file.read()[at * 32 : at * 32 + 32]
+
+
+def root_over(hashes):
+    if len(hashes) == 1:
+        return hashes[0]
+    middle = split(len(hashes))
+    return node_hash(root_over(hashes[:middle]), root_over(hashes[middle:]))
+
+
+def ledger(policy, folder):
+    """Every entry of a ledger's files, held to its tiles and to the signed root."""
+    cosigned = os.path.join(folder, "checkpoint.cosigned")
+    checkpoint = Checkpoint(read(cosigned if policy.wanted else os.path.join(folder, "checkpoint")), policy)
+    hashes = []
+    for entry, record in zip(range(checkpoint.size), journal(folder)):
+        leaf = record[12:80]
+        sound = crc32c(record[:8] + record[12:]) == int.from_bytes(record[8:12], "big")
+        need(sound and leaf_hash(leaf) == hash_in_tiles(folder, entry), f"entry {entry} does not fit")
+        hashes.append(leaf_hash(leaf))
+    need(len(hashes) == checkpoint.size, f"entry {len(hashes)} is missing")
+    need(not hashes or root_over(hashes) == checkpoint.root, "the entries do not lead to the root")
+    return f"{checkpoint.size} entries fit, witnessed by {' '.join(checkpoint.witnesses) or 'nobody'}"
+
+
 def read(path):
     with open(path, encoding="utf-8", newline="") as file:
         return file.read()
@@ -213,6 +326,8 @@ def check(policy, path, kept=None):
     text = read(path)
     if text.startswith("c2sp.org/tlog-proof@v1\n"):
         return included(text, policy)
+    if text.startswith('{"format":"avouch-trail/'):
+        return taken(text, policy)
     need(kept is not None, "not a proof, or the checkpoint that it goes on from is missing")
     return continued(text, read(kept), policy)
 
@@ -230,6 +345,9 @@ def main(arguments):
         print("\n".join(holding))
         return 1 if holding else 0
     try:
+        if arguments[0] == "--ledger":
+            print(ledger(Policy(read(arguments[1])), arguments[2]))
+            return 0
         print(check(Policy(read(arguments[0])), *arguments[1:]))
         return 0
     except Refused as refused:
