@@ -83,10 +83,10 @@ async function at_console(person, place = "/") {
   return somebody;
 }
 
-/** Follows a link to something that is saved, and returns where it is. */
-async function download(page, name) {
+/** Follows a link to something that is saved, or presses a button for it, and returns where it is. */
+async function download(page, name, role = "link") {
   const began = page.waitForEvent("download");
-  await page.getByRole("link", { name }).click();
+  await page.getByRole(role, { name }).click();
   return (await began).path();
 }
 
@@ -168,6 +168,48 @@ test("an administrator finds who entered an assessment in the audit trail", PATI
   await page.goto(`${service.console}/tenants`);
   assert.match(await page.locator("main").innerText(), /not|cannot/i);
   assert.deepEqual(complaints.filter((text) => !/\b(400|403|404)\b/.test(text)), []);
+  await leave();
+});
+
+test("an administrator says who opened a record, and takes the answer away with proofs", PATIENCE, async () => {
+  const member = await visitor();
+  await member.page.goto(`${service.apps.riverside}/wards/2`);
+  await sign_in(member.page, known("member", "riverside"));
+  await member.page.goto(`${service.apps.riverside}/wards/2/assessments/9990000026`);
+  await member.leave();
+
+  const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/subject");
+  await look("subject");
+  const ask = () => page.getByRole("button", { name: "Show who opened it" }).click();
+  await page.getByLabel("NHS number or record").fill("999 000 0027");
+  await page.getByLabel("Why you ask").fill("She asked who looked");
+  await ask();
+  await page.getByRole("alert").waitFor();
+  assert.match(await page.locator("main").innerText(), /its last digit does not fit/);
+  await look("subject-refused");
+  await page.getByLabel("NHS number or record").fill("999 000 0026");
+  await ask();
+  const row = page.getByRole("row").filter({ hasText: "127.0.0.1" }).first();
+  assert.match((await row.innerText()).replaceAll("\u200b", ""), /record-opened: GET \/wards\/2\/assessments\/9990000026/);
+  assert.doesNotMatch(await page.locator("main").innerText(), /member@/, "staff are not named");
+  await look("subject-report", { 1440: 1240 });
+  const document = await readFile(await download(page, "Document (PDF)", "button"));
+  assert.equal(document.subarray(0, 5).toString(), "%PDF-");
+  assert.match(await readFile(await download(page, "FHIR AuditEvents", "button"), "utf8"), /"AuditEvent"/);
+
+  await page.goto(`${service.console}/trail?subject=9990000026`);
+  await page.getByRole("button", { name: "Download with proofs" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.match(await page.locator("main").innerText(), /Say why you take these events away/);
+  await look("proofs-refused");
+  await page.getByLabel("Why", { exact: true }).fill("She asked who looked");
+  const taken = await download(page, "Download with proofs", "button");
+  const policy = path.join(service.folder, "trail-policy");
+  await writeFile(policy, `log ${await readFile(path.join(service.data, "run/log.vkey"), "utf8")}`);
+  const verified = await service.avouch("verify", taken, "--policy", policy);
+  assert.equal(verified.code, 0, verified.stdout + verified.stderr);
+  assert.match(verified.stdout, /member@riverside\.example/);
+  assert.deepEqual(complaints.filter((text) => !/\b(400)\b/.test(text)), []);
   await leave();
 });
 
