@@ -131,7 +131,7 @@ impl Core {
         let seal = keyring
             .named(&Purpose::Accounts)
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
-        let access = Access::open(store.clone(), statement.access.clone(), &seal)
+        let access = Access::open(store.clone(), statement.access.clone(), &seal, keyring.clone())
             .await
             .map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
         let link = CoreEnd::default();

@@ -58,6 +58,11 @@ impl Administrator {
         }
     }
 
+    /// Whether this is their own id.
+    pub(crate) fn is(&self, id: &PersonId) -> bool {
+        self.id == *id
+    }
+
     fn reaches(&self, tenant: Option<&TenantId>) -> bool {
         match &self.reach {
             Reach::Everyone => true,
@@ -130,7 +135,7 @@ impl Access {
         id: &PersonId,
         now: Timestamp,
     ) -> Result<(), AccessError> {
-        if by.id == *id {
+        if by.is(id) {
             return Err(Forbidden::Own.into());
         }
         let mut work = self.store.write().await?;
@@ -247,6 +252,7 @@ impl Access {
             nominated_at: now,
             disabled: None,
             signed_in: None,
+            second_factor: None,
             intact: true,
         };
         let (password, issued) = self.issue().await?;
@@ -302,7 +308,7 @@ impl Access {
     }
 
     /// The account, if there is one within reach; one beyond it looks absent.
-    async fn find(
+    pub(crate) async fn find(
         &self,
         work: &mut Transaction<'static, Sqlite>,
         by: &Administrator,

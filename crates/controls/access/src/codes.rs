@@ -78,6 +78,7 @@ impl Access {
             person: signed_in.person.id.as_str().to_owned(),
             sign_in: signed_in.id,
             signed_in: signed_in.at,
+            verified: signed_in.verified,
             target: target.to_owned(),
             expires: now + LIFE,
             used: false,
@@ -139,6 +140,7 @@ impl Access {
             Err(turned) => Err(turned),
             Ok((code, person)) => {
                 let opening = Opening::of(&person, code.sign_in, host, code.signed_in, now);
+                let opening = opening.verified(code.verified);
                 Ok(opening.write(&mut work).await?)
             }
         };
@@ -161,7 +163,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<Result<(Ticket, Person), Turned>, AccessError> {
         let digest = random::digest(token.expose());
-        let sql = "select person, sign_in, signed_in, target, expires, used, state from code where digest = $1";
+        let sql = "select person, sign_in, signed_in, verified, target, expires, used, state from code where digest = $1";
         let row = sqlx::query(sql)
             .bind(digest.as_slice())
             .fetch_optional(&mut **work)
@@ -208,6 +210,7 @@ struct Ticket {
     person: String,
     sign_in: SignInId,
     signed_in: Timestamp,
+    verified: Option<Timestamp>,
     target: String,
     expires: Timestamp,
     used: bool,
@@ -244,12 +247,14 @@ impl Ticket {
     fn read(row: &SqliteRow) -> Result<Self, AccessError> {
         let sign_in: Vec<u8> = row.try_get("sign_in")?;
         let used: Option<i64> = row.try_get("used")?;
+        let verified: Option<i64> = row.try_get("verified")?;
         Ok(Self {
             person: row.try_get("person")?,
             sign_in: sign_in
                 .try_into()
                 .map_err(|_| AccessError::Corrupt { what: "a sign-in" })?,
             signed_in: timestamp(row.try_get("signed_in")?)?,
+            verified: verified.map(timestamp).transpose()?,
             target: row.try_get("target")?,
             expires: timestamp(row.try_get("expires")?)?,
             used: used.is_some(),
@@ -264,8 +269,8 @@ impl Ticket {
     ) -> Result<Secret<String>, AccessError> {
         let token = random::token()?;
         sqlx::query(
-            "insert into code (digest, person, sign_in, signed_in, target, expires, state) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into code (digest, person, sign_in, signed_in, target, expires, state, verified) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(random::digest(token.expose()).as_slice())
         .bind(self.person)
@@ -274,6 +279,7 @@ impl Ticket {
         .bind(self.target)
         .bind(micros(self.expires))
         .bind(self.state)
+        .bind(self.verified.map(micros))
         .execute(&mut **work)
         .await?;
         Ok(token)

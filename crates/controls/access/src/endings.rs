@@ -56,7 +56,7 @@ impl Access {
     }
 }
 
-/// Ends every session of the person, and every pass and code under way.
+/// Ends every session of the person, and every pass, code and half sign-in under way.
 pub(crate) async fn of_person(
     work: &mut Transaction<'static, Sqlite>,
     id: &PersonId,
@@ -68,10 +68,15 @@ pub(crate) async fn of_person(
     .bind(id.as_str())
     .fetch_all(&mut **work)
     .await?;
-    sqlx::query("delete from code where person = $1")
-        .bind(id.as_str())
-        .execute(&mut **work)
-        .await?;
+    for sql in [
+        "delete from code where person = $1",
+        "delete from halfway where person = $1",
+    ] {
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .execute(&mut **work)
+            .await?;
+    }
     Ended::read_all(&rows)
 }
 

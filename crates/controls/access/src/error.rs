@@ -1,5 +1,6 @@
 //! What can go wrong, sorted by whose it is.
 
+use avouch_keyring::KeyringError;
 use avouch_store::StoreError;
 
 /// The caller may not do this; nothing was done. The audit trail gets the reason, the caller only that it is forbidden.
@@ -14,6 +15,18 @@ pub enum Forbidden {
     /// Nobody disables the account they are using.
     #[error("an administrator cannot disable their own account: ask another one")]
     Own,
+    /// Nobody takes away the second factor that they sign in with.
+    #[error("an administrator cannot take away their own second factor: ask another one")]
+    OwnFactor,
+    /// The statement demands one.
+    #[error("the statement demands a second factor of this role")]
+    Demanded,
+    /// There is one.
+    #[error("there is a second factor already: take it away first")]
+    Enrolled,
+    /// It was not shown lately.
+    #[error("this needs the second factor to be shown again")]
+    Stale,
 }
 
 /// Why an act on accounts or sessions was not done.
@@ -58,6 +71,9 @@ pub enum AccessError {
     /// Ours: the store failed.
     #[error("the accounts could not be read or written")]
     Store(#[from] StoreError),
+    /// Ours: the key that seals second factors cannot be had.
+    #[error("the key of second factors could not be used")]
+    Keyring(#[from] KeyringError),
     /// Ours: something in the store is not what we put there.
     #[error("the store holds {what} that is not one")]
     Corrupt {

@@ -89,6 +89,8 @@ pub struct Person {
     pub disabled: Option<Timestamp>,
     /// When they last signed in.
     pub signed_in: Option<Timestamp>,
+    /// Since when they have a second factor.
+    pub second_factor: Option<Timestamp>,
     /// Whether the account says what Avouch wrote; if not, it opens nothing.
     pub intact: bool,
 }
@@ -122,7 +124,7 @@ macro_rules! account_columns {
     () => {
         "person.id, person.email, person.email_key, person.name, person.role, person.tenant, person.synthetic, \
          person.nominated_by, person.nominated_at, person.disabled, person.signed_in, person.password, person.length, \
-         person.alphabet, person.seal"
+         person.alphabet, person.second_factor, person.seal"
     };
 }
 pub(crate) use account_columns;
@@ -166,6 +168,7 @@ impl Account {
             nominated_at: timestamp(stored.nominated_at)?,
             disabled: time(stored.disabled)?,
             signed_in: time(stored.signed_in)?,
+            second_factor: time(stored.second_factor)?,
             intact: false,
         };
         let mut account = Self {
@@ -185,8 +188,8 @@ impl Account {
         seals: &Seals,
     ) -> Result<(), AccessError> {
         let sql = "insert into person (id, email, email_key, name, role, tenant, synthetic, nominated_by, nominated_at, \
-                   disabled, signed_in, password, length, alphabet, seal) \
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+                   disabled, signed_in, password, length, alphabet, second_factor, seal) \
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
         match self.write(work, seals, sql).await {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(AccessError::Taken)
@@ -206,7 +209,7 @@ impl Account {
     ) -> Result<(), AccessError> {
         let sql = "update person set email = $2, email_key = $3, name = $4, role = $5, tenant = $6, synthetic = $7, \
                    nominated_by = $8, nominated_at = $9, disabled = $10, signed_in = $11, password = $12, length = $13, \
-                   alphabet = $14, seal = $15 where id = $1";
+                   alphabet = $14, second_factor = $15, seal = $16 where id = $1";
         Ok(self.write(work, seals, sql).await?)
     }
 
@@ -227,6 +230,7 @@ impl Account {
             nominated_at,
             disabled,
             signed_in,
+            second_factor,
             ..
         } = &self.person;
         let password = self.password.as_ref();
@@ -245,6 +249,7 @@ impl Account {
             .bind(password.map(|password| &password.hash))
             .bind(password.map(|password| password.length))
             .bind(password.map(|password| &password.alphabet))
+            .bind(second_factor.map(micros))
             .bind(hmac::sign(&seals.0, &self.sealed_bytes()).as_ref())
             .execute(&mut **work)
             .await?;
@@ -271,8 +276,12 @@ impl Account {
             password.map(|password| password.length.to_string()),
             password.map(|password| password.alphabet.clone()),
         ];
+        // Not there before there were second factors, so that earlier seals hold.
+        let second_factor = person
+            .second_factor
+            .map(|since| Some(micros(since).to_string()));
         let mut bytes = Vec::new();
-        for part in parts {
+        for part in parts.into_iter().chain(second_factor) {
             let length = part.as_ref().map_or(u64::MAX, |part| part.len() as u64);
             bytes.extend_from_slice(&length.to_be_bytes());
             bytes.extend_from_slice(part.unwrap_or_default().as_bytes());
@@ -297,5 +306,6 @@ struct Stored {
     password: Option<String>,
     length: Option<i64>,
     alphabet: Option<String>,
+    second_factor: Option<i64>,
     seal: Vec<u8>,
 }

@@ -37,6 +37,8 @@ pub struct Session {
     pub host: String,
     /// When its sign-in was.
     pub created: Timestamp,
+    /// When the second factor was last shown in it.
+    pub verified: Option<Timestamp>,
     last_used: Timestamp,
     ends: Option<Timestamp>,
     sign_in: SignInId,
@@ -116,6 +118,10 @@ impl Access {
         if ended || freshness != Fresh::Yes || session.host != host || !session.person.is_open() {
             return Ok(None);
         }
+        // A session from before the statement demanded a second factor.
+        if session.verified.is_none() && self.demands(&session.person) {
+            return Ok(None);
+        }
         self.note_use(digest, &session, now).await;
         Ok(Some(session))
     }
@@ -173,6 +179,7 @@ impl Access {
                 "delete from person where synthetic = 1 and password is not null and nominated_at <= $1",
                 micros(now - SignedDuration::from_hours(1)),
             ),
+            ("delete from halfway where expires <= $1", micros(now)),
             (
                 "delete from failure where at <= $1",
                 micros(now - self.settings.lockout.within * 2),
@@ -196,7 +203,7 @@ impl Access {
     ) -> Result<Option<Session>, AccessError> {
         let before = self.cache.generation();
         let row = sqlx::query(concat!(
-            "select session.host, session.created, session.last_used, session.ends, session.sign_in, ",
+            "select session.host, session.created, session.last_used, session.ends, session.sign_in, session.verified, ",
             account_columns!(),
             " from session join person on person.id = session.person where session.token_digest = $1"
         ))
@@ -255,6 +262,7 @@ impl Opening {
                 person,
                 host: host.to_owned(),
                 created: signed_in,
+                verified: None,
                 last_used: now,
                 ends,
                 sign_in,
@@ -265,6 +273,12 @@ impl Opening {
     /// Last used earlier than now; for synthetic people only.
     pub(crate) fn unused_since(mut self, last_used: Timestamp) -> Self {
         self.session.last_used = last_used;
+        self
+    }
+
+    /// With a second factor shown then.
+    pub(crate) fn verified(mut self, at: Option<Timestamp>) -> Self {
+        self.session.verified = at;
         self
     }
 
@@ -279,8 +293,8 @@ impl Opening {
     ) -> Result<NewSession, AccessError> {
         let (token, session) = (random::token()?, self.session);
         sqlx::query(
-            "insert into session (token_digest, sign_in, person, host, created, last_used, ends) \
-             values ($1, $2, $3, $4, $5, $6, $7)",
+            "insert into session (token_digest, sign_in, person, host, created, last_used, ends, verified) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(random::digest(token.expose()).as_slice())
         .bind(session.sign_in.as_slice())
@@ -289,6 +303,7 @@ impl Opening {
         .bind(micros(session.created))
         .bind(micros(session.last_used))
         .bind(session.ends.map(micros))
+        .bind(session.verified.map(micros))
         .execute(&mut **work)
         .await?;
         Ok(NewSession { token, session })
@@ -298,10 +313,12 @@ impl Opening {
 fn session(row: &SqliteRow, seals: &Seals) -> Result<Session, AccessError> {
     let sign_in: Vec<u8> = row.try_get("sign_in")?;
     let ends: Option<i64> = row.try_get("ends")?;
+    let verified: Option<i64> = row.try_get("verified")?;
     Ok(Session {
         person: Account::read(row, seals)?.person,
         host: row.try_get("host")?,
         created: timestamp(row.try_get("created")?)?,
+        verified: verified.map(timestamp).transpose()?,
         last_used: timestamp(row.try_get("last_used")?)?,
         ends: ends.map(timestamp).transpose()?,
         sign_in: sign_in

@@ -1,5 +1,9 @@
 //! The `[access]` section: what it promises about who gets in.
 
+mod second_factor;
+
+pub use second_factor::SecondFactor;
+
 use crate::{Limits, Lockout};
 use avouch_statement::{Draft, Figure, Length, Table};
 
@@ -12,6 +16,8 @@ pub struct Settings {
     pub session: Limits,
     /// When guessing is stopped.
     pub lockout: Lockout,
+    /// Of whom a second factor is demanded, if of anybody.
+    pub second_factor: Option<SecondFactor>,
 }
 
 /// Reads the section, and states its claims.
@@ -30,12 +36,19 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     let lockout = section
         .need_table("lockout", r#"{ failures = 10, within = "15 min" }"#)
         .and_then(lockout);
+    let second_factor = section
+        .table("second-factor")
+        .map(second_factor::second_factor);
     sign_in?;
     administrators?;
     Some(Settings {
         length: password?,
         session: session?,
         lockout: lockout?,
+        second_factor: match second_factor {
+            Some(read) => Some(read?),
+            None => None,
+        },
     })
 }
 
@@ -241,7 +254,8 @@ lockout = { failures = 10, within = "15 min" }
             Settings {
                 length: 12,
                 session,
-                lockout
+                lockout,
+                second_factor: None,
             }
         );
         let expected = [

@@ -1,7 +1,8 @@
-//! Signing in: an email address and its password, and one answer for everything that is wrong.
+//! Signing in: an email address and its password, and one answer for everything that is wrong. Where there is a second
+//! factor, or one is demanded, that is only half the way.
 
 use crate::{
-    Access, AccessError, Person, email,
+    Access, AccessError, Person, email, halfway,
     password::Match,
     people::{Account, account_columns},
     random,
@@ -10,14 +11,30 @@ use crate::{
 use avouch_keyring::Secret;
 use jiff::Timestamp;
 
-/// Proof of the right password, from which one-time codes are made.
+/// Proof of the right password, and of the second factor where there is one; one-time codes are made from it.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
     /// Who.
     pub person: Person,
     /// When, which is when the absolute limit begins.
     pub at: Timestamp,
+    /// When the second factor was shown.
+    pub(crate) verified: Option<Timestamp>,
     pub(crate) id: SignInId,
+}
+
+/// What the right password did.
+#[derive(Debug, Clone)]
+pub enum Tried {
+    /// All that is needed.
+    In(SignedIn),
+    /// Half of it; the token leads on to the second factor.
+    Half {
+        /// Who.
+        person: Person,
+        /// For [`Access::halfway`]; it is told this once.
+        token: Secret<String>,
+    },
 }
 
 /// Groups the sessions of one sign-in, so that they end together.
@@ -56,7 +73,7 @@ impl Access {
         password: &Secret<String>,
         client: &str,
         now: Timestamp,
-    ) -> Result<Result<SignedIn, Refusal>, AccessError> {
+    ) -> Result<Result<Tried, Refusal>, AccessError> {
         let turn = self.take_turn(email, client, now).await?;
         if turn == Turn::ClientFull {
             return Ok(Err(Refusal::ClientThrottled));
@@ -96,18 +113,30 @@ impl Access {
         else {
             return Ok(Err(Refusal::Wrong));
         };
-        account.person.signed_in = Some(now);
+        let half = account.person.second_factor.is_some() || self.demands(&account.person);
+        if !half {
+            account.person.signed_in = Some(now);
+        }
         if let (Match::Rehashed(hash), Some(issued)) = (found, &mut account.password) {
             issued.hash = hash;
         }
         account.save(&mut work, &self.seals).await?;
         throttle::succeeded(&mut work, email, client, now).await?;
+        let person = account.person;
+        let tried = match half {
+            true => Tried::Half {
+                token: halfway::begin(&mut work, &person.id, now).await?,
+                person,
+            },
+            false => Tried::In(SignedIn {
+                person,
+                at: now,
+                verified: None,
+                id: random::bytes()?,
+            }),
+        };
         self.commit(work).await?;
-        Ok(Ok(SignedIn {
-            person: account.person,
-            at: now,
-            id: random::bytes()?,
-        }))
+        Ok(Ok(tried))
     }
 
     async fn by_email(&self, typed: &str) -> Result<Option<Account>, AccessError> {

@@ -97,6 +97,17 @@ impl Access {
         host: &str,
         now: Timestamp,
     ) -> Result<NewSession, AccessError> {
+        self.guest_session_shown(guest, host, None, now).await
+    }
+
+    /// The same, whose second factor was last shown at `verified`.
+    pub(crate) async fn guest_session_shown(
+        &self,
+        guest: &Guest,
+        host: &str,
+        verified: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<NewSession, AccessError> {
         let mut work = self.store.write().await?;
         let row = sqlx::query(concat!(
             "select ",
@@ -109,6 +120,7 @@ impl Access {
         .ok_or(AccessError::Absent)?;
         let person = Account::read(&row, &self.seals)?.person;
         let opened = Opening::of(&person, random::bytes()?, host, now, now)
+            .verified(verified)
             .write(&mut work)
             .await?;
         self.commit(work).await?;
@@ -141,7 +153,13 @@ impl Access {
             .bind(guest.id.as_str())
             .execute(&mut *work)
             .await?;
+        self.stand_ins().remove(&guest.id);
         self.commit(work).await
+    }
+
+    /// Demands a second factor of a guest, as the statement does of those whom it names, until [`Access::dismiss`].
+    pub(crate) fn demand_of(&self, guest: &Guest) {
+        self.stand_ins().insert(guest.id.clone());
     }
 
     /// The tenant's standing synthetic member, made on first use. It has no password.
@@ -188,6 +206,7 @@ fn synthetic(
         nominated_at: now,
         disabled: None,
         signed_in: None,
+        second_factor: None,
         intact: true,
     };
     Ok(Account {

@@ -2,14 +2,16 @@
 
 mod accounts;
 mod guessing;
+mod second_factor;
 mod sessions;
 mod sign_in;
 mod synthetic;
 
 use super::*;
-use avouch_keyring::Secret;
+use avouch_keyring::{Keyring, Secret, Source};
 use avouch_statement::TenantId;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 const HOST: &str = "riverside.acuity.localhost";
 const CLIENT: &str = "192.0.2.7";
@@ -46,6 +48,7 @@ pub(crate) fn some_session(at: Timestamp) -> Session {
         nominated_at: at,
         disabled: None,
         signed_in: None,
+        second_factor: None,
         intact: true,
     };
     crate::sessions::Opening::of(&person, [0; 16], HOST, at, at).into_session()
@@ -53,6 +56,11 @@ pub(crate) fn some_session(at: Timestamp) -> Session {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(None).await
+    }
+
+    /// With a second factor demanded.
+    async fn with(second_factor: Option<SecondFactor>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.db")).await.unwrap();
         for (number, name) in ["riverside", "hillside"].into_iter().enumerate() {
@@ -75,8 +83,13 @@ impl World {
                 failures: 10,
                 within: minutes(15),
             },
+            second_factor,
         };
-        let access = Access::open(store, settings, &Secret::new([7; 32]))
+        let keys = Source::File {
+            path: folder.path().join("master.key"),
+        };
+        let keyring = Keyring::unlock(&folder.path().join("keys"), &keys).unwrap();
+        let access = Access::open(store, settings, &Secret::new([7; 32]), Arc::new(keyring))
             .await
             .unwrap();
         Self {
@@ -107,10 +120,12 @@ impl World {
         client: &str,
         now: Timestamp,
     ) -> Result<SignedIn, Refusal> {
-        self.access
-            .sign_in(email, &Secret::new(password.to_owned()), client, now)
-            .await
-            .unwrap()
+        let password = Secret::new(password.to_owned());
+        let tried = self.access.sign_in(email, &password, client, now).await;
+        tried.unwrap().map(|tried| match tried {
+            Tried::In(signed_in) => signed_in,
+            Tried::Half { .. } => panic!("a second factor is wanted"),
+        })
     }
 
     async fn signed_in(&self, person: &(Person, Password)) -> SignedIn {
