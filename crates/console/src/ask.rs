@@ -73,6 +73,11 @@ impl Ask {
         self.params.get(name).map_or("", String::as_str)
     }
 
+    /// The path that was asked for, without its query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// What the browser sent before its form, cookies among it.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers

@@ -4,7 +4,8 @@
 //! | --- | --- | --- |
 //! | `__Host-avouch` | a target | the session's token |
 //! | `__Host-avouch-state` | a target | the mark of a browser that was sent to sign in, until it comes back |
-//! | `__Host-avouch-pass` | the sign-in host | what the right password earned, until a target takes it |
+//! | `__Host-avouch-pass` | the sign-in host | what signing in earned, until a target takes it |
+//! | `__Host-avouch-half` | the sign-in host | what the right password earned, until the second factor is shown |
 //!
 //! The prefix makes browsers refuse them with a domain, or without TLS. The gateway takes out all of them before an
 //! application sees a request, and drops those that an application would set.
@@ -20,11 +21,15 @@ const SESSION: &str = "__Host-avouch";
 const STATE: &str = "__Host-avouch-state";
 /// The name of the pass.
 const PASS: &str = "__Host-avouch-pass";
+/// The name of what the right password earns where it is not enough.
+const HALF: &str = "__Host-avouch-half";
 
 /// How long a browser stays marked, in seconds: far longer than a few redirects take.
 const STATE_LIFE: u32 = 600;
 /// How long a pass is good for, in seconds.
 const PASS_LIFE: u32 = 60;
+/// How long the second factor may take, in seconds.
+const HALF_LIFE: u32 = 600;
 
 /// The digest of the session token in a request; `None` when there is none, or more than one.
 pub fn session_digest(headers: &HeaderMap) -> Option<SessionDigest> {
@@ -74,6 +79,23 @@ pub fn passing(pass: &Secret) -> Option<HeaderValue> {
 pub fn passed() -> HeaderValue {
     HeaderValue::from_static(
         "__Host-avouch-pass=; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=0",
+    )
+}
+
+/// What a right password earned that was not enough; `None` when there is none, or more than one.
+pub fn half(headers: &HeaderMap) -> Option<Secret> {
+    only(headers, HALF).map(|value| Secret::new(value.to_owned()))
+}
+
+/// The header that gives it; `None` when it cannot stand in a header.
+pub fn halfway(half: &Secret) -> Option<HeaderValue> {
+    setting(HALF, half, Some(HALF_LIFE))
+}
+
+/// The header that takes it away.
+pub fn no_longer_halfway() -> HeaderValue {
+    HeaderValue::from_static(
+        "__Host-avouch-half=; Secure; HttpOnly; SameSite=Lax; Path=/; Max-Age=0",
     )
 }
 

@@ -3,6 +3,7 @@
 //! Every question names who asks, so that the answer can be audited and kept within their scope.
 //! The console checks the scope again before it shows a row: see [`Scope::sieve`].
 
+pub mod second_factor;
 pub mod views;
 
 use std::error::Error;
@@ -162,7 +163,7 @@ pub struct Refusal {
 ///
 /// Whoever implements it audits what it does: reads of the trail, sign-ins, refusals and every
 /// change, each before it takes effect.
-pub trait Desk: Send + Sync + 'static {
+pub trait Desk: second_factor::SecondFactors {
     /// The public statement, as true as it is now.
     fn statement(&self) -> Answer<'_, StatementView>;
     /// The same as a document to keep.

@@ -34,8 +34,8 @@ mod service;
 mod shown;
 
 pub use callers::{SignedIn, Supplier, TenantAdministrator, Visitor};
-pub use desk::views;
 pub use desk::{Actor, Answer, Desk, DeskError, Person, Refusal, Role, Scope};
+pub use desk::{second_factor, views};
 pub use local_path::LocalPath;
 pub use routes::{ROUTES, Route, router};
 pub use secret::{Secret, SessionDigest, StateDigest};

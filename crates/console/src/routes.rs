@@ -17,7 +17,7 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, assets, backups, checks, drills, entry, log, overview, packs, people, reports,
-    sign_in, statement, subject, tenants, trail,
+    second_factor, sign_in, statement, subject, tenants, trail,
 };
 use crate::service::{Service, Site};
 
@@ -74,18 +74,29 @@ routes! {
 
     SignIn    GET  "/"                     Visitor => sign_in::form;
     SignIn    POST "/"                     Visitor => sign_in::attempt;
+    SignIn    POST "/second"               Visitor => second_factor::half::finish;
+    SignIn    POST "/second/offer"         Visitor => second_factor::half::offer;
+    SignIn    POST "/second/confirm"       Visitor => second_factor::half::confirm;
     SignIn    GET  "/done"                 Visitor => sign_in::done;
     SignIn    GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
     SignIn    GET  "/.avouch/icon.svg"     Visitor => assets::icon;
 
     Console   GET  "/"                     TenantAdministrator => overview::page;
     Console   GET  "/account"              SignedIn => account::page;
+    Console   GET  "/account/second-factor"         SignedIn => second_factor::page;
+    Console   POST "/account/second-factor"         SignedIn => second_factor::offer;
+    Console   POST "/account/second-factor/confirm" SignedIn => second_factor::confirm;
+    Console   POST "/account/second-factor/codes"   SignedIn => second_factor::codes;
+    Console   POST "/account/second-factor/remove"  SignedIn => second_factor::remove;
+    Console   GET  "/account/confirm"      SignedIn => second_factor::ask_again;
+    Console   POST "/account/confirm"      SignedIn => second_factor::shown_again;
     Console   GET  "/people"               TenantAdministrator => people::list;
     Console   GET  "/people/new"           TenantAdministrator => people::new;
     Console   POST "/people"               TenantAdministrator => people::add;
     Console   GET  "/people/{id}"          TenantAdministrator => people::show;
     Console   POST "/people/{id}/disable"  TenantAdministrator => people::disable;
     Console   POST "/people/{id}/reset"    TenantAdministrator => people::reset;
+    Console   POST "/people/{id}/second-factor"    TenantAdministrator => people::remove_factor;
     Console   GET  "/tenants"              Supplier => tenants::list;
     Console   GET  "/trail"                TenantAdministrator => trail::search;
     Console   POST "/trail/proofs"         TenantAdministrator => trail::proofs;

@@ -92,6 +92,13 @@ pub enum SignInOutcome {
         /// The pass: for the browser that showed the password, at the host that saw it.
         pass: Secret,
     },
+    /// The password is right and not enough: a code is to come, or a second factor is to be set up first.
+    Half {
+        /// What leads on, for the browser that showed the password.
+        half: Secret,
+        /// Whether one is set up.
+        set_up: bool,
+    },
     /// Not in; the reason is not told, and takes as long to give as any other.
     Failed,
     /// Too many failures; may be tried again after so many seconds.
@@ -179,6 +186,8 @@ pub struct PersonRow {
     pub disabled: bool,
     /// When they last signed in.
     pub last_signed_in: Option<Timestamp>,
+    /// Since when they have a second factor.
+    pub second_factor: Option<Timestamp>,
 }
 
 /// Somebody to be added.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::{Answer, organisation};
 use crate::ask::Ask;
 use crate::callers::SignedIn;
-use crate::html::{Cell, Fact, Listing, Nav, render};
+use crate::html::{Action, ActionKind, Cell, Fact, Listing, Nav, render};
 
 /// The signed-in person's own page.
 pub async fn page(who: SignedIn, ask: Ask) -> Answer {
@@ -30,5 +30,10 @@ pub async fn page(who: SignedIn, ask: Ask) -> Answer {
             value: Cell::text(organisation(person.tenant.as_deref())),
         },
     ];
+    page.actions = vec![Action {
+        text: "Your second factor".to_owned(),
+        path: "/account/second-factor".to_owned(),
+        kind: ActionKind::Link,
+    }];
     render(&page, StatusCode::OK)
 }

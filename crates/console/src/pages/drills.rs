@@ -2,10 +2,12 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::second_factor::gate;
 use super::{Answer, Problem, see_other, tenant_name};
 use crate::ask::Ask;
 use crate::callers::{Supplier, TenantAdministrator};
 use crate::desk::Role;
+use crate::desk::second_factor::Act;
 use crate::desk::views::{DrillView, Progress};
 use crate::html::{Cell, Choice, Fact, Listing, Nav, Table, render};
 use crate::service::encode;
@@ -55,6 +57,9 @@ pub async fn start(who: Supplier, ask: Ask) -> Answer {
     let tenants = ask.desk().tenants(who.actor()).await?;
     if !tenants.iter().any(|known| known.slug == tenant) {
         return Err(Problem::Absent);
+    }
+    if let Some(answer) = gate(&ask, who.actor(), Act::Drill(tenant), "/drills").await? {
+        return Ok(answer);
     }
     let id = ask.desk().start_drill(who.actor(), tenant).await?;
     see_other(&drill_path(&id))

@@ -12,6 +12,7 @@ pub mod packs;
 pub mod people;
 pub mod problem;
 pub mod reports;
+pub mod second_factor;
 pub mod sign_in;
 pub mod statement;
 pub mod subject;

@@ -2,9 +2,11 @@
 
 use http::StatusCode;
 
+use super::second_factor::gate;
 use super::{Answer, Problem, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
+use crate::desk::second_factor::Act;
 use crate::desk::views::Download;
 use crate::html::{Cell, Listing, Nav, Table, render};
 
@@ -45,6 +47,9 @@ pub async fn download(who: TenantAdministrator, ask: Ask) -> Answer {
     let packs = ask.desk().packs(who.actor()).await?;
     if !packs.iter().any(|pack| pack.tenant == tenant) {
         return Err(Problem::Absent);
+    }
+    if let Some(answer) = gate(&ask, who.actor(), Act::Pack(tenant), ask.path()).await? {
+        return Ok(answer);
     }
     let bytes = ask.desk().pack(who.actor(), tenant).await?;
     kept(Download {

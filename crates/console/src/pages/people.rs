@@ -1,11 +1,14 @@
 //! Who may sign in: the list, somebody added, disabled, or given a new password.
 
 use askama::Template;
+use axum::response::Response;
 use http::StatusCode;
 
+use super::second_factor::gate;
 use super::{Answer, Problem, organisation, see_other};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
+use crate::desk::second_factor::Act;
 use crate::desk::views::{NewPerson, PersonRow};
 use crate::desk::{Actor, DeskError, Role, Scope};
 use crate::html::{
@@ -48,8 +51,13 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
     let people = who.actor().scope().sieve(people);
     let frame = ask.console_frame("People", &who.caller(), Nav::People);
     let mut page = Listing::new(frame, "Everybody who may sign in, or could once.");
-    page.notice = (ask.field("done") == "disabled")
-        .then_some("That person can no longer sign in, and their sessions have ended.");
+    page.notice = match ask.field("done") {
+        "disabled" => Some("That person can no longer sign in, and their sessions have ended."),
+        "second-factor" => {
+            Some("That person’s second factor is taken away, and their sessions have ended.")
+        }
+        _ => None,
+    };
     page.actions = vec![Action {
         text: "Add a person".to_owned(),
         path: "/people/new".to_owned(),
@@ -109,6 +117,12 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
             value: Cell::minute_or_never(person.last_signed_in),
         },
         Fact {
+            name: "Second factor",
+            value: person
+                .second_factor
+                .map_or_else(|| Cell::text("None"), Cell::minute),
+        },
+        Fact {
             name: "State",
             value: Cell::Tag(state(&person)),
         },
@@ -125,6 +139,9 @@ pub async fn new(who: TenantAdministrator, ask: Ask) -> Answer {
 
 /// Adds somebody and shows their password, this once.
 pub async fn add(who: TenantAdministrator, ask: Ask) -> Answer {
+    if let Some(answer) = gate(&ask, who.actor(), Act::Accounts, "/people/new").await? {
+        return Ok(answer);
+    }
     let blank = form(&who, &ask, Vec::new()).await?;
     let person = match read(&who, &blank) {
         Ok(person) => person,
@@ -171,6 +188,9 @@ pub async fn disable(who: TenantAdministrator, ask: Ask) -> Answer {
             .refuse(&who.caller(), "disables themselves", Problem::Forbidden)
             .await);
     }
+    if let Some(answer) = changing(&who, &ask, &person).await? {
+        return Ok(answer);
+    }
     ask.desk().disable(who.actor(), &person.id).await?;
     see_other("/people?done=disabled")
 }
@@ -178,8 +198,34 @@ pub async fn disable(who: TenantAdministrator, ask: Ask) -> Answer {
 /// Makes a new password and shows it, this once.
 pub async fn reset(who: TenantAdministrator, ask: Ask) -> Answer {
     let person = within_scope(&who, &ask).await?;
+    if let Some(answer) = changing(&who, &ask, &person).await? {
+        return Ok(answer);
+    }
     let password = ask.desk().reset_password(who.actor(), &person.id).await?;
     issued(&who, &ask, person.email, password)
+}
+
+/// Takes somebody's second factor away.
+pub async fn remove_factor(who: TenantAdministrator, ask: Ask) -> Answer {
+    let person = within_scope(&who, &ask).await?;
+    if person.id == who.actor().person.id {
+        let reason = "takes their own second factor away";
+        return Err(ask.refuse(&who.caller(), reason, Problem::Forbidden).await);
+    }
+    if let Some(answer) = changing(&who, &ask, &person).await? {
+        return Ok(answer);
+    }
+    ask.desk().remove_factor(who.actor(), &person.id).await?;
+    see_other("/people?done=second-factor")
+}
+
+/// What somebody is answered who must show their second factor before they change an account.
+async fn changing(
+    who: &TenantAdministrator,
+    ask: &Ask,
+    person: &PersonRow,
+) -> Result<Option<Response>, Problem> {
+    gate(ask, who.actor(), Act::Accounts, &person_path(&person.id)).await
 }
 
 /// The person in the path, if they are the caller's to administer.
@@ -299,9 +345,15 @@ fn actions(actor: &Actor, person: &PersonRow) -> Vec<Action> {
         path: format!("{path}/disable"),
         kind: ActionKind::Warning,
     };
+    let factor = Action {
+        text: "Take the second factor away".to_owned(),
+        path: format!("{path}/second-factor"),
+        kind: ActionKind::Warning,
+    };
     match (person.disabled, person.id == actor.person.id) {
         (true, _) => Vec::new(),
         (false, true) => vec![reset],
+        (false, false) if person.second_factor.is_some() => vec![reset, factor, disable],
         (false, false) => vec![reset, disable],
     }
 }

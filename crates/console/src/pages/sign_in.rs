@@ -1,9 +1,9 @@
-//! The only pages that see a password.
+//! The only pages that see a password. Where it is not enough, `second_factor::half` goes on.
 
 use askama::Template;
 use http::{HeaderValue, StatusCode, header};
 
-use super::{Answer, Problem, see_other};
+use super::{Answer, Problem, second_factor, see_other};
 use crate::ask::Ask;
 use crate::callers::{Caller, Visitor};
 use crate::cookie;
@@ -74,6 +74,7 @@ pub async fn attempt(_: Visitor, ask: Ask) -> Answer {
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             Ok(response)
         }
+        SignInOutcome::Half { half, set_up } => second_factor::half::page(&ask, &half, set_up),
         SignInOutcome::Failed => {
             let error = FieldError {
                 field: "email",

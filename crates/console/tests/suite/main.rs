@@ -14,6 +14,7 @@ mod headers;
 mod pages;
 mod permissions;
 mod reading;
+mod second_factor;
 mod sign_in;
 
 use std::sync::Arc;

@@ -62,6 +62,14 @@ const fn console(
     }
 }
 
+/// For everybody with a session.
+const fn anybody(method: &'static str, route: &'static str, status: u16) -> Line {
+    Line {
+        member: status,
+        ..console(method, route, status, status)
+    }
+}
+
 const fn about(line: Line, own: &'static str, other: &'static str) -> Line {
     Line {
         own,
@@ -98,14 +106,21 @@ const TABLE: &[Line] = &[
         open(Site::SignIn, "POST", "/", 401),
         "email=a%40b&password=wrong",
     ),
+    open(Site::SignIn, "POST", "/second", 401),
+    open(Site::SignIn, "POST", "/second/offer", 401),
+    open(Site::SignIn, "POST", "/second/confirm", 401),
     open(Site::SignIn, "GET", "/done", 200),
     open(Site::SignIn, "GET", "/.avouch/avouch.css", 200),
     open(Site::SignIn, "GET", "/.avouch/icon.svg", 200),
     console("GET", "/", 200, 200),
-    Line {
-        member: 200,
-        ..console("GET", "/account", 200, 200)
-    },
+    anybody("GET", "/account", 200),
+    anybody("GET", "/account/second-factor", 200),
+    anybody("POST", "/account/second-factor", 200),
+    anybody("POST", "/account/second-factor/confirm", 401),
+    anybody("POST", "/account/second-factor/codes", 200),
+    anybody("POST", "/account/second-factor/remove", 303),
+    anybody("GET", "/account/confirm", 200),
+    anybody("POST", "/account/confirm", 401),
     console("GET", "/people", 200, 200),
     console("GET", "/people/new", 200, 200),
     sending(
@@ -126,6 +141,11 @@ const TABLE: &[Line] = &[
         console("POST", "/people/{id}/reset", 200, 200),
         "/people/p1/reset",
         "/people/q1/reset",
+    ),
+    about(
+        console("POST", "/people/{id}/second-factor", 303, 303),
+        "/people/p1/second-factor",
+        "/people/q1/second-factor",
     ),
     console("GET", "/tenants", 403, 200),
     console("GET", "/trail", 200, 200),

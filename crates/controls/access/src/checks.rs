@@ -5,7 +5,9 @@ mod door;
 mod generated;
 mod issued;
 mod lockout;
+mod second_factor;
 mod session;
+mod shown_again;
 mod sign_in;
 mod stay;
 
@@ -35,7 +37,7 @@ pub fn checks(
     pages: Vec<Page>,
 ) -> Vec<Box<dyn Check>> {
     let with = || Arc::clone(access);
-    vec![
+    let mut checks: Vec<Box<dyn Check>> = vec![
         Box::new(sign_in::SignIn {
             access: with(),
             pages: pages.clone(),
@@ -52,5 +54,10 @@ pub fn checks(
         Box::new(session::Limit::idle(with())),
         Box::new(session::Limit::absolute(with())),
         Box::new(lockout::Lockout { access: with() }),
-    ]
+    ];
+    if access.settings().second_factor.is_some() {
+        checks.push(Box::new(second_factor::SecondFactor { access: with() }));
+        checks.push(Box::new(shown_again::ShownAgain { access: with() }));
+    }
+    checks
 }

@@ -11,6 +11,7 @@ use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Secret, SessionDigest, Target,
 };
 
+use super::factors::{Factor, HALF};
 use super::{
     CODE, DISK_FULL, ELSEWHERE, Fake, ONE_TOO_MANY, PASS, PASSWORD, STATE, TAKEN, THROTTLED,
     TOO_MUCH, WRONG_NUMBER, at, now, people,
@@ -73,6 +74,11 @@ impl Desk for Fake {
         }
         now(if attempt.email == THROTTLED {
             SignInOutcome::Throttled { retry_after: 90 }
+        } else if attempt.password.reveal() == PASSWORD && self.factor != Factor::Unneeded {
+            SignInOutcome::Half {
+                half: Secret::new(HALF.to_owned()),
+                set_up: self.factor == Factor::Wanted,
+            }
         } else if attempt.password.reveal() == PASSWORD {
             SignInOutcome::Admitted {
                 target: attempt.to.unwrap_or(Target::Console),

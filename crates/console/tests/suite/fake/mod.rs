@@ -4,12 +4,14 @@
 //! the scope to the desk shows it.
 
 mod answers;
+pub mod factors;
 mod values;
 
 use std::sync::Mutex;
 
 use avouch_console::views::{NewPerson, SubjectAsk, TrailQuery};
 use avouch_console::{Answer, Person, Refusal, Role, Service, SessionDigest};
+use factors::Factor;
 use jiff::Timestamp;
 
 /// The one password that lets anybody in.
@@ -51,6 +53,8 @@ pub fn service() -> Service {
 pub struct Fake {
     /// Put behind every text, to see that it stays text.
     pub suffix: &'static str,
+    /// Whether a second factor has to be shown, or set up.
+    pub factor: Factor,
     /// Every refusal that was recorded.
     pub refusals: Mutex<Vec<Refusal>>,
     /// Everybody added.

@@ -18,6 +18,7 @@ impl Fake {
             tenant: tenant.map(str::to_owned),
             disabled,
             last_signed_in: (!disabled).then(|| at("2026-11-22T06:58:00Z")),
+            second_factor: (!disabled).then(|| at("2026-11-20T09:30:00Z")),
         };
         vec![
             row("p1", "Mair Member", Role::Member, Some("riverside"), false),

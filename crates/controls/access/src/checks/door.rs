@@ -5,6 +5,8 @@ use avouch_keyring::Secret;
 
 /// The session cookie's name at every host.
 const COOKIE: &str = "__Host-avouch";
+/// The name of the cookie of somebody half way in.
+const HALF: &str = "__Host-avouch-half";
 
 /// What came of asking for a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,20 +81,74 @@ pub(super) async fn attempt(
     let answer = submit(ctx, "signin", "/", None, &all)
         .await
         .map_err(|error| error.to_string())?;
+    attempted(answer)
+}
+
+fn attempted(answer: Answer) -> Result<Attempt, String> {
     if answer.status.is_server_error() {
         return Err(format!(
             "the sign-in page answered {}",
             answer.status.as_u16()
         ));
     }
-    let admitted = answer.status.is_redirection()
-        && answer
-            .header("location")
-            .is_some_and(|to| to.contains("/.avouch/begin?"));
-    Ok(match admitted {
+    Ok(match is_admission(&answer) {
         true => Attempt::Admitted,
         false => Attempt::Refused(answer.status.as_u16(), answer.body.to_vec()),
     })
+}
+
+/// Where a right password leads that is not enough: to a page that asks for more, with this cookie.
+pub(super) async fn half(
+    ctx: &Ctx,
+    target: &str,
+    email: &str,
+    password: &str,
+) -> Result<Half, String> {
+    let both = [
+        ("to", target),
+        ("path", "/"),
+        ("email", email),
+        ("password", password),
+    ];
+    let answer = submit(ctx, "signin", "/", None, &both)
+        .await
+        .map_err(|error| error.to_string())?;
+    let set = answer.header("set-cookie").unwrap_or_default();
+    let pair = set.split(';').next().unwrap_or_default();
+    Ok(match pair.split_once('=') {
+        Some((HALF, value)) if !value.is_empty() => Half::Asked(pair.to_owned()),
+        _ if is_admission(&answer) => Half::Admitted,
+        _ => Half::Refused(answer.status.as_u16()),
+    })
+}
+
+/// What a right password did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Half {
+    /// It was enough.
+    Admitted,
+    /// More is asked for, of whoever brings this cookie.
+    Asked(String),
+    /// Refused, with this status.
+    Refused(u16),
+}
+
+/// Hands a code in, half way.
+pub(super) async fn finish(
+    ctx: &Ctx,
+    target: &str,
+    half: &str,
+    code: &str,
+) -> Result<Attempt, String> {
+    let fields = encode(&[("to", target), ("path", "/"), ("code", code)]);
+    let ask = Ask::form("/second", &ctx.gateway.origin("signin"), fields).with("cookie", half);
+    let answer = ctx.gateway.send("signin", ask).await;
+    attempted(answer.map_err(|error| error.to_string())?)
+}
+
+fn is_admission(answer: &Answer) -> bool {
+    let to = answer.header("location");
+    answer.status.is_redirection() && to.is_some_and(|to| to.contains("/.avouch/begin?"))
 }
 
 fn cookie(token: &Secret<String>) -> String {

@@ -38,7 +38,9 @@ async fn only_the_digest_of_a_token_a_code_and_a_password_is_on_disk() {
     let folder = world.access.store.path().parent().unwrap();
     let bytes: Vec<u8> = std::fs::read_dir(folder)
         .unwrap()
-        .flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .flat_map(|path| std::fs::read(path).unwrap())
         .collect();
     let tokens = [&pass, &code, &session.token].map(|token| token.expose().as_str());
     for secret in tokens.into_iter().chain([member.1.expose()]) {
