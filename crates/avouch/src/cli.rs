@@ -147,7 +147,7 @@ pub enum Command {
     /// List or add tenants.
     #[command(subcommand)]
     Tenant(Tenant),
-    /// List, add, disable people, or make them a new password.
+    /// List, add, disable people, make them a new password, or take their second factor away.
     #[command(subcommand)]
     User(User),
     /// Say what would stop this machine from keeping the statement.
@@ -323,6 +323,11 @@ pub enum User {
     },
     /// Stop somebody from signing in.
     Disable {
+        /// Their email address.
+        email: String,
+    },
+    /// Take somebody's second factor away; they set up another at their next sign-in, where one is demanded.
+    RemoveSecondFactor {
         /// Their email address.
         email: String,
     },

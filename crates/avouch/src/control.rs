@@ -86,6 +86,9 @@ pub enum Request {
     UserReset {
         email: String,
     },
+    UserRemoveSecondFactor {
+        email: String,
+    },
 }
 
 /// What the core answers: any number of `Progress` and `Part`, then one of the others.
@@ -139,6 +142,7 @@ impl Request {
             Self::UserAdd { .. } => "user add",
             Self::UserDisable { .. } => "user disable",
             Self::UserReset { .. } => "user reset",
+            Self::UserRemoveSecondFactor { .. } => "user second factor remove",
         }
     }
 

@@ -171,6 +171,11 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::User(cli::User::Disable { email }) => {
             online::simple(&global, &Request::UserDisable { email }, views::closed)
         }
+        Command::User(cli::User::RemoveSecondFactor { email }) => online::simple(
+            &global,
+            &Request::UserRemoveSecondFactor { email },
+            views::without_factor,
+        ),
         Command::User(cli::User::Reset { email }) => {
             online::simple(&global, &Request::UserReset { email }, views::password)
         }

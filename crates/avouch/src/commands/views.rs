@@ -208,6 +208,7 @@ pub fn people(answer: &Value) -> String {
             Column("name", "name", Shown::Plain),
             Column("tenant", "tenant", Shown::Plain),
             Column("role", "role", Shown::Plain),
+            Column("second factor", "second-factor", Shown::When),
             Column("closed", "disabled", Shown::Plain),
             Column("nominated by", "nominated-by", Shown::Plain),
             Column("on", "nominated-at", Shown::When),
@@ -228,6 +229,14 @@ pub fn password(answer: &Value) -> String {
 pub fn closed(answer: &Value) -> String {
     format!(
         "{} can no longer sign in, and is signed out everywhere.\n",
+        cell(answer.get("email"), Shown::Plain)
+    )
+}
+
+/// Somebody whose second factor was taken away.
+pub fn without_factor(answer: &Value) -> String {
+    format!(
+        "{} has no second factor any more, and is signed out everywhere.\n",
         cell(answer.get("email"), Shown::Plain)
     )
 }

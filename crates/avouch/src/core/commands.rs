@@ -8,6 +8,7 @@ use avouch_backup::keeper::Owner;
 use avouch_backup::retention::SnapshotId;
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_ledger::Reader;
+use avouch_statement::TenantId;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -66,7 +67,11 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
         .await;
     }
     // The intent first: a command that is not in the ledger is not done.
-    let begun = event(core, &request, Outcome::Intended);
+    let mut begun = event(core, &request, Outcome::Intended);
+    begun.tenant = match begun.tenant {
+        None => whose(core, &request).await,
+        known => known,
+    };
     if let Err(error) = core.record(begun.clone()).await {
         return control::write(
             &mut stream,
@@ -134,6 +139,23 @@ fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
             .map(|tenant| tenant.id);
     }
     event
+}
+
+/// Whose trail shows a command, if it is about somebody's account or data.
+async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
+    let tenant = match request {
+        Request::UserDisable { email }
+        | Request::UserReset { email }
+        | Request::UserRemoveSecondFactor { email } => {
+            return named(core, email).await.ok()?.tenant;
+        }
+        Request::UserAdd { tenant, .. } => tenant.as_deref()?,
+        Request::Pack { tenant }
+        | Request::Restore { tenant, .. }
+        | Request::DrillRun { tenant, .. } => tenant,
+        _ => return None,
+    };
+    Some(core.tenants.get(&tenant.parse().ok()?)?.id)
 }
 
 fn refusal(message: &str) -> Reply {
@@ -224,6 +246,11 @@ async fn perform(
             core.access.disable(&core.access.operator(), &found.id, core.now()).await.map_err(|error| Fail::new("the account was not closed").from(error))?;
             Ok(json!({ "email": email, "disabled": true }))
         }
+        Request::UserRemoveSecondFactor { email } => {
+            let found = named(core, &email).await?;
+            core.access.remove_factor(&core.access.operator(), &found.id).await.map_err(|error| Fail::new("the second factor was not taken away").from(error))?;
+            Ok(json!({ "email": email, "second-factor": null }))
+        }
         Request::UserReset { email } => {
             let found = named(core, &email).await?;
             let password = core.access.reset(&core.access.operator(), &found.id).await.map_err(|error| Fail::new("the password was not made").from(error))?;
@@ -240,7 +267,7 @@ fn json(value: &impl serde::Serialize) -> Result<Value, Fail> {
 fn person(person: &Person) -> Value {
     json!({
         "email": person.email, "name": person.name, "role": person.role.as_str(), "tenant": person.tenant,
-        "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
+        "second-factor": person.second_factor, "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
     })
 }
 

@@ -4,6 +4,7 @@ mod administration;
 mod evidence;
 mod reading;
 mod reports;
+mod second_factor;
 mod shown;
 mod sign_in;
 

@@ -131,9 +131,14 @@ impl Core {
         let seal = keyring
             .named(&Purpose::Accounts)
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
-        let access = Access::open(store.clone(), statement.access.clone(), &seal, keyring.clone())
-            .await
-            .map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
+        let access = Access::open(
+            store.clone(),
+            statement.access.clone(),
+            &seal,
+            keyring.clone(),
+        )
+        .await
+        .map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
         let link = CoreEnd::default();
         let fronts = link.clone();
         access.when_sessions_end(move |ended| fronts.revoke(super::admission::tag_of(ended)));

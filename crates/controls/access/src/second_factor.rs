@@ -95,7 +95,7 @@ impl Offer {
 
 impl Access {
     /// Whether this person may not do without.
-    pub(crate) fn demands(&self, person: &Person) -> bool {
+    pub fn demands(&self, person: &Person) -> bool {
         match person.synthetic {
             true => self.stand_ins().contains(&person.id),
             false => self
@@ -327,6 +327,16 @@ impl Access {
                 key: factor.key,
                 email: person.email.clone(),
             }))
+    }
+
+    /// How many recovery codes this person has left.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn recovery_left(&self, person: &Person) -> Result<usize, AccessError> {
+        let mut work = self.store.write().await?;
+        let factor = self.factor(&mut work, &person.id).await?;
+        Ok(factor.map_or(0, |factor| factor.recovery.len()))
     }
 
     pub(crate) async fn confirm_for(

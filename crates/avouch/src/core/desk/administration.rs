@@ -17,7 +17,7 @@ impl Reception {
     }
 
     /// Does one act on accounts, with an event before and one after.
-    async fn manage<T>(
+    pub(super) async fn manage<T>(
         &self,
         actor: &Actor,
         operation: &str,
@@ -75,6 +75,7 @@ impl Reception {
                 tenant: person.tenant.as_ref().map(ToString::to_string),
                 disabled: person.disabled.is_some(),
                 last_signed_in: person.signed_in,
+                second_factor: person.second_factor,
             })
             .collect())
     }

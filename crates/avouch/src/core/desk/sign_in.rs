@@ -1,6 +1,6 @@
 //! Signing in: the password earns a pass, the pass a code, the code a session. Each step leaves an event.
 
-use avouch_access::{Refusal, SignedIn, StateDigest, TokenDigest, Turned};
+use avouch_access::{Refusal, SignedIn, StateDigest, TokenDigest, Tried, Turned};
 use avouch_console::views::{Entry, Exchange, SignInAttempt, SignInOutcome};
 use avouch_console::{DeskError, Secret, Target};
 use avouch_events::{Action, Actor, Event, Outcome};
@@ -50,11 +50,27 @@ impl Reception {
                     },
                 })
             }
-            Ok(signed_in) => self.admit(signed_in, attempt.to, &attempt.client).await,
+            Ok(Tried::In(signed_in)) => self.admit(signed_in, attempt.to, &attempt.client).await,
+            Ok(Tried::Half { person, token }) => {
+                let event = Event::new(
+                    core.now(),
+                    actor(&person),
+                    Action::SignIn,
+                    "give the password, before the second factor",
+                    Outcome::Done,
+                )
+                .of(person.tenant.as_ref())
+                .from(attempt.client);
+                self.note(event).await?;
+                Ok(SignInOutcome::Half {
+                    half: Secret::new(token.expose().clone()),
+                    set_up: person.second_factor.is_some(),
+                })
+            }
         }
     }
 
-    async fn admit(
+    pub(super) async fn admit(
         &self,
         signed_in: SignedIn,
         to: Option<Target>,
@@ -200,7 +216,7 @@ impl Reception {
     }
 
     /// The host that sees passwords, without its port.
-    fn sign_in_host(&self) -> String {
+    pub(super) fn sign_in_host(&self) -> String {
         format!("signin.{}", self.core.statement.gateway.domain)
     }
 }

@@ -1,0 +1,345 @@
+//! Second factors for the console: each step is recorded before it takes effect, and what was refused with its reason.
+
+use avouch_access::{
+    CodeRefusal, Offer, PersonId, RecoveryCodes, Session, Shown, Stopped, TokenDigest,
+};
+use avouch_console::second_factor::{
+    Act, Confirmation, FactorOffer, HalfOutcome, HalfStep, OwnFactor, Permit, SecondFactors,
+};
+use avouch_console::views::SignInOutcome;
+use avouch_console::{Actor, Answer, DeskError, Secret, Target};
+use avouch_events::{Action, Event, Outcome};
+use avouch_keyring::Secret as Kept;
+
+use super::{Reception, failed, shown, unable};
+use crate::core::admission::actor as named;
+
+impl Reception {
+    /// The actor's session as it is now.
+    async fn own(&self, actor: &Actor) -> Result<(Session, TokenDigest), DeskError> {
+        let host = self.host(&Target::Console);
+        let session = self.session_of(actor.session, &host).await?;
+        let session = session.ok_or(DeskError::Absent)?;
+        Ok((session, TokenDigest(actor.session.0)))
+    }
+
+    /// An event of the actor's own second factor.
+    fn own_event(&self, actor: &Actor, what: &str, outcome: Outcome) -> Event {
+        let tenant = actor.person.tenant.as_deref();
+        let tenant = tenant.and_then(|tenant| tenant.parse().ok());
+        Event::new(
+            self.core.now(),
+            shown::event_actor(&actor.person),
+            Action::SignIn,
+            what,
+            outcome,
+        )
+        .of(tenant.as_ref())
+        .from(&actor.client)
+    }
+
+    async fn code_refused(&self, actor: &Actor, why: CodeRefusal) -> Result<(), DeskError> {
+        let event = self.own_event(actor, "show the second factor", Outcome::Refused);
+        self.note(event.because(why.as_str())).await
+    }
+
+    /// Records that a code did not lead in.
+    async fn stopped_half(&self, stopped: &Stopped, client: &str) -> Result<(), DeskError> {
+        let who = stopped.person.as_ref();
+        let event = Event::new(
+            self.core.now(),
+            who.map_or_else(avouch_events::Actor::nobody, named),
+            Action::SignIn,
+            "show the second factor",
+            Outcome::Refused,
+        )
+        .of(who.and_then(|person| person.tenant.as_ref()))
+        .because(stopped.why.as_str())
+        .from(client);
+        match who {
+            Some(_) => self.note(event).await,
+            None => self.note_stranger(&self.sign_in_host(), event).await,
+        }
+    }
+
+    async fn try_finish(&self, step: HalfStep) -> Result<HalfOutcome, DeskError> {
+        let core = &self.core;
+        let finished = core
+            .access
+            .finish(
+                &kept(&step.half),
+                &kept(&step.code),
+                &step.client,
+                core.now(),
+            )
+            .await
+            .map_err(unable)?;
+        match finished {
+            Ok(signed_in) => {
+                let outcome = self.admit(signed_in, step.to, &step.client).await?;
+                Ok(match outcome {
+                    SignInOutcome::Admitted { target, pass } => {
+                        HalfOutcome::Admitted { target, pass }
+                    }
+                    _ => HalfOutcome::Late,
+                })
+            }
+            Err(stopped) => {
+                self.stopped_half(&stopped, &step.client).await?;
+                Ok(match stopped.why {
+                    CodeRefusal::Late => HalfOutcome::Late,
+                    _ => HalfOutcome::Refused,
+                })
+            }
+        }
+    }
+
+    async fn try_confirm_halfway(&self, step: HalfStep) -> Result<Confirmation, DeskError> {
+        let core = &self.core;
+        let (half, code) = (kept(&step.half), kept(&step.code));
+        let person = core
+            .access
+            .halfway(&half, core.now())
+            .await
+            .map_err(unable)?
+            .map(|halfway| halfway.person);
+        if let Some(person) = &person {
+            let event = Event::new(
+                core.now(),
+                named(person),
+                Action::Administration,
+                "set up a second factor",
+                Outcome::Intended,
+            )
+            .of(person.tenant.as_ref())
+            .from(&step.client);
+            self.note(event).await?;
+        }
+        let confirmed = core
+            .access
+            .confirm_halfway(&half, &code, &step.client, core.now())
+            .await
+            .map_err(unable)?;
+        match confirmed {
+            Ok(codes) => {
+                if let Some(person) = &person {
+                    let event = Event::new(
+                        core.now(),
+                        named(person),
+                        Action::Administration,
+                        "set up a second factor",
+                        Outcome::Done,
+                    )
+                    .of(person.tenant.as_ref())
+                    .from(&step.client);
+                    self.note(event).await?;
+                }
+                Ok(Confirmation::Taken(told(&codes)))
+            }
+            Err(stopped) => {
+                self.stopped_half(&stopped, &step.client).await?;
+                let Some(person) = stopped.person else {
+                    return Ok(Confirmation::Late);
+                };
+                self.again(&person).await
+            }
+        }
+    }
+
+    async fn try_confirm(&self, actor: &Actor, code: &Secret) -> Result<Confirmation, DeskError> {
+        let (session, token) = self.own(actor).await?;
+        let (access, now) = (&self.core.access, self.core.now());
+        let what = "set up a second factor";
+        self.note(self.own_event(actor, what, Outcome::Intended))
+            .await?;
+        let confirmed = access
+            .confirm(&session, &token, &kept(code), &actor.client, now)
+            .await
+            .map_err(unable)?;
+        match confirmed {
+            Ok(codes) => {
+                self.note(self.own_event(actor, what, Outcome::Done))
+                    .await?;
+                Ok(Confirmation::Taken(told(&codes)))
+            }
+            Err(why) => {
+                let event = self.own_event(actor, what, Outcome::Refused);
+                self.note(event.because(why.as_str())).await?;
+                self.again(&session.person).await
+            }
+        }
+    }
+
+    /// The same offer once more, if it still stands.
+    async fn again(&self, person: &avouch_access::Person) -> Result<Confirmation, DeskError> {
+        let offer = self.core.access.offered(person).await.map_err(unable)?;
+        Ok(offer.map_or(Confirmation::Late, |offer| {
+            Confirmation::Refused(self.offer(&offer))
+        }))
+    }
+
+    fn offer(&self, offer: &Offer) -> FactorOffer {
+        let address = offer.address(&self.core.statement.service.name);
+        FactorOffer {
+            key: Secret::new(offer.key().expose().clone()),
+            address: Secret::new(address.expose().clone()),
+        }
+    }
+
+    async fn may(&self, actor: &Actor, act: Act<'_>) -> Result<Permit, DeskError> {
+        let (session, _) = self.own(actor).await?;
+        let (access, now) = (&self.core.access, self.core.now());
+        let factor = match act {
+            Act::OwnFactor => access.shown(&session, now),
+            Act::Accounts | Act::Pack(_) | Act::Drill(_) => access.shown_for_act(&session, now),
+        };
+        let (permit, why) = match factor {
+            Shown::Fresh => return Ok(Permit::Granted),
+            Shown::Unneeded if act != Act::OwnFactor => return Ok(Permit::Granted),
+            Shown::Stale => (Permit::ShowFactor, "the second factor was not shown lately"),
+            Shown::Absent | Shown::Unneeded => (Permit::SetUpFactor, "there is no second factor"),
+        };
+        let event = self.own_event(actor, &words(act), Outcome::Refused);
+        let mut event = event.because(why);
+        event.action = Action::Request;
+        self.note(event).await?;
+        Ok(permit)
+    }
+}
+
+impl SecondFactors for Reception {
+    fn finish(&self, step: HalfStep) -> Answer<'_, HalfOutcome> {
+        Box::pin(self.try_finish(step))
+    }
+
+    fn offer_halfway<'a>(&'a self, half: &'a Secret) -> Answer<'a, Option<FactorOffer>> {
+        Box::pin(async move {
+            let now = self.core.now();
+            let offer = self.core.access.offer_halfway(&kept(half), now).await;
+            Ok(offer.map_err(unable)?.map(|offer| self.offer(&offer)))
+        })
+    }
+
+    fn confirm_halfway(&self, step: HalfStep) -> Answer<'_, Confirmation> {
+        Box::pin(self.try_confirm_halfway(step))
+    }
+
+    fn own_factor<'a>(&'a self, actor: &'a Actor) -> Answer<'a, OwnFactor> {
+        Box::pin(async move {
+            let (session, _) = self.own(actor).await?;
+            let left = self.core.access.recovery_left(&session.person).await;
+            let left = left.map_err(unable)?;
+            Ok(OwnFactor {
+                since: session.person.second_factor,
+                demanded: self.core.access.demands(&session.person),
+                recovery_left: u64::try_from(left).unwrap_or(u64::MAX),
+            })
+        })
+    }
+
+    fn offer_factor<'a>(&'a self, actor: &'a Actor) -> Answer<'a, FactorOffer> {
+        Box::pin(async move {
+            let (session, _) = self.own(actor).await?;
+            if session.person.second_factor.is_some() {
+                return Err(DeskError::Absent);
+            }
+            let offer = self.core.access.offer(&session).await.map_err(unable)?;
+            Ok(self.offer(&offer))
+        })
+    }
+
+    fn confirm_factor<'a>(&'a self, actor: &'a Actor, code: Secret) -> Answer<'a, Confirmation> {
+        Box::pin(async move { self.try_confirm(actor, &code).await })
+    }
+
+    fn show_factor<'a>(&'a self, actor: &'a Actor, code: Secret) -> Answer<'a, bool> {
+        Box::pin(async move {
+            let (session, token) = self.own(actor).await?;
+            let (access, now) = (&self.core.access, self.core.now());
+            let taken = access
+                .show_again(&session, &token, &kept(&code), &actor.client, now)
+                .await
+                .map_err(unable)?;
+            match taken {
+                Ok(()) => {
+                    let event = self.own_event(actor, "show the second factor", Outcome::Done);
+                    self.note(event).await?;
+                    Ok(true)
+                }
+                Err(why) => {
+                    self.code_refused(actor, why).await?;
+                    Ok(false)
+                }
+            }
+        })
+    }
+
+    fn renew_recovery<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<Secret>> {
+        Box::pin(async move {
+            let (session, _) = self.own(actor).await?;
+            let act = self.core.access.renew_recovery(&session, self.core.now());
+            let tenant = actor.person.tenant.as_deref();
+            let codes = self
+                .manage(actor, "recovery codes", &[], tenant, act)
+                .await?;
+            Ok(told(&codes))
+        })
+    }
+
+    fn remove_own_factor<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let (session, _) = self.own(actor).await?;
+            let act = self
+                .core
+                .access
+                .remove_own_factor(&session, self.core.now());
+            let tenant = actor.person.tenant.as_deref();
+            self.manage(actor, "own second factor remove", &[], tenant, act)
+                .await
+        })
+    }
+
+    fn remove_factor<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let (session, _) = self.own(actor).await?;
+            let by = self.core.access.administrator(&session).map_err(failed)?;
+            let person = PersonId::new(id);
+            let act = self.core.access.remove_factor(&by, &person);
+            let tenant = actor.person.tenant.as_deref();
+            let parameters = [("id", id)];
+            self.manage(
+                actor,
+                "person second factor remove",
+                &parameters,
+                tenant,
+                act,
+            )
+            .await
+        })
+    }
+
+    fn permit<'a>(&'a self, actor: &'a Actor, act: Act<'a>) -> Answer<'a, Permit> {
+        Box::pin(self.may(actor, act))
+    }
+}
+
+fn kept(secret: &Secret) -> Kept<String> {
+    Kept::new(secret.reveal().to_owned())
+}
+
+fn told(codes: &RecoveryCodes) -> Vec<Secret> {
+    codes
+        .expose()
+        .map(|code| Secret::new(code.to_owned()))
+        .collect()
+}
+
+/// What was asked for, in the trail's words.
+fn words(act: Act<'_>) -> String {
+    match act {
+        Act::OwnFactor => "change the own second factor".to_owned(),
+        Act::Accounts => "change accounts".to_owned(),
+        Act::Pack(tenant) => format!("download the pack of {tenant}"),
+        Act::Drill(tenant) => format!("start a drill of {tenant}"),
+    }
+}
