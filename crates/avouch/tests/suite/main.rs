@@ -23,6 +23,7 @@ mod reading;
 mod requests;
 mod restore;
 mod sabotage;
+mod second_factor;
 mod sign_out;
 mod soak;
 mod statement_faults;
