@@ -1,14 +1,14 @@
 //! The control socket's server: `avouch` commands, each recorded before it is done and after.
 
+mod accounts;
+
 use std::sync::Arc;
 
-use avouch_access::{NewPerson, Person, Role};
 use avouch_backup::drill::{Choice, Drill, Verdict, Which};
 use avouch_backup::keeper::Owner;
 use avouch_backup::retention::SnapshotId;
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_ledger::Reader;
-use avouch_statement::TenantId;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -69,7 +69,7 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
     // The intent first: a command that is not in the ledger is not done.
     let mut begun = event(core, &request, Outcome::Intended);
     begun.tenant = match begun.tenant {
-        None => whose(core, &request).await,
+        None => accounts::whose(core, &request).await,
         known => known,
     };
     if let Err(error) = core.record(begun.clone()).await {
@@ -141,23 +141,6 @@ fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
     event
 }
 
-/// Whose trail shows a command, if it is about somebody's account or data.
-async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
-    let tenant = match request {
-        Request::UserDisable { email }
-        | Request::UserReset { email }
-        | Request::UserRemoveSecondFactor { email } => {
-            return named(core, email).await.ok()?.tenant;
-        }
-        Request::UserAdd { tenant, .. } => tenant.as_deref()?,
-        Request::Pack { tenant }
-        | Request::Restore { tenant, .. }
-        | Request::DrillRun { tenant, .. } => tenant,
-        _ => return None,
-    };
-    Some(core.tenants.get(&tenant.parse().ok()?)?.id)
-}
-
 fn refusal(message: &str) -> Reply {
     Reply::Failed {
         message: message.to_owned(),
@@ -226,72 +209,17 @@ async fn perform(
             core.tenant_wait(&tenant).await?;
             Ok(json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) }))
         }
-        Request::UserList => {
-            let people = core.access.list(&core.access.operator()).await.map_err(|error| Fail::new("the people cannot be listed").from(error))?;
-            Ok(people.iter().map(person).collect())
-        }
-        Request::UserAdd { email, name, tenant, administrator } => {
-            let tenant = tenant.map(|tenant| tenant.parse()).transpose().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
-            let role = match (&tenant, administrator) {
-                (None, _) => Role::Supplier,
-                (Some(_), true) => Role::Administrator,
-                (Some(_), false) => Role::Member,
-            };
-            let new = NewPerson { email, name, role, tenant };
-            let (added, password) = core.access.set_up(new, core.now()).await.map_err(|error| Fail::new("the account was not made").from(error))?;
-            Ok(with_password(person(&added), password.expose()))
-        }
-        Request::UserDisable { email } => {
-            let found = named(core, &email).await?;
-            core.access.disable(&core.access.operator(), &found.id, core.now()).await.map_err(|error| Fail::new("the account was not closed").from(error))?;
-            Ok(json!({ "email": email, "disabled": true }))
-        }
-        Request::UserRemoveSecondFactor { email } => {
-            let found = named(core, &email).await?;
-            core.access.remove_factor(&core.access.operator(), &found.id).await.map_err(|error| Fail::new("the second factor was not taken away").from(error))?;
-            Ok(json!({ "email": email, "second-factor": null }))
-        }
-        Request::UserReset { email } => {
-            let found = named(core, &email).await?;
-            let password = core.access.reset(&core.access.operator(), &found.id).await.map_err(|error| Fail::new("the password was not made").from(error))?;
-            Ok(with_password(json!({ "email": email }), password.expose()))
-        }
+        Request::UserList
+        | Request::UserAdd { .. }
+        | Request::UserDisable { .. }
+        | Request::UserReset { .. }
+        | Request::UserRemoveSecondFactor { .. } => accounts::perform(core, request).await,
     }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Value, Fail> {
     serde_json::to_value(value)
         .map_err(|error| Fail::new("the answer cannot be written").from(error))
-}
-
-fn person(person: &Person) -> Value {
-    json!({
-        "email": person.email, "name": person.name, "role": person.role.as_str(), "tenant": person.tenant,
-        "second-factor": person.second_factor, "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
-    })
-}
-
-/// The one place where a password leaves: to the operator who asked for it, once.
-fn with_password(mut value: Value, password: &str) -> Value {
-    if let Value::Object(fields) = &mut value {
-        fields.insert("password".to_owned(), json!(password));
-    }
-    value
-}
-
-async fn named(core: &Core, email: &str) -> Result<Person, Fail> {
-    let people = core
-        .access
-        .list(&core.access.operator())
-        .await
-        .map_err(|error| Fail::new("the people cannot be listed").from(error))?;
-    people
-        .into_iter()
-        .find(|person| person.email.eq_ignore_ascii_case(email))
-        .ok_or_else(|| {
-            Fail::new(format!("nobody has the address `{email}`"))
-                .help("`avouch user list` shows everybody")
-        })
 }
 
 /// Makes a proof under a checkpoint that covers everything so far.

@@ -1,0 +1,124 @@
+//! Commands about accounts.
+
+use avouch_access::{NewPerson, Person, Role};
+use avouch_statement::TenantId;
+use serde_json::{Value, json};
+
+use super::Core;
+use crate::control::Request;
+use crate::fail::Fail;
+
+/// Does a command about an account.
+pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
+    match request {
+        Request::UserList => {
+            let people = core
+                .access
+                .list(&core.access.operator())
+                .await
+                .map_err(|error| Fail::new("the people cannot be listed").from(error))?;
+            Ok(people.iter().map(person).collect())
+        }
+        Request::UserAdd {
+            email,
+            name,
+            tenant,
+            administrator,
+        } => {
+            let tenant = tenant
+                .map(|tenant| tenant.parse())
+                .transpose()
+                .map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let role = match (&tenant, administrator) {
+                (None, _) => Role::Supplier,
+                (Some(_), true) => Role::Administrator,
+                (Some(_), false) => Role::Member,
+            };
+            let new = NewPerson {
+                email,
+                name,
+                role,
+                tenant,
+            };
+            let (added, password) = core
+                .access
+                .set_up(new, core.now())
+                .await
+                .map_err(|error| Fail::new("the account was not made").from(error))?;
+            Ok(with_password(person(&added), password.expose()))
+        }
+        Request::UserDisable { email } => {
+            let found = named(core, &email).await?;
+            core.access
+                .disable(&core.access.operator(), &found.id, core.now())
+                .await
+                .map_err(|error| Fail::new("the account was not closed").from(error))?;
+            Ok(json!({ "email": email, "disabled": true }))
+        }
+        Request::UserRemoveSecondFactor { email } => {
+            let found = named(core, &email).await?;
+            core.access
+                .remove_factor(&core.access.operator(), &found.id)
+                .await
+                .map_err(|error| Fail::new("the second factor was not taken away").from(error))?;
+            Ok(json!({ "email": email, "second-factor": null }))
+        }
+        Request::UserReset { email } => {
+            let found = named(core, &email).await?;
+            let password = core
+                .access
+                .reset(&core.access.operator(), &found.id)
+                .await
+                .map_err(|error| Fail::new("the password was not made").from(error))?;
+            Ok(with_password(json!({ "email": email }), password.expose()))
+        }
+        _ => Err(Fail::new("this command is about no account")),
+    }
+}
+
+/// Whose trail shows a command, if it is about somebody's account or data.
+pub async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
+    let tenant = match request {
+        Request::UserDisable { email }
+        | Request::UserReset { email }
+        | Request::UserRemoveSecondFactor { email } => {
+            return named(core, email).await.ok()?.tenant;
+        }
+        Request::UserAdd { tenant, .. } => tenant.as_deref()?,
+        Request::Pack { tenant }
+        | Request::Restore { tenant, .. }
+        | Request::DrillRun { tenant, .. } => tenant,
+        _ => return None,
+    };
+    Some(core.tenants.get(&tenant.parse().ok()?)?.id)
+}
+
+fn person(person: &Person) -> Value {
+    json!({
+        "email": person.email, "name": person.name, "role": person.role.as_str(), "tenant": person.tenant,
+        "second-factor": person.second_factor, "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
+    })
+}
+
+/// The one place where a password leaves: to the operator who asked for it, once.
+fn with_password(mut value: Value, password: &str) -> Value {
+    if let Value::Object(fields) = &mut value {
+        fields.insert("password".to_owned(), json!(password));
+    }
+    value
+}
+
+async fn named(core: &Core, email: &str) -> Result<Person, Fail> {
+    let people = core
+        .access
+        .list(&core.access.operator())
+        .await
+        .map_err(|error| Fail::new("the people cannot be listed").from(error))?;
+    people
+        .into_iter()
+        .find(|person| person.email.eq_ignore_ascii_case(email))
+        .ok_or_else(|| {
+            Fail::new(format!("nobody has the address `{email}`"))
+                .help("`avouch user list` shows everybody")
+        })
+}
