@@ -11,6 +11,8 @@ use crate::{
     AppendError, Draft, Kind, Ledger, LogKey, OpenError, Options, PublishError, Published, verify,
 };
 
+mod closed;
+mod forgetting;
 mod full_disk;
 
 const ALL_FAULTS: [Fault; 4] = [

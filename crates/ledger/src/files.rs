@@ -18,6 +18,8 @@ pub(crate) trait Files: Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>>;
     /// Opens a file for reading and writing, and makes it if it is not there.
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Opens a file that is there, for reading.
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>>;
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file; none there is as good.
     fn remove(&self, path: &Path) -> io::Result<()>;
@@ -108,6 +110,10 @@ impl Files for Disk {
             .mode(0o600)
             .open(self.root.join(path))?;
         Ok(Box::new(file))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(fs::File::open(self.root.join(path))?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

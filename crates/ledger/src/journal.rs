@@ -83,6 +83,15 @@ pub(crate) struct Record {
     pub(crate) offset: u64,
     pub(crate) leaf: Leaf,
     pub(crate) sealed: Vec<u8>,
+    /// Whether what one flush made durable begins with it.
+    pub(crate) starts_group: bool,
+}
+
+impl Record {
+    /// When it happened, in microseconds, if it has its payload.
+    pub(crate) fn payload_time(&self) -> Option<i64> {
+        (!self.sealed.is_empty()).then(|| self.leaf.time.as_microsecond())
+    }
 }
 
 /// Reads a segment's records one after another, holding one chunk or one record, whichever is larger.
@@ -113,9 +122,14 @@ impl Records {
         self.offset
     }
 
+    /// Whether nothing more is to be read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.offset >= self.end
+    }
+
     /// The next record; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Record>, Damage> {
-        if self.offset >= self.end {
+        if self.is_at_end() {
             return Ok(None);
         }
         let offset = self.offset;
@@ -134,6 +148,7 @@ impl Records {
             offset,
             leaf: Leaf::decode(leaf).map_err(Damage::Leaf)?,
             sealed: sealed.to_vec(),
+            starts_group: back == [0; 4],
         };
         self.offset += record_bytes as u64;
         self.used += record_bytes;

@@ -13,13 +13,14 @@ use tokio::sync::{mpsc, oneshot};
 use crate::checkpoint::{LogKey, Published};
 use crate::draft::{AppendError, Appended, Draft, MAX_CALL, MAX_SEALED};
 use crate::files::{Disk, Files};
+use crate::forget::{Doomed, ForgetError};
 use crate::journal::{Damage, HEADER_BYTES};
 use crate::paths::{self, CHECKPOINT, COSIGNED, JOURNAL, LOCK};
-use crate::publish::{Asked, PublishError, Publisher, write_checkpoint};
-use crate::reader::Reader;
+use crate::publish::{Asked, DeriveError, PublishError, Publisher, write_checkpoint};
+use crate::reader::{ReadError, Reader};
 use crate::recover::{Recovered, recover};
 use crate::reserve::Reserve;
-use crate::writer::{Call, Writer};
+use crate::writer::{Call, Message, Writer};
 
 /// Calls that may wait before further ones are held back.
 const QUEUE: usize = 4096;
@@ -120,7 +121,7 @@ pub struct Ledger(Arc<Inner>);
 
 struct Inner {
     // Senders come before the threads that they keep alive: see `Drop`.
-    calls: Option<mpsc::Sender<Call>>,
+    calls: Option<mpsc::Sender<Message>>,
     asked: Option<blocking::Sender<Asked>>,
     writer: Option<JoinHandle<()>>,
     publisher: Option<JoinHandle<()>>,
@@ -131,8 +132,9 @@ struct Inner {
 }
 
 impl Ledger {
-    /// Opens the ledger in a folder, or starts one there. Blocking: reads the whole journal and checks it against the
-    /// signed checkpoint.
+    /// Opens the ledger in a folder, or starts one there. Blocking: reads the journal behind the newest closed segment,
+    /// and checks it with the tiles of what is before it against the signed checkpoint. Where that does not fit, the whole
+    /// journal is read.
     ///
     /// # Errors
     ///
@@ -247,7 +249,7 @@ impl Ledger {
         let (done, answer) = oneshot::channel();
         let calls = self.0.calls.as_ref().ok_or(AppendError::Stopped)?;
         calls
-            .send(Call { drafts, done })
+            .send(Message::Append(Call { drafts, done }))
             .await
             .map_err(|_| AppendError::Stopped)?;
         answer.await.map_err(|_| AppendError::Stopped)?
@@ -261,8 +263,80 @@ impl Ledger {
     pub async fn publish(&self) -> Result<Published, PublishError> {
         let (answer, published) = oneshot::channel();
         let asked = self.0.asked.as_ref().ok_or(PublishError::Stopped)?;
-        asked.send(answer).map_err(|_| PublishError::Stopped)?;
+        asked
+            .send(Asked::Publish(answer))
+            .map_err(|_| PublishError::Stopped)?;
         published.await.map_err(|_| PublishError::Stopped)?
+    }
+
+    /// Takes payloads away for good: leaves, tiles and every proof stay as they are. Gives how many were taken.
+    ///
+    /// Whole segments are written anew and put in place of the old ones, one after another; a crash leaves each as it was
+    /// or as it should be, and asking again goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgetError`]: a segment cannot be read or written; those before it are done.
+    pub async fn forget(&self, doomed: Doomed) -> Result<u64, ForgetError> {
+        let offsets = &self.0.reader.offsets;
+        if offsets
+            .last()
+            .is_some_and(|last| doomed.may_touch(&last.marks))
+        {
+            let (done, answer) = oneshot::channel();
+            let calls = self.0.calls.as_ref().ok_or(ForgetError::Stopped)?;
+            calls
+                .send(Message::Close(done))
+                .await
+                .map_err(|_| ForgetError::Stopped)?;
+            answer.await.map_err(|_| ForgetError::Stopped)??;
+        }
+        let mut taken = 0;
+        for first in offsets.closed() {
+            let (done, answer) = oneshot::channel();
+            let asked = self.0.asked.as_ref().ok_or(ForgetError::Stopped)?;
+            asked
+                .send(Asked::Forget(first, doomed, done))
+                .map_err(|_| ForgetError::Stopped)?;
+            taken += answer.await.map_err(|_| ForgetError::Stopped)??;
+        }
+        Ok(taken)
+    }
+
+    /// Whether some payload may be left that is doomed; `false` is certain.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: a segment cannot be read.
+    pub fn may_hold(&self, doomed: Doomed) -> Result<bool, ReadError> {
+        let offsets = &self.0.reader.offsets;
+        if offsets
+            .last()
+            .is_some_and(|last| doomed.may_touch(&last.marks))
+        {
+            return Ok(true);
+        }
+        for first in offsets.closed() {
+            if doomed.may_touch(&offsets.load(first)?.marks) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Holds every tile to the journal, and writes those anew that do not fit; gives their names. Reads the whole journal
+    /// twice, and writes nothing unless it fits the checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`DeriveError`]: the journal does not fit, or a file cannot be read or written.
+    pub async fn derive(&self) -> Result<Vec<PathBuf>, DeriveError> {
+        let (answer, derived) = oneshot::channel();
+        let asked = self.0.asked.as_ref().ok_or(PublishError::Stopped)?;
+        asked
+            .send(Asked::Derive(answer))
+            .map_err(|_| PublishError::Stopped)?;
+        derived.await.map_err(|_| PublishError::Stopped)?
     }
 
     /// Reads entries and makes proofs; independent of this handle's life.

@@ -19,8 +19,10 @@
 )]
 
 mod checkpoint;
+mod closed;
 mod draft;
 mod files;
+mod forget;
 mod journal;
 mod leaf;
 mod ledger;
@@ -44,11 +46,12 @@ mod testing;
 
 pub use checkpoint::{KeyError, LogKey, Published};
 pub use draft::{AppendError, Appended, Draft, MAX_SEALED};
+pub use forget::{Doomed, ForgetError};
 pub use journal::Damage;
 pub use leaf::{Kind, LEAF_BYTES, Leaf, LeafError, commit};
 pub use ledger::{Ledger, OpenError, Options};
 pub use proof::ProveError;
-pub use publish::PublishError;
+pub use publish::{DeriveError, PublishError};
 pub use reader::{Hash, ProofError, ReadError, Reader, Scan, Stored};
 pub use recover::Recovered;
 pub use serve::{Resource, ResourceError};

@@ -11,9 +11,11 @@ pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const CHECKPOINT_NEXT: &str = "checkpoint.next";
 pub(crate) const COSIGNED: &str = "checkpoint.cosigned";
 pub(crate) const COSIGNED_NEXT: &str = "checkpoint.cosigned.next";
+pub(crate) const CLOSED: &str = "closed";
 pub(crate) const JOURNAL: &str = "journal";
 pub(crate) const LOCK: &str = "lock";
 pub(crate) const RESERVE: &str = "reserve";
+pub(crate) const SEGMENT_NEXT: &str = "segment.next";
 
 /// Which column of tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +43,11 @@ pub(crate) fn partials(row: Row, index: u64) -> PathBuf {
 /// A journal segment, named by the index of its first entry.
 pub(crate) fn segment(first: u64) -> PathBuf {
     format!("{JOURNAL}/{first:020}.seg").into()
+}
+
+/// What is remembered of a closed segment.
+pub(crate) fn closed(first: u64) -> PathBuf {
+    format!("{CLOSED}/{first:020}").into()
 }
 
 /// The index in a segment's file name; `None` if it is not one.

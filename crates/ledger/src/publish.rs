@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::checkpoint::{LogKey, Published};
 use crate::files::Files;
+use crate::forget::{Doomed, ForgetError, forget};
 use crate::paths::{CHECKPOINT, CHECKPOINT_NEXT, COSIGNED, COSIGNED_NEXT};
 use crate::reader::{ReadError, Reader};
 use crate::tree::{TileFile, Tree};
@@ -45,7 +46,28 @@ pub enum PublishError {
     Stopped,
 }
 
-pub(crate) type Asked = oneshot::Sender<Result<Published, PublishError>>;
+/// Why the tiles were not derived anew.
+#[derive(Debug, thiserror::Error)]
+pub enum DeriveError {
+    /// Nothing was written: the journal itself was altered.
+    #[error(
+        "the journal's first {0} entries are not those that the checkpoint was signed for; `avouch audit verify` says which"
+    )]
+    Mismatch(u64),
+    /// The journal could not be read, or a tile not written.
+    #[error("the ledger's tiles cannot be derived from its journal")]
+    Publish(#[from] PublishError),
+}
+
+/// What the publisher is asked.
+pub(crate) enum Asked {
+    /// To bring tiles and checkpoint up to date.
+    Publish(oneshot::Sender<Result<Published, PublishError>>),
+    /// To take payloads out of the closed segment with this first entry.
+    Forget(u64, Doomed, oneshot::Sender<Result<u64, ForgetError>>),
+    /// To hold every tile to the journal, and write those anew that do not fit.
+    Derive(oneshot::Sender<Result<Vec<PathBuf>, DeriveError>>),
+}
 
 pub(crate) struct Publisher {
     files: Arc<dyn Files>,
@@ -86,9 +108,16 @@ impl Publisher {
                 None => asked.recv().map_err(RecvTimeoutError::from),
             };
             match next {
-                Ok(answer) => {
-                    // A caller that stopped waiting does not need the answer.
+                // A caller that stopped waiting does not need the answer.
+                Ok(Asked::Publish(answer)) => {
                     let _ = answer.send(self.publish());
+                }
+                Ok(Asked::Forget(first, doomed, answer)) => {
+                    let done = forget(self.files.as_ref(), &self.reader.offsets, first, doomed);
+                    let _ = answer.send(done);
+                }
+                Ok(Asked::Derive(answer)) => {
+                    let _ = answer.send(self.derive());
                 }
                 Err(RecvTimeoutError::Timeout) => self.publish_or_warn(),
                 Err(RecvTimeoutError::Disconnected) => return self.publish_or_warn(),
@@ -142,6 +171,58 @@ impl Publisher {
             }
         }
         Ok(next)
+    }
+
+    /// Holds every tile to the journal, once the journal has been found to fit the checkpoint; gives those that were
+    /// written anew.
+    fn derive(&mut self) -> Result<Vec<PathBuf>, DeriveError> {
+        self.publish()?;
+        let signed = self.reader.checkpoint();
+        if self
+            .over(signed.size, |_, _| Ok(()))?
+            .root()
+            .map_err(PublishError::from)?
+            .0
+            != signed.root
+        {
+            return Err(DeriveError::Mismatch(signed.size));
+        }
+        let mut wrong = Vec::new();
+        let tree = self.over(signed.size, |this, tile| {
+            this.write_if_wrong(tile, &mut wrong)
+        })?;
+        for partial in tree.partials() {
+            self.write_if_wrong(&partial, &mut wrong)?;
+        }
+        self.sync_dirs()?;
+        Ok(wrong)
+    }
+
+    /// The tree over the journal's first entries; `filled` sees each tile that fills up.
+    fn over(
+        &mut self,
+        size: u64,
+        mut filled: impl FnMut(&mut Self, &TileFile) -> Result<(), PublishError>,
+    ) -> Result<Tree, PublishError> {
+        let mut tree = Tree::default();
+        for stored in self.reader.scan(0).up_to(size) {
+            for tile in tree.push(&stored?.leaf.encode())? {
+                filled(self, &tile)?;
+            }
+        }
+        Ok(tree)
+    }
+
+    fn write_if_wrong(
+        &mut self,
+        tile: &TileFile,
+        wrong: &mut Vec<PathBuf>,
+    ) -> Result<(), PublishError> {
+        if !is_there(self.files.as_ref(), tile)? {
+            self.write(tile)?;
+            wrong.push(tile.path.clone());
+        }
+        Ok(())
     }
 
     /// Writes the full tiles that wait. Under the signed size they are there already, unless they were damaged.

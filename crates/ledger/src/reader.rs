@@ -25,7 +25,7 @@ pub struct Stored {
     pub index: u64,
     /// What was hashed.
     pub leaf: Leaf,
-    /// The payload, sealed as it was handed in.
+    /// The payload, sealed as it was handed in; empty once it was taken away ([`crate::Ledger::forget`]).
     pub sealed: Vec<u8>,
 }
 
@@ -236,13 +236,22 @@ impl Scan {
     fn step(&mut self) -> Result<Option<Stored>, ReadError> {
         loop {
             let Some((segment, records)) = &mut self.at else {
-                let Some(place) = self.offsets.place(self.next) else {
+                let Some(place) = self.offsets.place(self.next, self.to)? else {
                     return Ok(None);
                 };
-                let end = place.segment.end;
-                let mut records = Records::new(Arc::clone(&place.segment.file), place.offset, end);
+                let mut records =
+                    Records::new(Arc::clone(&place.segment.file), place.offset, place.end);
                 for entry in place.at..self.next {
                     next_record(&mut records, &place.segment, entry)?;
+                }
+                if records.is_at_end() {
+                    // It should have been here: what was written down of the segment is not true.
+                    return Err(ReadError::Damaged {
+                        entry: self.next,
+                        file: place.segment.path,
+                        offset: records.offset(),
+                        source: Damage::CutOff,
+                    });
                 }
                 self.at = Some((place.segment, records));
                 continue;

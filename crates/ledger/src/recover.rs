@@ -1,4 +1,5 @@
-//! Reads a ledger back when it is opened: what was cut off is taken away, what is damaged is refused.
+//! Reads a ledger back when it is opened: what was cut off is taken away, what is damaged is refused. Of closed segments
+//! it takes what was written down when they were closed, and their hashes from the tiles, which the root confirms.
 //!
 //! Nothing is changed before the journal has been found to fit the signed checkpoint, so that a ledger which was
 //! tampered with is left as it was found.
@@ -8,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::checkpoint::Published;
+use crate::closed::{self, Closed};
 use crate::files::Files;
 use crate::journal::{self, Damage, HEADER_BYTES, Records, Segment, Tail};
+use crate::leaf::LEAF_BYTES;
 use crate::ledger::OpenError;
 use crate::offsets::Offsets;
-use crate::paths::{self, JOURNAL};
+use crate::paths::{self, CLOSED, JOURNAL, Row, TILE_WIDTH};
 use crate::publish::{is_there, write_whole};
 use crate::tree::Tree;
 
@@ -44,16 +47,20 @@ enum CutOff {
     Bytes(u64),
 }
 
-/// Reads everything under a ledger's folder.
+/// Where reading begins.
+#[derive(Default)]
+struct Start {
+    /// Segments before, whose first entries these are, with how many entries each has; they are not read.
+    closed: Vec<(u64, u64)>,
+    /// Each stream's latest entry in them.
+    streams: HashMap<[u8; 16], u64>,
+    /// The tree over them.
+    tree: Tree,
+}
+
+/// Reads what is behind the newest closed segment under a ledger's folder; everything, where that does not fit the signed
+/// checkpoint or what is needed for it is not there.
 pub(crate) fn recover(files: &Arc<dyn Files>, signed: &Published) -> Result<State, OpenError> {
-    let mut reading = Reading {
-        files: Arc::clone(files),
-        signed_size: signed.size,
-        offsets: Offsets::default(),
-        streams: HashMap::new(),
-        tree: Tree::default(),
-        wrong: Vec::new(),
-    };
     let dir = Path::new(JOURNAL);
     let names = files.names(dir).map_err(OpenError::io(dir))?;
     let mut firsts: Vec<u64> = names
@@ -61,11 +68,125 @@ pub(crate) fn recover(files: &Arc<dyn Files>, signed: &Published) -> Result<Stat
         .filter_map(|name| paths::segment_first(name))
         .collect();
     firsts.sort_unstable();
+    if let Some(start) = remembered(files.as_ref(), signed, &firsts)? {
+        match read(files, signed, &firsts, start) {
+            Err(OpenError::CheckpointMismatch { .. }) => {
+                tracing::warn!(
+                    "the ledger's tiles do not fit its checkpoint; its whole journal is read"
+                );
+            }
+            read => return read,
+        }
+    }
+    read(files, signed, &firsts, Start::default())
+}
+
+/// The newest closed segment of which everything is known that opening needs; `None` if there is none, or a closed
+/// segment has gone.
+fn remembered(
+    files: &dyn Files,
+    signed: &Published,
+    firsts: &[u64],
+) -> Result<Option<Start>, OpenError> {
+    let dir = Path::new(CLOSED);
+    let names = files.names(dir).map_err(OpenError::io(dir))?;
+    let all_there = names
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .all(|first| firsts.binary_search(&first).is_ok());
+    if !all_there || firsts.first() != Some(&0) {
+        return Ok(None);
+    }
+    // What a crash left of the making of a segment follows none.
+    let firsts = match firsts.split_last() {
+        Some((last, before)) if !has_header(files, *last)? => before,
+        _ => firsts,
+    };
+    let pairs = firsts.array_windows::<2>().enumerate().rev();
+    for (place, [first, next]) in pairs {
+        let Some(closed) = closed::read(files, *first) else {
+            continue;
+        };
+        let path = paths::segment(*first);
+        let bytes = files
+            .open_to_read(&path)
+            .and_then(|file| file.len())
+            .map_err(OpenError::io(&path))?;
+        if closed.bytes != bytes || first + closed.entries != *next || *next > signed.size {
+            continue;
+        }
+        let tree = Tree::from_tiles(*next, |row, index, width| {
+            tile(files, row, index, width, signed.size)
+        })?;
+        let Some(tree) = tree else {
+            return Ok(None);
+        };
+        let closed_ones = firsts.array_windows::<2>().take(place + 1);
+        return Ok(Some(Start {
+            closed: closed_ones
+                .map(|[first, next]| (*first, next - first))
+                .collect(),
+            streams: closed.streams,
+            tree,
+        }));
+    }
+    Ok(None)
+}
+
+fn has_header(files: &dyn Files, first: u64) -> Result<bool, OpenError> {
+    let path = paths::segment(first);
+    let file = files.open_to_read(&path).map_err(OpenError::io(&path))?;
+    Ok(journal::check_header(file.as_ref(), first).is_ok())
+}
+
+/// The first hashes or entries of a tile, from the full one or from the partial one of the signed size.
+fn tile(
+    files: &dyn Files,
+    row: Row,
+    index: u64,
+    width: u16,
+    signed: u64,
+) -> Result<Option<Vec<u8>>, OpenError> {
+    let (units, unit) = match row {
+        Row::Entries => (signed, 2 + LEAF_BYTES),
+        Row::Level(level) => (signed >> (8 * u32::from(level)), 32),
+    };
+    let partial = u16::try_from(units % u64::from(TILE_WIDTH)).unwrap_or(TILE_WIDTH);
+    for whole in [TILE_WIDTH, partial] {
+        let path = paths::tile(row, index, whole);
+        if let Some(mut bytes) = files.read(&path).map_err(OpenError::io(&path))?
+            && bytes.len() >= usize::from(width) * unit
+        {
+            bytes.truncate(usize::from(width) * unit);
+            return Ok(Some(bytes));
+        }
+    }
+    Ok(None)
+}
+
+fn read(
+    files: &Arc<dyn Files>,
+    signed: &Published,
+    firsts: &[u64],
+    start: Start,
+) -> Result<State, OpenError> {
+    let mut reading = Reading {
+        files: Arc::clone(files),
+        signed_size: signed.size,
+        offsets: Offsets::new(Arc::clone(files)),
+        streams: start.streams,
+        tree: start.tree,
+        wrong: Vec::new(),
+        closed: None,
+    };
+    for (first, entries) in &start.closed {
+        reading.offsets.add_closed(*first, *entries);
+    }
     let last = firsts.last().copied();
     let mut segment = None;
     let mut cut_off = None;
-    for first in firsts {
-        cut_off = reading.segment(first, last == Some(first), &mut segment)?;
+    for first in firsts.iter().skip(start.closed.len()) {
+        cut_off = reading.segment(*first, last == Some(*first), &mut segment)?;
     }
 
     let size = reading.offsets.size();
@@ -77,6 +198,9 @@ pub(crate) fn recover(files: &Arc<dyn Files>, signed: &Published) -> Result<Stat
     }
     if reading.tree.root()?.0 != signed.root {
         return Err(OpenError::CheckpointMismatch { size: signed.size });
+    }
+    if let Some(closed) = &reading.closed {
+        closed::write(files.as_ref(), closed);
     }
     let cut_off = mend_journal(files.as_ref(), cut_off, segment.as_ref())?;
     mend_partials(files.as_ref(), &reading.tree, &mut reading.wrong)?;
@@ -105,6 +229,8 @@ struct Reading {
     tree: Tree,
     /// Tiles under the signed size that are missing or wrong.
     wrong: Vec<PathBuf>,
+    /// The newest segment that was read and that another follows, if nothing is written down of it.
+    closed: Option<Closed>,
 }
 
 impl Reading {
@@ -153,7 +279,8 @@ impl Reading {
                     }
                     self.derive(index, &record.leaf.encode())?;
                     segment.end = records.offset();
-                    self.offsets.add_records([record.offset], segment.end);
+                    self.offsets
+                        .add_records([(record.offset, record.payload_time())], segment.end);
                 }
                 Err(source @ (Damage::CutOff | Damage::Length(_) | Damage::Check))
                     if last && index >= self.signed_size =>
@@ -169,8 +296,22 @@ impl Reading {
                 Err(source) => return Err(damaged(index, records.offset(), source)),
             }
         };
+        if !last {
+            self.remember(&segment);
+        }
         *current = Some(segment);
         Ok(cut_off)
+    }
+
+    /// Notes what is known of a segment that another follows.
+    fn remember(&mut self, segment: &Segment) {
+        self.closed = self.offsets.last().map(|marked| Closed {
+            first: segment.first,
+            entries: self.offsets.size() - segment.first,
+            bytes: segment.end,
+            marks: marked.marks,
+            streams: self.streams.clone(),
+        });
     }
 
     /// Brings the tree up to the signed size and notes which full tiles are not as they should be.

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use tlog_tiles::{Error, Hash, HashReader, split_stored_hash_index, stored_hashes, tree_hash};
+use tlog_tiles::{
+    Error, Hash, HashReader, node_hash, record_hash, split_stored_hash_index, stored_hashes,
+    tree_hash,
+};
 
 use crate::leaf::LEAF_BYTES;
 use crate::paths::{self, Row, TILE_WIDTH};
@@ -44,6 +47,48 @@ struct Filling {
 impl Tree {
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The tree of this size from its tiles, of which `read` gives the first so many hashes or entries; `None` if one is
+    /// not there, or the bundle's entries are not those of the hashes. Whether these are right, the root tells.
+    pub(crate) fn from_tiles<E>(
+        size: u64,
+        mut read: impl FnMut(Row, u64, u16) -> Result<Option<Vec<u8>>, E>,
+    ) -> Result<Option<Self>, E> {
+        let mut filling = |row, units: u64| {
+            let (index, width) = (units / u64::from(TILE_WIDTH), units % u64::from(TILE_WIDTH));
+            let width = u16::try_from(width).unwrap_or(0);
+            let bytes = if width == 0 {
+                Some(Vec::new())
+            } else {
+                read(row, index, width)?
+            };
+            let whole = usize::from(width) * unit_bytes(row);
+            Ok(bytes
+                .filter(|bytes| bytes.len() == whole)
+                .map(|bytes| Filling { index, bytes }))
+        };
+        let Some(bundle) = filling(Row::Entries, size)? else {
+            return Ok(None);
+        };
+        let mut levels = Vec::new();
+        let mut units = size;
+        while units > 0 {
+            let Some(row) = filling(row_of(levels.len()), units)? else {
+                return Ok(None);
+            };
+            levels.push(row);
+            units >>= TILE_HEIGHT;
+        }
+        if !bundle.entries_are_hashed_in(levels.first()) {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            size,
+            edge: Edge::of(size, &levels),
+            bundle,
+            levels,
+        }))
     }
 
     /// Adds a leaf; gives the tiles that it fills, lowest first.
@@ -110,6 +155,24 @@ impl Tree {
 }
 
 impl Edge {
+    /// The edge of a tree of this size, whose tiles at the edge hold these hashes.
+    fn of(size: u64, rows: &[Filling]) -> Self {
+        let levels = u64::BITS - size.leading_zeros();
+        let complete = (0..levels as usize).map(|level| {
+            // No other subtree at the edge is asked for again.
+            let absent = (u64::MAX, Hash([0; HASH_BYTES]));
+            if size >> level & 1 == 0 {
+                return absent;
+            }
+            let number = (size >> level) - 1;
+            let below = level % TILE_HEIGHT;
+            rows.get(level / TILE_HEIGHT)
+                .and_then(|row| row.subtree(number << below, 1 << below))
+                .map_or(absent, |hash| (number, hash))
+        });
+        Self(complete.collect())
+    }
+
     fn set(&mut self, level: usize, number: u64, hash: Hash) {
         match self.0.get_mut(level) {
             Some(latest) => *latest = (number, hash),
@@ -145,6 +208,42 @@ impl Filling {
         };
         self.index += 1;
         Some(full)
+    }
+
+    /// Whether a bundle's entries are those whose hashes a tile holds.
+    fn entries_are_hashed_in(&self, tile: Option<&Self>) -> bool {
+        let hashes = tile.map(|tile| tile.bytes.as_slice()).unwrap_or_default();
+        let entries = self.bytes.as_chunks::<BUNDLED_BYTES>().0;
+        entries.len() == hashes.len() / HASH_BYTES
+            && entries
+                .iter()
+                .zip(hashes.as_chunks::<HASH_BYTES>().0)
+                .all(|(entry, hash)| {
+                    let leaf = entry.get(2..).unwrap_or_default();
+                    record_hash(leaf).0 == *hash
+                })
+    }
+
+    /// The hash over so many of the tile's hashes, a power of two, from the one with this number in its row.
+    fn subtree(&self, first: u64, count: usize) -> Option<Hash> {
+        let first = first.checked_sub(self.index * u64::from(TILE_WIDTH))?;
+        let first = usize::try_from(first).ok()? * HASH_BYTES;
+        let hashes = self.bytes.get(first..first + count * HASH_BYTES)?;
+        let mut hashes: Vec<Hash> = hashes
+            .as_chunks::<HASH_BYTES>()
+            .0
+            .iter()
+            .map(|hash| Hash(*hash))
+            .collect();
+        while hashes.len() > 1 {
+            hashes = hashes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|[left, right]| node_hash(*left, *right))
+                .collect();
+        }
+        hashes.first().copied()
     }
 
     fn width(&self, row: Row) -> u16 {
@@ -203,6 +302,50 @@ mod tests {
         ] {
             assert_eq!(tree(size).0.root().unwrap().to_string(), root);
         }
+    }
+
+    fn leaf(number: u64) -> [u8; LEAF_BYTES] {
+        let mut leaf = [7; LEAF_BYTES];
+        leaf[..8].copy_from_slice(&number.to_be_bytes());
+        leaf
+    }
+
+    #[test]
+    fn a_tree_from_its_tiles_goes_on_like_the_one_that_made_them() {
+        for size in [0, 1, 2, 3, 255, 256, 257, 511, 700, 65_536, 65_537, 66_000] {
+            let mut made = Tree::default();
+            let mut full = Vec::new();
+            for index in 0..size {
+                full.extend(made.push(&leaf(index)).unwrap());
+            }
+            let partials = made.partials();
+            let tiles: std::collections::HashMap<_, _> = full
+                .iter()
+                .chain(&partials)
+                .map(|tile| (tile.path.clone(), tile.bytes.clone()))
+                .collect();
+            let read = |row, index, width| {
+                Ok::<_, ()>(tiles.get(&paths::tile(row, index, width)).cloned())
+            };
+            let mut resumed = Tree::from_tiles(size, read).unwrap().unwrap();
+            assert_eq!(resumed.root().unwrap(), made.root().unwrap(), "{size}");
+            assert_eq!(resumed.partials(), partials, "{size}");
+            assert_eq!(resumed.edge_tiles(), made.edge_tiles(), "{size}");
+            for more in 0..300 {
+                let leaf = leaf(size + more);
+                assert_eq!(
+                    resumed.push(&leaf).unwrap(),
+                    made.push(&leaf).unwrap(),
+                    "{size} + {more}"
+                );
+            }
+            assert_eq!(resumed.root().unwrap(), made.root().unwrap(), "{size}");
+        }
+        assert!(
+            Tree::from_tiles(7, |_, _, _| Ok::<_, ()>(None))
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::closed::{self, Closed};
 use crate::draft::{AppendError, Appended, Draft};
 use crate::files::Files;
 use crate::journal::{self, HEADER_BYTES, Segment};
@@ -19,6 +20,14 @@ use crate::reserve::{RESERVE_BYTES, Reserve};
 pub(crate) struct Call {
     pub(crate) drafts: Vec<Draft>,
     pub(crate) done: oneshot::Sender<Result<Vec<Appended>, AppendError>>,
+}
+
+/// What the writer is asked.
+pub(crate) enum Message {
+    /// To append.
+    Append(Call),
+    /// To close the segment that it writes to, so that another follows it.
+    Close(oneshot::Sender<Result<(), AppendError>>),
 }
 
 /// A group takes no more calls beyond this many bytes, so that one flush stays short.
@@ -56,23 +65,39 @@ enum Failed {
 /// A group as it was made durable.
 struct Written {
     appended: Vec<Appended>,
-    starts: Vec<u64>,
+    /// Where each record starts, and when it happened if it has a payload.
+    records: Vec<(u64, Option<i64>)>,
     end: u64,
 }
 
 impl Writer {
     /// Runs until every sender is gone, or a flush fails.
-    pub(crate) fn run(mut self, mut calls: mpsc::Receiver<Call>) {
-        while let Some(first) = calls.blocking_recv() {
-            let mut bytes = size_of_call(&first);
-            let mut group = vec![first];
-            while bytes < GROUP_BYTES
-                && let Ok(call) = calls.try_recv()
-            {
-                bytes += size_of_call(&call);
-                group.push(call);
-            }
-            if let Err(error) = self.take(group) {
+    pub(crate) fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut next = None;
+        while let Some(message) = next.take().or_else(|| messages.blocking_recv()) {
+            let done = match message {
+                Message::Close(answer) => self.close(answer),
+                Message::Append(first) => {
+                    let mut bytes = size_of_call(&first);
+                    let mut group = vec![first];
+                    while bytes < GROUP_BYTES
+                        && let Ok(message) = messages.try_recv()
+                    {
+                        match message {
+                            Message::Append(call) => {
+                                bytes += size_of_call(&call);
+                                group.push(call);
+                            }
+                            close => {
+                                next = Some(close);
+                                break;
+                            }
+                        }
+                    }
+                    self.take(group)
+                }
+            };
+            if let Err(error) = done {
                 tracing::error!(%error, "the ledger's journal could not be flushed; it takes no more entries");
                 return;
             }
@@ -132,7 +157,7 @@ impl Writer {
         let segment = self.writable_segment()?;
         let mut latest: HashMap<[u8; 16], u64> = HashMap::new();
         let mut appended = Vec::new();
-        let mut starts = Vec::new();
+        let mut records = Vec::new();
         let mut bytes = Vec::new();
         for (index, draft) in
             (self.offsets.size()..).zip(group.iter().flat_map(|call| &call.drafts))
@@ -148,7 +173,8 @@ impl Writer {
                 time: to_microsecond(draft.time),
                 commitment: draft.commitment,
             };
-            starts.push(segment.end + bytes.len() as u64);
+            let time = (!draft.sealed.is_empty()).then(|| leaf.time.as_microsecond());
+            records.push((segment.end + bytes.len() as u64, time));
             // A group is at most some 70 MB: see GROUP_BYTES and MAX_CALL.
             let back = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             journal::encode(&leaf, &draft.sealed, back, &mut bytes);
@@ -169,7 +195,7 @@ impl Writer {
         self.streams.extend(latest);
         Ok(Written {
             appended,
-            starts,
+            records,
             end,
         })
     }
@@ -208,7 +234,7 @@ impl Writer {
 
     /// Shows a durable group to the readers, then answers its calls.
     fn acknowledge(&mut self, group: Vec<Call>, written: Written) {
-        self.offsets.add_records(written.starts, written.end);
+        self.offsets.add_records(written.records, written.end);
         if let Some(segment) = &mut self.segment {
             segment.end = written.end;
         }
@@ -227,12 +253,64 @@ impl Writer {
         {
             return Ok(segment.clone());
         }
+        self.next_segment()
+    }
+
+    /// Closes the segment that is written to, unless it is empty.
+    ///
+    /// # Errors
+    ///
+    /// When it is not known what is on disk; nothing may be written after that.
+    fn close(
+        &mut self,
+        answer: oneshot::Sender<Result<(), AppendError>>,
+    ) -> Result<(), Arc<io::Error>> {
+        let filled = self
+            .segment
+            .as_ref()
+            .is_some_and(|segment| segment.end > HEADER_BYTES);
+        let closed = if filled {
+            self.next_segment().map(|_| ())
+        } else {
+            Ok(())
+        };
+        let (said, result) = match closed {
+            Ok(()) => (Ok(()), Ok(())),
+            Err(Failed::NotWritten(error)) if is_full(&error) => (Err(AppendError::Full), Ok(())),
+            Err(Failed::NotWritten(error)) => (Err(AppendError::Write(Arc::new(error))), Ok(())),
+            Err(Failed::Uncertain(error)) => {
+                let error = Arc::new(error);
+                (Err(AppendError::Uncertain(Arc::clone(&error))), Err(error))
+            }
+        };
+        // A caller that stopped waiting does not need the answer.
+        let _ = answer.send(said);
+        result
+    }
+
+    /// Makes the next segment; what is known of the one before is written down.
+    fn next_segment(&mut self) -> Result<Segment, Failed> {
         if let Some(full) = &self.segment
             && self.ahead > full.end
         {
             // Zeros behind the entries are allowed in the last segment alone.
             full.file.truncate(full.end).map_err(Failed::NotWritten)?;
             full.file.sync().map_err(Failed::Uncertain)?;
+            self.ahead = full.end;
+        }
+        if let Some(full) = &self.segment
+            && let Some(marked) = self.offsets.last()
+        {
+            closed::write(
+                self.files.as_ref(),
+                &Closed {
+                    first: full.first,
+                    entries: self.offsets.size() - full.first,
+                    bytes: full.end,
+                    marks: marked.marks,
+                    streams: self.streams.clone(),
+                },
+            );
         }
         let segment = self
             .new_segment(self.offsets.size())
