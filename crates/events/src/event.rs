@@ -167,6 +167,19 @@ impl Action {
     ];
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 7] = [
+        Self::Member,
+        Self::Administrator,
+        Self::Supplier,
+        Self::Synthetic,
+        Self::Platform,
+        Self::LocalRoot,
+        Self::Nobody,
+    ];
+}
+
 impl Outcome {
     /// Every outcome.
     pub const ALL: [Self; 4] = [Self::Intended, Self::Done, Self::Refused, Self::Failed];

@@ -2,9 +2,12 @@
 //!
 //! It follows the ledger in its order, away from those who record. What can be looked for is in one inverted index
 //! (SQLite's FTS5): against one table with an index for each field it takes a tenth of the room for them, and a rare
-//! word or outcome is found at once where the table must be read through.
+//! word or outcome is found at once where the table must be read through. No event stands here: what is found is opened
+//! from the ledger, so that what cannot be opened there any more is not shown here either.
 
 mod file;
+mod forget;
+pub(crate) mod kind;
 mod terms;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +25,10 @@ const BATCH: usize = 2_000;
 const NEAR: u64 = 20_000;
 /// Matches that are counted; of more it is said that there are more.
 const COUNTED: u64 = 10_000;
+/// Entries whose events are counted together: see `tally` in [`file`].
+pub(crate) const BLOCK: u64 = 2_048;
+/// Microseconds in an hour.
+pub(crate) const HOUR: i64 = 3_600_000_000;
 /// People of whom a part of the name is asked, at most.
 const PEOPLE: i64 = 500;
 
@@ -47,6 +54,9 @@ pub enum IndexError {
     /// An event in it is not one.
     #[error("an event in the index cannot be read")]
     Form(#[from] serde_json::Error),
+    /// An event in it is of a kind that there is not.
+    #[error("an event in the index is of kind {0}, which there is not")]
+    Kind(i64),
     /// It was made by another version.
     #[error("the index is of version {0}")]
     Version(i64),
@@ -69,7 +79,11 @@ impl IndexError {
     /// gone; not a full disk or a busy file.
     fn is_damage(&self) -> bool {
         match self {
-            Self::Form(_) | Self::Version(_) | Self::Ahead => true,
+            Self::Form(_)
+            | Self::Kind(_)
+            | Self::Version(_)
+            | Self::Ahead
+            | Self::Ledger(avouch_ledger::ReadError::NotThere { .. }) => true,
             Self::Sql(sqlx::Error::Database(error)) => {
                 let code = error.code().and_then(|code| code.parse::<i64>().ok());
                 match code.map(|code| code & 0xff) {
@@ -178,6 +192,10 @@ impl Index {
                 drop(taking);
                 self.find(query, size).await
             }
+            Err(IndexError::Sql(sqlx::Error::PoolClosed)) => {
+                drop(self.0.taking.lock().await);
+                self.find(query, size).await
+            }
             found => found,
         }
     }
@@ -193,11 +211,12 @@ impl Index {
 
     /// Puts an empty file in the place of a damaged one. Only for whoever holds `taking`.
     async fn renew(&self) -> Result<(), IndexError> {
-        let old = self.pool();
+        // Whoever closes a database last takes the log beside it away by its name, which is the new one's name too: the
+        // old one is closed first. Questions that meet this are asked again.
+        self.pool().close().await;
         file::remove(&self.0.path)?;
         let new = file::connect(&self.0.path).await?;
         *self.0.pool.write().unwrap_or_else(PoisonError::into_inner) = new;
-        old.close().await;
         Ok(())
     }
 
@@ -217,35 +236,53 @@ impl Index {
         Ok(next)
     }
 
-    async fn write(&self, events: &[(u64, Event)], next: u64) -> Result<(), IndexError> {
-        let rows = events
+    async fn write(&self, events: &[(u64, Event)], upto: u64) -> Result<(), IndexError> {
+        // A call for each row costs more than the writing: all rows go in as one list.
+        let rows: Vec<_> = events
             .iter()
             .map(|(index, event)| {
-                Ok((
+                (
                     index,
                     event.at.as_microsecond(),
                     event.tenant.as_ref(),
-                    serde_json::to_string(event)?,
-                    terms::of_event(event),
                     &event.who.name,
-                ))
+                    kind::of_event(event),
+                    &event.session,
+                    event.micros,
+                    &event.object,
+                    terms::of_event(event),
+                )
             })
-            .collect::<Result<Vec<_>, serde_json::Error>>()?;
-        // A call for each row costs more than the writing: all rows go in as one list.
+            .collect();
         let rows = serde_json::to_string(&rows)?;
         let mut transaction = self.pool().begin_with("begin immediate").await?;
         for statement in [
-            "insert into event (number, at, tenant, body) select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)",
-            "insert into words (rowid, terms) select value ->> 0, value ->> 4 from json_each($1)",
-            "insert or ignore into person (name) select value ->> 5 from json_each($1)",
+            "insert or ignore into person (name) select value ->> 3 from json_each($1)",
+            "insert or ignore into tenant (name) select value ->> 2 from json_each($1) where value ->> 2 is not null",
+            "insert into event select value ->> 0, value ->> 1, (select id from tenant where name = value ->> 2), \
+             (select id from person where name = value ->> 3), value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
+             from json_each($1)",
+            "insert into words (rowid, terms) select value ->> 0, value ->> 8 from json_each($1)",
         ] {
             sqlx::query(statement)
                 .bind(&rows)
                 .execute(&mut *transaction)
                 .await?;
         }
+        let first = events.first().map_or(upto, |(index, _)| *index);
+        sqlx::query(
+            "insert into tally select at / $3, number / $4, coalesce(tenant, 0), person, kind, count(*) \
+             from event where number >= $1 and number < $2 group by 1, 2, 3, 4, 5 \
+             on conflict (hour, block, tenant, person, kind) do update set events = events + excluded.events",
+        )
+        .bind(number(first))
+        .bind(number(upto))
+        .bind(HOUR)
+        .bind(number(BLOCK))
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query("update progress set next = $1")
-            .bind(number(next))
+            .bind(number(upto))
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -292,26 +329,40 @@ impl Index {
         let limit = usize::from(query.limit.clamp(1, 1_000));
         let before = query.before.map_or(i64::MAX, number);
         let bounds = (bounds.0, bounds.1.min(before.saturating_sub(1)));
-        let found: Vec<(i64, String)> = matching(
-            "select event.number, event.body",
+        let mut found: Vec<i64> = matching(
+            "select event.number",
             wanted,
             query,
             bounds,
             limit as u64 + 1,
         )
-        .build_query_as()
+        .build_query_scalar()
         .fetch_all(&pool)
         .await?;
-        for (index, body) in found.iter().take(limit) {
-            page.rows.push(Row {
-                index: u64::try_from(*index).unwrap_or(0),
-                event: serde_json::from_str(body)?,
-            });
+        let more = found.len() > limit;
+        found.truncate(limit);
+        if more {
+            page.next = found.last().and_then(|last| u64::try_from(*last).ok());
         }
-        if found.len() > limit {
-            page.next = page.rows.last().map(|row| row.index);
-        }
+        page.rows = self.opened(found).await?;
         Ok(page)
+    }
+
+    /// The events with these numbers, from the ledger. Those that nobody can open any more are left out.
+    async fn opened(&self, numbers: Vec<i64>) -> Result<Vec<Row>, IndexError> {
+        let inner = self.0.clone();
+        tokio::task::spawn_blocking(move || {
+            let mut rows = Vec::new();
+            for number in numbers {
+                let index = u64::try_from(number).unwrap_or(0);
+                let stored = inner.reader.read(index)?;
+                if let Ok(event) = inner.opener.event(&stored) {
+                    rows.push(Row { index, event });
+                }
+            }
+            Ok(rows)
+        })
+        .await?
     }
 }
 
@@ -370,8 +421,16 @@ fn matching(
         }
     }
     sql.push_bind(bounds.0).push(" and ").push_bind(bounds.1);
-    if let Some(tenant) = &query.tenant {
-        sql.push(" and event.tenant is ").push_bind(tenant.clone());
+    match &query.tenant {
+        None => {}
+        Some(None) => {
+            sql.push(" and event.tenant is null");
+        }
+        Some(Some(tenant)) => {
+            sql.push(" and event.tenant = (select id from tenant where name = ")
+                .push_bind(tenant.clone())
+                .push(")");
+        }
     }
     if let Some(from) = query.from {
         sql.push(" and event.at >= ")

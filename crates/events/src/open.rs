@@ -6,7 +6,7 @@ use avouch_keyring::{KeyId, Keyring, KeyringError};
 use avouch_ledger::Stored;
 use avouch_statement::TenantId;
 
-use crate::{Event, Streams};
+use crate::{Event, Owner, Streams};
 
 /// Opens sealed payloads of the ledger.
 #[derive(Debug, Clone)]
@@ -32,6 +32,12 @@ pub enum UnreadableEvent {
     /// The stream is nobody's that is known here.
     #[error("its stream is not known here")]
     Stream,
+    /// The data of whoever it was about were erased.
+    #[error("it is of an organisation whose data were erased")]
+    Erased,
+    /// Its payload was taken away at the end of its retention.
+    #[error("its payload was taken away")]
+    Forgotten,
     /// The key is gone, or the bytes were altered.
     #[error("its payload cannot be opened")]
     Sealed(#[from] KeyringError),
@@ -55,10 +61,13 @@ impl Opener {
     /// # Errors
     /// If its key was destroyed, or it was altered.
     pub fn open(&self, stored: &Stored) -> Result<Opened, UnreadableEvent> {
-        let tenant = self
-            .streams
-            .owner(&stored.leaf.stream)
-            .ok_or(UnreadableEvent::Stream)?;
+        let tenant = match self.streams.owner(&stored.leaf.stream) {
+            None => return Err(UnreadableEvent::Stream),
+            Some(Owner::Erased) => return Err(UnreadableEvent::Erased),
+            Some(_) if stored.sealed.is_empty() => return Err(UnreadableEvent::Forgotten),
+            Some(Owner::Platform) => None,
+            Some(Owner::Tenant(tenant)) => Some(tenant),
+        };
         let owner = tenant.clone().map_or(KeyId::Platform, KeyId::Tenant);
         let plain = self
             .keyring

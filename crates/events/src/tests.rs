@@ -10,20 +10,35 @@ use jiff::Timestamp;
 
 use crate::{Action, Actor, Event, Index, Opener, Outcome, Query, Recorder, Role, Streams};
 
-struct Place {
-    folder: tempfile::TempDir,
-    ledger: Ledger,
-    keyring: Arc<Keyring>,
-    streams: Arc<Streams>,
-    recorder: Recorder,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) ledger: Ledger,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) streams: Arc<Streams>,
+    pub(crate) recorder: Recorder,
+}
+
+impl Place {
+    pub(crate) fn opener(&self) -> Opener {
+        Opener::new(self.keyring.clone(), self.streams.clone())
+    }
 }
 
 fn place() -> Place {
+    place_of_small_segments(Options::default().segment_bytes)
+}
+
+/// A ledger that begins another segment after so many bytes.
+pub(crate) fn place_of_small_segments(segment_bytes: u64) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::create_dir_all(path("ledger")).unwrap();
     let key = LogKey::from_seed("log.test/events", &[7; 32]).unwrap();
-    let ledger = Ledger::open(&path("ledger"), key, &Options::default()).unwrap();
+    let options = Options {
+        segment_bytes,
+        ..Options::default()
+    };
+    let ledger = Ledger::open(&path("ledger"), key, &options).unwrap();
     let source = Source::File {
         path: path("master.key"),
     };
@@ -39,11 +54,11 @@ fn place() -> Place {
     }
 }
 
-fn tenant(name: &str) -> TenantId {
+pub(crate) fn tenant(name: &str) -> TenantId {
     name.parse().unwrap()
 }
 
-fn opened(whose: &str, subject: &str, second: i64) -> Event {
+pub(crate) fn opened(whose: &str, subject: &str, second: i64) -> Event {
     let who = Actor {
         id: "p1".into(),
         name: format!("ann@{whose}.test"),
@@ -56,10 +71,9 @@ fn opened(whose: &str, subject: &str, second: i64) -> Event {
     event
 }
 
-async fn indexed(place: &Place, name: &str) -> Index {
-    let opener = Opener::new(place.keyring.clone(), place.streams.clone());
+pub(crate) async fn indexed(place: &Place, name: &str) -> Index {
     let path = Path::new(place.folder.path()).join(name);
-    let index = Index::open(&path, place.ledger.reader(), opener)
+    let index = Index::open(&path, place.ledger.reader(), place.opener())
         .await
         .unwrap();
     index.catch_up().await.unwrap();
@@ -375,7 +389,7 @@ async fn a_deleted_or_damaged_index_is_made_anew_by_itself() {
         "drop table progress",
         "delete from progress",
         "update progress set next = 99",
-        "update event set body = 'x'",
+        "update words_data set block = x'00'",
     ] {
         let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
             .await
@@ -512,7 +526,7 @@ fn a_tenants_stream_stays_its_own_after_a_restart() {
     assert_ne!(riverside, platform);
     let again = Streams::open(&path).unwrap();
     assert_eq!(again.of(Some(&tenant("riverside"))).unwrap(), riverside);
-    assert_eq!(again.owner(&platform), Some(None));
+    assert_eq!(again.owner(&platform), Some(crate::Owner::Platform));
     assert_eq!(again.owner(&[0; 16]), None);
 }
 
@@ -573,7 +587,7 @@ async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_
     let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
         .await
         .unwrap();
-    sqlx::query("update event set body = replace(body, 'done', 'refused') where number = 5")
+    sqlx::query("update event set kind = kind + 128 where number = 5")
         .execute(&pool)
         .await
         .unwrap();

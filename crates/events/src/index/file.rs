@@ -8,18 +8,40 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use super::IndexError;
 
 /// Of these tables. A file of another version is made anew.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
-/// `words` holds no text of its own, and of each term only which entries have it.
+/// `event` has what reports count and no more: an event itself is opened from the ledger. `tally` has how many there were
+/// of a kind, by one person in one hour, among the entries of one block ([`super::BLOCK`]). `words` holds no text of its
+/// own, and of each term only which entries have it.
 const SCHEMA: &str = "
-create table event (number integer primary key, at integer not null, tenant text, body text not null) strict;
+create table event (
+    number integer primary key,
+    at integer not null,
+    tenant integer,
+    person integer not null,
+    kind integer not null,
+    session text not null,
+    micros integer,
+    object text not null
+) strict;
 create index event_at on event (at);
-create table person (name text primary key) strict, without rowid;
+create table tally (
+    hour integer not null,
+    block integer not null,
+    tenant integer not null,
+    person integer not null,
+    kind integer not null,
+    events integer not null,
+    primary key (hour, block, tenant, person, kind)
+) strict, without rowid;
+create table person (id integer primary key, name text not null unique) strict;
+create table tenant (id integer primary key, name text not null unique) strict;
 create table progress (only integer primary key check (only = 1), next integer not null) strict;
 insert into progress (only, next) values (1, 0);
 create virtual table words using fts5
     (terms, content = '', detail = none, columnsize = 0, tokenize = \"ascii tokenchars '_'\");
-pragma user_version = 2;
+insert into words (words, rank) values ('secure-delete', 1);
+pragma user_version = 3;
 ";
 
 /// Opens the file as it is; makes it if it is not there.
@@ -29,6 +51,8 @@ pub(super) async fn connect(path: &Path) -> Result<SqlitePool, IndexError> {
         .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
+        // What is taken out at the end of its retention is to be gone, not only free to be written over.
+        .pragma("secure_delete", "on")
         .synchronous(SqliteSynchronous::Normal);
     let pool = SqlitePoolOptions::new()
         .max_connections(4)

@@ -3,6 +3,7 @@
 //! A report is a pure function of its definition, its period and the events, so that the same period gives the same
 //! figures again, from the index or from the ledger itself. People who exist only for checks are never counted.
 
+mod fact;
 mod feed;
 mod period;
 mod picture;
@@ -12,6 +13,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use fact::Fact;
 pub use feed::{indexed, recorded};
 pub use period::{BadPeriod, Every, Period};
 pub use picture::picture;
@@ -251,7 +253,22 @@ impl fmt::Display for Transaction {
     }
 }
 
+impl Measure {
+    /// Whether it needs no more of an event than what it was, whose, and in which hour.
+    const fn is_count(&self) -> bool {
+        match self {
+            Self::Use | Self::Answered { .. } | Self::SignIn => true,
+            Self::Sessions | Self::Interaction { .. } | Self::Action { .. } => false,
+        }
+    }
+}
+
 impl Group {
+    /// Whether its lines are times.
+    const fn is_time(self) -> bool {
+        matches!(self, Self::Day | Self::Hour)
+    }
+
     /// What the lines are called.
     #[must_use]
     pub const fn word(self) -> &'static str {

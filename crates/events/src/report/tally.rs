@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::period::{day, hour};
-use super::{Column, Definition, Group, Line, Measure, Period, Report, Unit, Wanted};
-use crate::{Action, Event, Outcome, Role};
+use super::{Column, Definition, Fact, Group, Line, Measure, Period, Report, Unit, Wanted};
+use crate::{Action, Outcome, Role};
 
 /// A report that is being counted.
 #[derive(Debug)]
@@ -57,11 +57,10 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts one event. They come in the order in which they happened.
-    pub fn add(&mut self, event: &Event) {
-        let theirs = self.tenant.is_none()
-            || self.tenant.as_deref() == event.tenant.as_ref().map(|tenant| tenant.as_str());
-        let real = match event.who.role {
+    /// Counts one event, or several that are alike. They come in the order in which they happened.
+    pub fn add(&mut self, event: &Fact<'_>) {
+        let theirs = self.tenant.is_none() || self.tenant.as_deref() == event.tenant;
+        let real = match event.role {
             Role::Platform | Role::LocalRoot => false,
             Role::Synthetic => self.checks,
             // Strangers are turned away at the door: that is no use of the service.
@@ -82,7 +81,7 @@ impl<'a> Tally<'a> {
             Measure::Use | Measure::Answered { .. } => self.line(event).count(event),
             Measure::Sessions | Measure::Action { .. } => self.in_session(event),
             Measure::Interaction { on, .. } => {
-                if on.is(&event.object) {
+                if on.is(event.object) {
                     let micros = event.micros;
                     let line = self.line(event);
                     line.count(event);
@@ -94,20 +93,20 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn sign_in(&mut self, event: &Event) {
+    fn sign_in(&mut self, event: &Fact<'_>) {
         if event.action == Action::SignIn {
             self.line(event).count(event);
         }
     }
 
-    fn in_session(&mut self, event: &Event) {
+    fn in_session(&mut self, event: &Fact<'_>) {
         if event.session.is_empty() {
             return;
         }
         let label = self.label(event);
         let session = self
             .sessions
-            .entry(event.session.clone())
+            .entry(event.session.to_owned())
             .or_insert_with(|| Session {
                 line: label.clone(),
                 first: event.at,
@@ -121,17 +120,17 @@ impl<'a> Tally<'a> {
         };
         let answered = event.outcome == Outcome::Done;
         let mut finished = None;
-        if answered && ends.is(&event.object) {
+        if answered && ends.is(event.object) {
             finished = session.began.take();
         }
         let mut abandoned = None;
-        if answered && begins.is(&event.object) {
+        if answered && begins.is(event.object) {
             abandoned = session.began.replace((label, event.at));
         }
         if let Some((line, since)) = finished {
             let line = self.lines.entry(line).or_default();
             line.requests += 1;
-            line.people.insert(event.who.name.clone());
+            line.people.insert(event.who.to_owned());
             line.times.push(seconds(since, event.at));
         }
         if let Some((line, _)) = abandoned {
@@ -185,20 +184,19 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn line(&mut self, event: &Event) -> &mut Counted {
+    fn line(&mut self, event: &Fact<'_>) -> &mut Counted {
         let label = self.label(event);
         self.lines.entry(label).or_default()
     }
 
-    fn label(&self, event: &Event) -> String {
+    fn label(&self, event: &Fact<'_>) -> String {
         match self.definition.group {
             Group::Nothing => "all".to_owned(),
             Group::Organisation => event
                 .tenant
-                .as_ref()
                 .map_or_else(|| "none".to_owned(), ToString::to_string),
-            Group::Role => event.who.role.to_string(),
-            Group::Person => event.who.name.clone(),
+            Group::Role => event.role.to_string(),
+            Group::Person => event.who.to_owned(),
             Group::Day => day(event.at).to_string(),
             Group::Hour => format!("{:02}:00", hour(event.at)),
         }
@@ -206,22 +204,22 @@ impl<'a> Tally<'a> {
 }
 
 impl Counted {
-    fn count(&mut self, event: &Event) {
-        self.requests += 1;
+    fn count(&mut self, event: &Fact<'_>) {
+        self.requests += event.events;
         match event.outcome {
-            Outcome::Refused => self.refused += 1,
-            Outcome::Failed => self.failed += 1,
+            Outcome::Refused => self.refused += event.events,
+            Outcome::Failed => self.failed += event.events,
             Outcome::Done | Outcome::Intended => {}
         }
         if event.outcome == Outcome::Done {
             match event.action {
-                Action::RecordOpened => self.opened += 1,
-                Action::RecordChanged => self.changed += 1,
+                Action::RecordOpened => self.opened += event.events,
+                Action::RecordChanged => self.changed += event.events,
                 _ => {}
             }
         }
-        if event.who.role != Role::Nobody {
-            self.people.insert(event.who.name.clone());
+        if event.role != Role::Nobody && !self.people.contains(event.who) {
+            self.people.insert(event.who.to_owned());
         }
     }
 
@@ -279,9 +277,9 @@ impl Counted {
     }
 }
 
-fn is_request(event: &Event) -> bool {
+fn is_request(event: &Fact<'_>) -> bool {
     event.tenant.is_some()
-        && event.status.is_some()
+        && event.answered
         && matches!(
             event.action,
             Action::Request | Action::RecordOpened | Action::RecordChanged

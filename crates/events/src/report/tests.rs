@@ -45,7 +45,7 @@ fn counted(definition: &Definition, tenant: Option<&str>, events: &[Event]) -> R
         checks: false,
     });
     for event in events {
-        tally.add(event);
+        tally.add(&Fact::of(event));
     }
     tally.finish(now)
 }

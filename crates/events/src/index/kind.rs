@@ -1,0 +1,57 @@
+//! What was done, what came of it, in what role and whether it was answered, as one small number.
+
+use crate::{Action, Event, Outcome, Role};
+
+/// The number of an event. A new word goes to the end of its list; [`super::file`] counts up where one is moved.
+pub(crate) fn of_event(event: &Event) -> i64 {
+    pack(
+        event.action,
+        event.outcome,
+        event.who.role,
+        event.status.is_some(),
+    )
+}
+
+/// The same in parts; `None` for a number that no event has.
+pub(crate) fn parts(kind: i64) -> Option<(Action, Outcome, Role, bool)> {
+    let field = |shift: u32, bits: u32| usize::try_from(kind >> shift & ((1 << bits) - 1)).ok();
+    Some((
+        *Action::ALL.get(field(0, 6)?)?,
+        *Outcome::ALL.get(field(6, 3)?)?,
+        *Role::ALL.get(field(9, 4)?)?,
+        field(13, 1)? == 1,
+    ))
+}
+
+fn pack(action: Action, outcome: Outcome, role: Role, answered: bool) -> i64 {
+    let place = |found: Option<usize>, most: i64| {
+        found.and_then(|at| i64::try_from(at).ok()).unwrap_or(most)
+    };
+    place(Action::ALL.iter().position(|known| *known == action), 63)
+        | place(Outcome::ALL.iter().position(|known| *known == outcome), 7) << 6
+        | place(Role::ALL.iter().position(|known| *known == role), 15) << 9
+        | i64::from(answered) << 13
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_event_has_a_number_of_its_own_that_gives_its_parts_back() {
+        let mut seen = std::collections::BTreeSet::new();
+        for action in Action::ALL {
+            for outcome in Outcome::ALL {
+                for role in Role::ALL {
+                    for answered in [false, true] {
+                        let number = pack(action, outcome, role, answered);
+                        assert!(seen.insert(number));
+                        assert_eq!(parts(number), Some((action, outcome, role, answered)));
+                    }
+                }
+            }
+        }
+        assert_eq!(parts(63), None);
+        assert_eq!(parts(-1), None);
+    }
+}
