@@ -15,5 +15,5 @@ pub use reports::{Recount, Reporting, Reports};
 pub use requests::Requests;
 pub use sweep::Sweep;
 pub use tampering::Tampering;
-pub use trail::{Damage, Harm, Line, Mark, Stage, Trail};
+pub use trail::{Contents, Damage, Harm, Line, Mark, Stage, Trail};
 pub use witnessed::{Answers, WitnessedCheck, Witnesses};

@@ -87,15 +87,17 @@ fn management_claim() -> Draft {
 fn keep_claim(keep: Length) -> Draft {
     Draft::enforced(
         format!(
-            "Audit entries are kept for {keep}. Changing, removing, reordering or cutting off entries is noticed, and \
-             the first entry that does not fit is named."
+            "Audit entries are kept for {keep}, and what was written in them is taken away in the days after. Changing, \
+             removing, reordering or cutting off entries is noticed, and the first entry that does not fit is named."
         ),
         Figure::Length(keep),
         "In every round what is new and a further stretch of the rest, 65,536 entries, are verified against the signed \
          checkpoint, which must go on from the one before; a longer ledger is gone through in turn, and the finding \
-         says since when every entry was read. The first entry is read, and copies of a part are damaged in each of \
-         these ways and must be found out. Not tried: a ledger put back whole to a day before the service was last \
-         started, which is told by a checkpoint that somebody else has kept.",
+         says since when every entry was read. What is read is opened too: nothing younger may be lost, except the \
+         events of an organisation whose data were erased, and nothing older may be readable, here or in a search. \
+         Copies of a part are damaged in each of these ways and must be found out. Not tried: \
+         bytes that a disk keeps of a file that was written anew, which are sealed; and a ledger put back whole to an earlier day, together with what \
+         the rounds remember of it, which is told by a checkpoint that somebody else has kept.",
     )
 }
 

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use avouch_access::PersonId;
-use avouch_audit::checks::{Damage, Harm, Line, Mark, Stage};
-use avouch_events::{Event, Outcome, Query, Role};
+use avouch_audit::checks::{Contents, Damage, Harm, Line, Mark, Stage};
+use avouch_events::{Event, Outcome, Query, Role, UnreadableEvent};
 use avouch_evidence::BoxFuture;
-use avouch_ledger::ProofError;
 use avouch_ledger::verify::{self, Vkey};
+use avouch_ledger::{ProofError, PublishError, ReadError};
 use avouch_runtime::grant::{Grant, Kind};
-use jiff::Timestamp;
 
 use super::ledger_copy;
 use crate::core::state::Core;
@@ -73,15 +72,14 @@ impl avouch_audit::checks::Trail for Trail {
         })
     }
 
-    fn oldest(&self) -> BoxFuture<'_, Result<Option<(u64, Timestamp)>, String>> {
-        Box::pin(self.blocking(|core| {
-            if core.reader.size() == 0 {
-                return Ok(None);
-            }
-            let stored = core.reader.read(0).map_err(|error| chain(&error))?;
-            core.opener.open(&stored).map_err(|error| chain(&error))?;
-            Ok(Some((0, stored.leaf.time)))
-        }))
+    fn contents<'a>(&'a self, parts: &'a [Range<u64>]) -> BoxFuture<'a, Result<Contents, String>> {
+        Box::pin(async move {
+            let parts = parts.to_vec();
+            let mut contents = self.blocking(move |core| contents(core, &parts)).await?;
+            let found = self.core.index.oldest().await;
+            contents.found = found.map_err(|error| chain(&error))?;
+            Ok(contents)
+        })
     }
 
     fn verify<'a>(
@@ -91,7 +89,13 @@ impl avouch_audit::checks::Trail for Trail {
     ) -> BoxFuture<'a, Result<Result<Mark, String>, String>> {
         Box::pin(async move {
             let core = &self.core;
-            core.ledger.publish().await.map_err(|error| chain(&error))?;
+            match core.ledger.publish().await {
+                // What was written last does not read back: no checkpoint will ever cover it.
+                Err(PublishError::Read(damage @ ReadError::Damaged { .. })) => {
+                    return Ok(Err(chain(&damage)));
+                }
+                published => published.map_err(|error| chain(&error))?,
+            };
             let (parts, earlier) = (parts.to_vec(), earlier.cloned());
             self.blocking(move |core| verify(core, &parts, earlier.as_ref()))
                 .await
@@ -184,6 +188,39 @@ impl avouch_access::checks::Trail for Refusals {
             Ok(found.map_err(|error| chain(&error))?.total)
         })
     }
+}
+
+/// Opens every entry of the parts.
+fn contents(core: &Core, parts: &[Range<u64>]) -> Result<Contents, String> {
+    let mut contents = Contents::default();
+    for part in parts {
+        for stored in core.reader.scan(part.start) {
+            let stored = stored.map_err(|error| chain(&error))?;
+            if stored.index >= part.end {
+                break;
+            }
+            let (index, at) = (stored.index, stored.leaf.time);
+            contents.since = contents.since.or(Some(at));
+            match core.opener.open(&stored) {
+                Err(UnreadableEvent::Erased) => {}
+                Err(error) => {
+                    if contents
+                        .lost
+                        .as_ref()
+                        .is_none_or(|(_, newest, _)| *newest <= at)
+                    {
+                        contents.lost = Some((index, at, chain(&error)));
+                    }
+                }
+                Ok(_) => {
+                    if contents.oldest.is_none_or(|(_, oldest)| at < oldest) {
+                        contents.oldest = Some((index, at));
+                    }
+                }
+            }
+        }
+    }
+    Ok(contents)
 }
 
 /// Verifies parts of the live ledger, and that it goes on from an earlier checkpoint.

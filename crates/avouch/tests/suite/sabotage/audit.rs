@@ -1,6 +1,7 @@
 //! What is written down: outcomes that never arrive, acts that are answered before they are seen, a ledger that decays.
 
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use avouch_gateway::link::{ToCore, ToFront};
@@ -64,15 +65,84 @@ pub const ALL: &[&Sabotage] = &[
         act: |bench| {
             save_an_assessment(bench);
             bench.index(
-                "create table aside as select * from event where number % 2 = 0 or body like '%POST /wards/%'; \
-                 delete from event where number in (select number from aside);",
+                "create table aside as select * from event where number % 2 = 0 or object like 'POST /wards/%'; \
+                 delete from event where number in (select number from aside); \
+                 create table counted as select * from tally; \
+                 update tally set events = events + 7;",
             );
             Box::new(|bench| {
-                bench.index("insert into event select * from aside; drop table aside;");
+                bench.index(
+                    "insert into event select * from aside; drop table aside; \
+                     update tally set events = events - 7 where (hour, block, tenant, person, kind) in \
+                     (select hour, block, tenant, person, kind from counted); drop table counted;",
+                );
+            })
+        },
+    },
+    &Sabotage {
+        what: "what an entry says is wiped out, in a way that its record still fits",
+        turns: &[("audit.keep", "broken")],
+        act: |bench| {
+            let (segment, at, bytes) = first_of_the_platform(bench);
+            let mut wiped = bytes.clone();
+            wiped[RECORD_HEAD + LEAF..].fill(0);
+            let body = [&wiped[..8], &wiped[RECORD_HEAD..]].concat();
+            let check = crc32c(&body).to_be_bytes();
+            wiped[8..RECORD_HEAD].copy_from_slice(&check);
+            write_at(&segment, at, &wiped);
+            Box::new(move |_| write_at(&segment, at, &bytes))
+        },
+    },
+    &Sabotage {
+        what: "an event from before its retention stands in the index",
+        turns: &[("audit.keep", "broken")],
+        act: |bench| {
+            bench.index(
+                "insert into event select -1, 1262304000000000, tenant, person, kind, session, micros, object \
+                 from event limit 1;",
+            );
+            Box::new(|bench| {
+                bench.index("delete from event where number = -1;");
             })
         },
     },
 ];
+
+/// Bytes of a record before its leaf, of the leaf, and before the first record of a segment.
+const RECORD_HEAD: usize = 12;
+const LEAF: usize = 68;
+const SEGMENT_HEAD: usize = 24;
+
+/// The first entry that the platform wrote of itself: no report counts it. Its segment, where its record begins, and the
+/// record.
+fn first_of_the_platform(bench: &Bench) -> (PathBuf, u64, Vec<u8>) {
+    const SYSTEM: u8 = 3;
+    let segment = files(&bench.data("core/ledger/journal")).remove(0);
+    let bytes = std::fs::read(&segment).unwrap();
+    let mut at = SEGMENT_HEAD;
+    loop {
+        let length = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        let end = at + RECORD_HEAD + usize::try_from(length).unwrap();
+        if bytes[at + RECORD_HEAD + 1] == SYSTEM {
+            return (segment, at as u64, bytes[at..end].to_vec());
+        }
+        at = end;
+    }
+}
+
+fn write_at(file: &Path, at: u64, bytes: &[u8]) {
+    let file = std::fs::File::options().write(true).open(file).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+}
+
+/// CRC-32C, bit by bit.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |check, byte| {
+        (0..8).fold(check ^ u32::from(*byte), |check, _| {
+            (check >> 1) ^ (0x82f6_3b78 * (check & 1))
+        })
+    })
+}
 
 /// Somebody uses the service, and the index has heard of it.
 fn save_an_assessment(bench: &Bench) {

@@ -1,13 +1,18 @@
-//! Judges `audit.keep`: the ledger verifies, and nothing is gone from it before its time.
+//! Judges `audit.keep`: the ledger verifies, nothing is gone from it before its time, and nothing stays beyond it.
 
 use std::sync::Arc;
 
 use avouch_evidence::{BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_statement::Length;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+use super::trail::Contents;
 use super::{Sweep, Trail};
 use crate::KEEP;
+
+/// How long past its time an entry may still be read: what is past is taken away once a day, while the clock is believed,
+/// which after a long stop takes a day.
+const GRACE: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// The check of what is kept.
 pub struct Keep {
@@ -20,7 +25,7 @@ pub struct Keep {
 #[derive(Debug)]
 struct Ledger {
     size: u64,
-    oldest: Option<(u64, Timestamp)>,
+    contents: Contents,
     /// Entries that were read and held to the checkpoint in this round.
     read: u64,
     /// Every entry was at this time or later; `None` while the first time through is under way.
@@ -38,10 +43,13 @@ impl Keep {
 
     async fn observe(&self, now: Timestamp) -> Result<Ledger, String> {
         let size = self.trail.size().await?;
-        let oldest = self.trail.oldest().await?;
         let progress = self.sweep.progress();
         let parts = progress.plan(size);
         let fitted = self.trail.verify(&parts, progress.earlier()).await?;
+        let contents = match &fitted {
+            Ok(_) => self.trail.contents(&parts).await?,
+            Err(_) => Contents::default(),
+        };
         let read = parts.iter().map(|part| part.end - part.start).sum();
         let (went, fault): (_, Option<String>) = match fitted {
             Ok(mark) => (progress.went(size, mark, now), None),
@@ -51,7 +59,7 @@ impl Keep {
         self.sweep.set(went);
         Ok(Ledger {
             size,
-            oldest,
+            contents,
             read,
             whole_since,
             fault,
@@ -73,15 +81,15 @@ impl Check for Keep {
     }
 }
 
-/// Broken if the ledger does not verify, or if an entry is gone that was not yet old enough.
+/// Broken if the ledger does not verify, if an entry cannot be opened that is not old enough, or if one can be that should
+/// have gone.
 ///
-/// What was pruned lay before the oldest entry that is left, so that one must itself be past its time.
 /// Years and months are walked on the calendar in UTC.
 fn judge(ledger: &Result<Ledger, String>, keep: Length, now: Timestamp) -> Seen {
     let claim = ClaimId::new(KEEP);
     let Ledger {
         size,
-        oldest,
+        contents,
         read,
         whole_since,
         fault,
@@ -95,41 +103,51 @@ fn judge(ledger: &Result<Ledger, String>, keep: Length, now: Timestamp) -> Seen 
             format!("The ledger of {size} entries does not verify: {fault}."),
         );
     }
-    let Some((first, since)) = oldest else {
-        return match size {
-            0 => Seen::unproven(&claim, "The ledger is empty."),
-            _ => Seen::broken(&claim, format!("None of the {size} entries can be read.")),
-        };
+    let Some(since) = contents.since else {
+        return Seen::unproven(&claim, "The ledger is empty.");
     };
-    let due = since
-        .to_zoned(TimeZone::UTC)
-        .checked_add(keep.span())
-        .map(|due| due.timestamp());
-    let early = *first > 0 && due.map_or(true, |due| now < due);
-    if early {
+    let due = |at: Timestamp| {
+        let due = at.to_zoned(TimeZone::UTC).checked_add(keep.span());
+        due.map_or(Timestamp::MAX, |due| due.timestamp())
+    };
+    if let Some((index, at, why)) = &contents.lost
+        && now < due(*at)
+    {
         return Seen::broken(
             &claim,
-            format!(
-                "{first} entries are gone, and the oldest that is left is of {since}: less than {keep} ago."
-            ),
+            format!("Entry {index} is of {at}, less than {keep} ago, and is lost: {why}."),
+        );
+    }
+    let overdue = |at: Timestamp| due(at).saturating_add(GRACE).unwrap_or(Timestamp::MAX) < now;
+    if let Some((index, at)) = contents.oldest
+        && overdue(at)
+    {
+        return Seen::broken(
+            &claim,
+            format!("Entry {index} is of {at}, more than {keep} ago, and can still be read."),
+        );
+    }
+    if let Some(at) = contents.found
+        && overdue(at)
+    {
+        return Seen::broken(
+            &claim,
+            format!("A search still finds an event of {at}, more than {keep} ago."),
         );
     }
     let date = since.strftime("%-d %B %Y");
-    let gone = match first {
-        0 => "none has been removed".to_owned(),
-        some => format!("the {some} before them were past {keep}"),
+    let gone = match &contents.lost {
+        None => "nothing in them has been removed".to_owned(),
+        Some(_) => format!("what was in those past {keep} has been removed"),
     };
     let through = match whole_since {
-        _ if read >= size => "all were verified now".to_owned(),
-        Some(time) => format!("{read} were verified now, and every one since {time}"),
-        None => format!("{read} were verified now, and the others in turn"),
+        _ if read >= size => "all were verified and opened now".to_owned(),
+        Some(time) => format!("{read} were verified and opened now, and every one since {time}"),
+        None => format!("{read} were verified and opened now, and the others in turn"),
     };
     Seen::held(
         &claim,
-        format!(
-            "{} entries since {date} are kept; {gone}; {through}.",
-            size - first
-        ),
+        format!("{size} entries since {date} are kept; {gone}; {through}."),
     )
 }
 
@@ -138,90 +156,127 @@ mod tests {
     use super::*;
     use avouch_evidence::Verdict;
 
-    #[track_caller]
-    fn check(
-        size: u64,
-        oldest: Option<(u64, &str)>,
-        fault: Option<&str>,
-        verdict: Verdict,
-        says: &str,
-    ) {
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn judged(contents: Contents, read: u64, whole_since: Option<&str>) -> Seen {
         let ledger = Ledger {
-            size,
-            oldest: oldest.map(|(index, at)| (index, at.parse().unwrap())),
-            read: size,
-            whole_since: None,
-            fault: fault.map(str::to_owned),
+            size: 9,
+            contents,
+            read,
+            whole_since: whole_since.map(at),
+            fault: None,
         };
-        let now = "2026-03-01T12:00:00Z".parse().unwrap();
-        let seen = judge(&Ok(ledger), "8 years".parse().unwrap(), now);
+        let keep = "8 years".parse().unwrap();
+        judge(&Ok(ledger), keep, at("2026-03-01T12:00:00Z"))
+    }
+
+    #[track_caller]
+    fn check(contents: Contents, verdict: Verdict, says: &str) {
+        let seen = judged(contents, 9, None);
         assert_eq!(seen.verdict, verdict, "{}", seen.observed);
         assert!(seen.observed.contains(says), "{}", seen.observed);
     }
 
+    /// Entries since then, all of which can be opened.
+    fn since(text: &str) -> Contents {
+        Contents {
+            since: Some(at(text)),
+            lost: None,
+            oldest: Some((0, at(text))),
+            found: Some(at(text)),
+        }
+    }
+
     #[test]
-    fn nothing_may_be_gone_before_its_time() {
+    fn nothing_may_be_lost_before_its_time() {
         use Verdict::{Broken, Held, Unproven};
         check(
-            9,
-            Some((0, "2026-02-03T00:00:00Z")),
-            None,
+            since("2026-02-03T00:00:00Z"),
             Held,
-            "9 entries since 3 February 2026 are kept; none has been removed; all were verified now.",
+            "9 entries since 3 February 2026 are kept; nothing in them has been removed; all were verified and opened now.",
         );
+        let lost = |text| Contents {
+            lost: Some((4, at(text), "its payload was taken away".to_owned())),
+            oldest: Some((5, at("2018-03-02T00:00:00Z"))),
+            found: None,
+            ..since("2018-01-01T00:00:00Z")
+        };
         check(
-            9,
-            Some((4, "2018-03-01T12:00:00Z")),
-            None,
+            lost("2018-03-01T12:00:00Z"),
             Held,
-            "5 entries since 1 March 2018 are kept; the 4 before them were past 8 years",
+            "what was in those past 8 years has been removed",
         );
         check(
-            9,
-            Some((4, "2018-03-01T12:00:01Z")),
-            None,
+            lost("2018-03-01T12:00:01Z"),
             Broken,
-            "4 entries are gone",
+            "Entry 4 is of 2018-03-01T12:00:01Z, less than 8 years ago, and is lost: its payload was taken away.",
         );
+        check(Contents::default(), Unproven, "empty");
+    }
+
+    #[test]
+    fn nothing_may_be_readable_for_long_past_its_time() {
+        use Verdict::{Broken, Held};
+        for (time, verdict) in [
+            ("2018-02-26T12:00:00Z", Held),
+            ("2018-02-26T11:59:59Z", Broken),
+        ] {
+            let readable = Contents {
+                found: None,
+                ..since(time)
+            };
+            let seen = judged(readable, 9, None);
+            assert_eq!(seen.verdict, verdict, "{}", seen.observed);
+            let found = Contents {
+                oldest: None,
+                ..since(time)
+            };
+            let seen = judged(found, 9, None);
+            assert_eq!(seen.verdict, verdict, "{}", seen.observed);
+        }
         check(
-            9,
-            Some((1, "2026-02-03T00:00:00Z")),
-            None,
+            since("2010-01-01T00:00:00Z"),
             Broken,
-            "less than 8 years ago",
+            "Entry 0 is of 2010-01-01T00:00:00Z, more than 8 years ago, and can still be read.",
         );
-        check(
-            9,
-            Some((0, "2026-02-03T00:00:00Z")),
-            Some("entry 3 does not fit"),
-            Broken,
-            "entry 3",
-        );
-        check(9, None, None, Broken, "None of the 9");
-        check(0, None, None, Unproven, "empty");
     }
 
     #[test]
     fn what_was_not_read_in_this_round_is_said() {
         for (whole_since, says) in [
-            (None, "60 were verified now, and the others in turn"),
+            (
+                None,
+                "6 were verified and opened now, and the others in turn",
+            ),
             (
                 Some("2026-02-27T01:00:00Z"),
-                "60 were verified now, and every one since 2026-02-27T01:00:00Z",
+                "6 were verified and opened now, and every one since 2026-02-27T01:00:00Z",
             ),
         ] {
-            let ledger = Ledger {
-                size: 90,
-                oldest: Some((0, "2026-02-03T00:00:00Z".parse().unwrap())),
-                read: 60,
-                whole_since: whole_since.map(|time: &str| time.parse().unwrap()),
-                fault: None,
-            };
-            let now = "2026-03-01T12:00:00Z".parse().unwrap();
-            let seen = judge(&Ok(ledger), "8 years".parse().unwrap(), now);
+            let seen = judged(since("2026-02-03T00:00:00Z"), 6, whole_since);
             assert_eq!(seen.verdict, Verdict::Held);
             assert!(seen.observed.contains(says), "{}", seen.observed);
         }
+    }
+
+    #[test]
+    fn a_ledger_that_does_not_verify_is_broken_whatever_can_be_read() {
+        let ledger = Ledger {
+            size: 9,
+            contents: since("2026-02-03T00:00:00Z"),
+            read: 9,
+            whole_since: None,
+            fault: Some("entry 3 does not fit".to_owned()),
+        };
+        let seen = judge(
+            &Ok(ledger),
+            "8 years".parse().unwrap(),
+            Timestamp::UNIX_EPOCH,
+        );
+        assert_eq!(seen.verdict, Verdict::Broken);
+        assert!(seen.observed.contains("entry 3"), "{}", seen.observed);
     }
 
     #[test]

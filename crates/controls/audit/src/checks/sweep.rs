@@ -1,20 +1,26 @@
 //! Goes through a ledger of any length a stretch at a time, so that a round costs the same in every year.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::Mark;
 
 /// Entries that one stretch has at most: some tens of megabytes to read.
 const STRETCH: u64 = 65_536;
 
-/// How far the rounds have gone through the ledger since the core started.
-#[derive(Debug, Default)]
-pub struct Sweep(Mutex<Progress>);
+/// How far the rounds have gone through the ledger. Kept in a small file, so that a restart does not begin it again.
+#[derive(Debug)]
+pub struct Sweep {
+    file: PathBuf,
+    progress: Mutex<Progress>,
+}
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Progress {
     /// The checkpoint that the last round held everything to.
     earlier: Option<Mark>,
@@ -27,15 +33,35 @@ pub(super) struct Progress {
 }
 
 impl Sweep {
+    /// Goes on from where this file says; from the beginning, where it says nothing that can be read.
+    #[must_use]
+    pub fn open(file: &Path) -> Self {
+        let kept = std::fs::read(file).ok();
+        let progress = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
+        Self {
+            file: file.to_owned(),
+            progress: Mutex::new(progress.unwrap_or_default()),
+        }
+    }
+
     pub(super) fn progress(&self) -> Progress {
-        self.0
+        self.progress
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
     pub(super) fn set(&self, progress: Progress) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        if let Err(error) = self.keep(&progress) {
+            tracing::warn!(%error, file = %self.file.display(), "how far the ledger was gone through is not kept");
+        }
+        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+    }
+
+    fn keep(&self, progress: &Progress) -> std::io::Result<()> {
+        let next = self.file.with_extension("new");
+        std::fs::write(&next, serde_json::to_vec(progress)?)?;
+        std::fs::rename(&next, &self.file)
     }
 }
 
@@ -111,6 +137,21 @@ mod tests {
             assert_eq!(progress.whole_since(), Some(at(round)));
         }
         assert!(Progress::default().plan(0).is_empty());
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_it_was_and_a_file_that_cannot_be_read_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sweep");
+        let size = 5 * STRETCH;
+        let went = Progress::default().went(size, mark(size), at(3));
+        Sweep::open(&file).set(went.clone());
+        assert_eq!(Sweep::open(&file).progress(), went);
+        assert_eq!(went.plan(size).last(), Some(&(STRETCH..2 * STRETCH)));
+        for other in ["", "{", "{\"next\":\"1\"}"] {
+            std::fs::write(&file, other).unwrap();
+            assert_eq!(Sweep::open(&file).progress(), Progress::default());
+        }
     }
 
     #[test]

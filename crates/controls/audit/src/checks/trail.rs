@@ -6,6 +6,7 @@ use std::ops::Range;
 use avouch_evidence::BoxFuture;
 use avouch_statement::TenantId;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Reads the ledger, and damages copies of it. Every error says why nothing could be seen, without a secret.
 pub trait Trail: Send + Sync {
@@ -15,8 +16,8 @@ pub trait Trail: Send + Sync {
     /// The entries on disk from this index on, in order.
     fn since(&self, index: u64) -> BoxFuture<'_, Result<Vec<Line>, String>>;
 
-    /// The index and time of the oldest entry that can still be read; `None` if there is none.
-    fn oldest(&self) -> BoxFuture<'_, Result<Option<(u64, Timestamp)>, String>>;
+    /// Opens these entries, each of them: what can be read, and what cannot.
+    fn contents<'a>(&'a self, parts: &'a [Range<u64>]) -> BoxFuture<'a, Result<Contents, String>>;
 
     /// Verifies these entries against the signed checkpoint, and that the ledger goes on from an earlier one:
     /// the checkpoint that they fit, or what does not fit.
@@ -30,8 +31,21 @@ pub trait Trail: Send + Sync {
     fn damaged_copies(&self) -> BoxFuture<'_, Result<Vec<Damage>, String>>;
 }
 
+/// What came of opening entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// When the first of them happened.
+    pub since: Option<Timestamp>,
+    /// The newest that cannot be opened, with why; those of organisations whose data were erased do not count.
+    pub lost: Option<(u64, Timestamp, String)>,
+    /// The oldest that can be opened.
+    pub oldest: Option<(u64, Timestamp)>,
+    /// When the oldest event happened that a search finds.
+    pub found: Option<Timestamp>,
+}
+
 /// A signed checkpoint that was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Entries under it.
     pub size: u64,
