@@ -144,7 +144,7 @@ pub enum Command {
     /// List or show the reports that the statement names.
     #[command(subcommand)]
     Report(Report),
-    /// List or add tenants.
+    /// List, add or remove tenants.
     #[command(subcommand)]
     Tenant(Tenant),
     /// List, add, disable people, make them a new password, or take their second factor away.
@@ -248,6 +248,8 @@ pub enum Audit {
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
+    /// Make everything anew that is derived from the ledger: its tiles, the index, the rounds that are shown.
+    Rebuild,
     /// Verify the ledger's files with nothing but its public key.
     Verify {
         /// The log's key (vkey text); read from the data folder when left out.
@@ -300,6 +302,17 @@ pub enum Tenant {
         /// The organisation's name.
         #[arg(long)]
         name: String,
+    },
+    /// Plan the erasure of a tenant and of all its data; with `--execute`, do it. It cannot be undone.
+    Remove {
+        /// Its short name.
+        id: String,
+        /// Why; it is recorded.
+        #[arg(long, value_name = "TEXT")]
+        because: Option<String>,
+        /// Do it; without this the plan is printed and nothing is done.
+        #[arg(long, requires = "because")]
+        execute: bool,
     },
 }
 

@@ -62,6 +62,7 @@ pub enum Request {
     ProveSince {
         size: u64,
     },
+    AuditRebuild,
     ReportList,
     ReportShow {
         name: String,
@@ -72,6 +73,11 @@ pub enum Request {
     TenantAdd {
         id: String,
         name: String,
+    },
+    TenantRemove {
+        id: String,
+        because: Option<String>,
+        execute: bool,
     },
     UserList,
     UserAdd {
@@ -134,10 +140,12 @@ impl Request {
             Self::AuditSubject(_) => "audit subject",
             Self::AuditExport(_) => "audit export",
             Self::Prove { .. } | Self::ProveSince { .. } => "audit prove",
+            Self::AuditRebuild => "audit rebuild",
             Self::ReportList => "report list",
             Self::ReportShow { .. } => "report show",
             Self::TenantList => "tenant list",
             Self::TenantAdd { .. } => "tenant add",
+            Self::TenantRemove { .. } => "tenant remove",
             Self::UserList => "user list",
             Self::UserAdd { .. } => "user add",
             Self::UserDisable { .. } => "user disable",

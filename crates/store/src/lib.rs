@@ -61,6 +61,9 @@ pub enum StoreError {
     /// A statement failed.
     #[error("the store could not be read or written")]
     Sql(#[from] sqlx::Error),
+    /// The write-ahead log could not be emptied.
+    #[error("somebody reads from the store for too long: try again")]
+    Busy,
     /// A part of the schema could not be brought up to date; nothing of that step was kept.
     #[error("step {step} of the schema part `{part}` failed")]
     Migration {
@@ -170,6 +173,22 @@ impl Store {
     /// If it fails, or a different text was applied under this name.
     pub async fn execute_schema(&self, part: &str, sql: &'static str) -> Result<(), StoreError> {
         migrations::apply_part(&self.writer, part, sql).await
+    }
+
+    /// Writes the file anew without the pages that hold nothing any more, and empties the write-ahead log, so that what
+    /// was deleted is in neither.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or somebody reads from it for longer than the busy timeout.
+    pub async fn compact(&self) -> Result<(), StoreError> {
+        sqlx::query("vacuum").execute(&self.writer).await?;
+        let (busy, _, _): (i64, i64, i64) = sqlx::query_as("pragma wal_checkpoint(truncate)")
+            .fetch_one(&self.writer)
+            .await?;
+        if busy != 0 {
+            return Err(StoreError::Busy);
+        }
+        Ok(())
     }
 
     /// Closes every connection; the write-ahead log is folded into the file.

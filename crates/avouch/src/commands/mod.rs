@@ -56,6 +56,9 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
             witness::run(&global, told)
         }
         Command::Doctor => doctor::run(&global),
+        Command::Audit(cli::Audit::Rebuild) => {
+            online::simple(&global, &Request::AuditRebuild, views::rebuilt)
+        }
         Command::Audit(cli::Audit::Prove {
             index,
             since,
@@ -150,6 +153,19 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Tenant(cli::Tenant::Add { id, name }) => {
             online::simple(&global, &Request::TenantAdd { id, name }, views::tenant)
         }
+        Command::Tenant(cli::Tenant::Remove {
+            id,
+            because,
+            execute,
+        }) => online::simple(
+            &global,
+            &Request::TenantRemove {
+                id,
+                because,
+                execute,
+            },
+            views::erasure,
+        ),
         Command::User(cli::User::List) => {
             online::simple(&global, &Request::UserList, views::people)
         }

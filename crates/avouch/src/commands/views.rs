@@ -199,6 +199,50 @@ const TENANT: &[Column<'static>] = &[
     Column("address", "url", Shown::Plain),
 ];
 
+/// What would be erased of a tenant, or what was.
+pub fn erasure(answer: &Value) -> String {
+    let plain = |name| cell(answer.get(name), Shown::Plain);
+    if answer.get("executed") == Some(&Value::Bool(true)) {
+        return format!(
+            "The data of `{}` are erased, with {} accounts and {} payloads of the ledger: entry {}.\n\
+             Keep this record for who asked for it; the ledger's key has signed it.\n\n{}",
+            plain("tenant"),
+            plain("people"),
+            plain("payloads"),
+            plain("entry"),
+            plain("record"),
+        );
+    }
+    let more = match answer.get("more-events") {
+        Some(Value::Bool(true)) => "more than ",
+        _ => "",
+    };
+    format!(
+        "Of `{}` ({}): {} people, {more}{} events, {} snapshots in its repositories, and everything in {}.\n\
+         Its keys are destroyed first, so no copy of these can be read again, wherever it is. Others lose nothing.\n\
+         Nothing was done. Add `--because TEXT --execute` to do it; it cannot be undone.\n",
+        plain("tenant"),
+        plain("name"),
+        plain("people"),
+        plain("events"),
+        plain("snapshots"),
+        plain("folder"),
+    )
+}
+
+/// What was derived anew.
+pub fn rebuilt(answer: &Value) -> String {
+    let plain = |name| cell(answer.get(name), Shown::Plain);
+    let tiles = answer.get("tiles").and_then(Value::as_array);
+    format!(
+        "The index was made anew from {} entries, and {} rounds of checks are in the store.\n\
+         Tiles that did not fit the journal and were written anew: {}.\n",
+        plain("entries"),
+        plain("rounds"),
+        tiles.map_or(0, Vec::len),
+    )
+}
+
 /// The people.
 pub fn people(answer: &Value) -> String {
     rows(

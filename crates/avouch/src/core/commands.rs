@@ -195,6 +195,7 @@ async fn perform(
         Request::AuditExport(asked) => reading::export(core, &asked, stream).await,
         Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
         Request::ProveSince { size } => prove(core, move |reader| reader.consistency_file(size)).await,
+        Request::AuditRebuild => core.rebuild().await,
         Request::ReportList => Ok(core.reports_for(None).into_iter().map(|definition| json!({
             "report": definition.name, "title": definition.title, "every": definition.every.word(), "for": definition.readers,
         })).collect()),
@@ -208,6 +209,14 @@ async fn perform(
             core.tenant_begin(&tenant).await?;
             core.tenant_wait(&tenant).await?;
             Ok(json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) }))
+        }
+        Request::TenantRemove { id, because, execute } => {
+            let id = id.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            match because.filter(|because| !because.trim().is_empty()) {
+                _ if !execute => core.erasure_plan(&id).await,
+                Some(because) => core.erase_tenant(&id, &because).await,
+                None => Err(Fail::new("an erasure needs a reason").help("say why with `--because TEXT`; it is recorded")),
+            }
         }
         Request::UserList
         | Request::UserAdd { .. }

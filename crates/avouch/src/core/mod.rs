@@ -9,13 +9,16 @@ mod demo;
 mod desk;
 pub mod disclosure;
 mod doors;
+mod erasure;
 mod jobs;
 mod joins;
 mod packs;
 mod people;
 pub mod reading;
+mod rebuild;
 mod reports;
 mod restores;
+mod retention;
 mod rounds;
 mod state;
 mod steady;
@@ -49,6 +52,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     if demo {
         demo::accounts(&core).await?;
     }
+    core.finish_erasures().await;
     core.tenants_start().await?;
     let line = core.ready_line(&serving).await?;
     if demo {
@@ -61,6 +65,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     rounds::keep_running(&core);
     backups::keep_running(&core);
     watching::keep_running(&core);
+    retention::keep_running(&core);
     if let Some(witnesses) = &core.witnesses {
         witnesses.keep_asking(core.shutdown.clone());
     }

@@ -374,7 +374,11 @@ impl Core {
     }
 }
 
-async fn keep(store: &Store, round: &Kept, at: Timestamp) -> Result<(), Fail> {
+/// Puts a round into the store, or in the place of what stands there under its number.
+///
+/// # Errors
+/// If the store cannot be written.
+pub async fn keep(store: &Store, round: &Kept, at: Timestamp) -> Result<(), Fail> {
     let unkept = |error: sqlx::Error| Fail::new("the round cannot be kept").from(error);
     let document = serde_json::to_string(&round.sealed)
         .map_err(|error| Fail::new("the round cannot be written").from(error))?;

@@ -180,6 +180,9 @@ impl Core {
             .text()
             .map_err(|error| Fail::new("the promise cannot be written").from(error))?;
         let clock_of = clock.clone();
+        let sweep = Arc::new(avouch_audit::checks::Sweep::open(
+            &layout.core().join("sweep"),
+        ));
         let core = Arc::new_cyclic(|core| Self {
             digest,
             promise,
@@ -203,7 +206,7 @@ impl Core {
             supervisor,
             tenants,
             rounds,
-            sweep: Arc::default(),
+            sweep,
             backups: Arc::new(super::backups::keeper(
                 core,
                 &statement,

@@ -115,6 +115,12 @@ impl Tenants {
             ))
             .help("choose another short name"));
         }
+        if self.destroyed(store).await.contains(&id) {
+            return Err(Fail::new(format!(
+                "`{id}` was the name of a tenant whose data were erased; no other gets it"
+            ))
+            .help("choose another short name"));
+        }
         if self.get(&id).is_some() {
             return Err(Fail::new(format!("there is a tenant `{id}` already")));
         }
@@ -147,6 +153,43 @@ impl Tenants {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(id, tenant.clone());
         Ok(tenant)
+    }
+}
+
+impl Tenants {
+    /// Takes a tenant out of service, durably: whoever asks from here on finds none. Its name is not given again.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub async fn destroy(&self, store: &Store, id: &TenantId) -> Result<(), Fail> {
+        let unkept = |error: sqlx::Error| Fail::new("the tenant cannot be closed").from(error);
+        let mut work = store.write().await.map_err(unkept)?;
+        sqlx::query("update tenant set status = 'destroyed', name = '' where id = $1")
+            .bind(id.as_str())
+            .execute(&mut *work)
+            .await
+            .map_err(unkept)?;
+        work.commit().await.map_err(unkept)?;
+        self.known
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(id);
+        Ok(())
+    }
+
+    /// Those whose data were erased, or are being.
+    pub async fn destroyed(&self, store: &Store) -> Vec<TenantId> {
+        let ids: Result<Vec<String>, sqlx::Error> =
+            sqlx::query_scalar("select id from tenant where status = 'destroyed'")
+                .fetch_all(store.readers())
+                .await;
+        match ids {
+            Ok(ids) => ids.iter().filter_map(|id| id.parse().ok()).collect(),
+            Err(error) => {
+                tracing::error!(%error, "the tenants that were erased cannot be read");
+                Vec::new()
+            }
+        }
     }
 }
 

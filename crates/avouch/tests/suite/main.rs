@@ -13,6 +13,7 @@
 
 mod answer;
 mod bad_luck;
+mod erasure;
 mod harness;
 mod hostile;
 mod keys_sources;
@@ -20,6 +21,7 @@ mod load;
 mod low_ports;
 mod main_line;
 mod reading;
+mod rebuild;
 mod requests;
 mod restore;
 mod sabotage;

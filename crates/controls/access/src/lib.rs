@@ -28,6 +28,7 @@ pub mod checks;
 mod codes;
 mod email;
 mod endings;
+mod erasure;
 mod error;
 mod halfway;
 mod password;

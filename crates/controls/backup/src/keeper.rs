@@ -25,6 +25,7 @@ use crate::{
 };
 
 mod drills;
+mod erasure;
 mod error;
 mod examinations;
 mod jobs;

@@ -356,6 +356,23 @@ impl Records {
         Ok(write.commit().await?)
     }
 
+    /// Forgets everything of an owner.
+    pub(crate) async fn erase(&self, owner: &str) -> Result<(), RecordError> {
+        let mut write = self.store.write().await?;
+        for statement in [
+            "delete from backup_snapshot where owner = $1",
+            "delete from backup_run where owner = $1",
+            "delete from backup_drill where owner = $1",
+            "delete from backup_examination where owner = $1",
+        ] {
+            sqlx::query(statement)
+                .bind(owner)
+                .execute(&mut *write)
+                .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
     /// The snapshots of an owner that should be in its repositories, newest first.
     ///
     /// # Errors

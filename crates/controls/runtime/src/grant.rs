@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
 use nix::dir::Dir;
@@ -88,6 +88,7 @@ pub struct Grounds {
     roots: Vec<PathBuf>,
     tenants: PathBuf,
     scratch: PathBuf,
+    backups: PathBuf,
     ids: Ids,
 }
 
@@ -104,6 +105,7 @@ impl Grounds {
             roots,
             tenants: layout.tenants(),
             scratch: layout.scratch(),
+            backups: layout.backups(),
             ids,
         }
     }
@@ -133,26 +135,36 @@ impl Grounds {
         }
     }
 
-    /// Removes a working folder directly beneath the scratch folder, and all within.
+    /// Removes a working folder, a tenant's folder or an owner's repository, and all within: what lies directly beneath the
+    /// scratch folder, the tenants' or a destination.
     ///
     /// # Errors
     /// When it is anything else, or cannot be removed. One that is absent is no error.
     pub fn remove(&self, path: &Path) -> Result<(), GrantError> {
-        let name = path
-            .strip_prefix(&self.scratch)
-            .ok()
-            .map(|rest| rest.components());
-        let direct = name.is_some_and(|mut parts| {
-            matches!(
-                (parts.next(), parts.next()),
-                (Some(Component::Normal(_)), None)
-            )
+        let depth = |root: &PathBuf| Some(path.strip_prefix(root).ok()?.components().count());
+        let mut grounds = self.roots.iter().map(|root| (root, depth(root)));
+        // The destination that every data folder has lies in a folder of its own beneath the backups.
+        let fits = grounds.any(|(root, depth)| match depth {
+            Some(1) => *root != self.backups,
+            Some(2) => *root == self.backups,
+            _ => false,
         });
-        if !direct {
+        if !fits {
             return Err(GrantError::Outside(path.to_owned()));
         }
-        // The scratch folder is root's alone, and the standard library follows no link within.
-        match std::fs::remove_dir_all(path) {
+        let (parent, name) = match self.parent(path) {
+            Err(GrantError::Refused { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                return Ok(());
+            }
+            parent => parent?,
+        };
+        // The way there follows no link, and the standard library none within.
+        let here = Path::new("/proc/self/fd")
+            .join(parent.as_raw_fd().to_string())
+            .join(name);
+        match std::fs::remove_dir_all(here) {
             Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
                 Err(GrantError::Refused {
                     act: "remove",

@@ -203,24 +203,46 @@ fn a_tree_is_handed_over_whole_but_not_a_file_with_several_names() {
 }
 
 #[test]
-fn only_a_folder_directly_in_scratch_is_removed() {
+fn only_a_working_folder_a_tenants_or_a_repository_is_removed() {
     let (_folder, layout, grounds) = grounds();
     let job = layout.scratch().join("job");
     std::fs::create_dir_all(job.join("deep")).unwrap();
     let tenant = layout.tenant("a");
     std::fs::create_dir(&tenant).unwrap();
     symlink(&tenant, job.join("deep/way")).unwrap();
+    let local = layout.backups().join("local");
+    let repository = local.join("a");
+    std::fs::create_dir_all(repository.join("data")).unwrap();
     for path in [
-        &tenant,
+        &tenant.join("data"),
+        &layout.tenants(),
         &layout.scratch(),
+        &layout.backups(),
+        &local,
+        &repository.join("data"),
+        &layout.core(),
         &job.join("deep"),
         &job.join("../../tenants/a"),
     ] {
-        assert!(matches!(grounds.remove(path), Err(GrantError::Outside(_))));
+        let refused = grounds.remove(path);
+        assert!(
+            matches!(refused, Err(GrantError::Outside(_))),
+            "{}: {refused:?}",
+            path.display()
+        );
     }
     grounds.remove(&job).unwrap();
     grounds.remove(&job).unwrap();
     assert!(!job.exists() && tenant.exists());
+    grounds.remove(&repository).unwrap();
+    grounds.remove(&tenant).unwrap();
+    grounds.remove(&layout.tenant("never")).unwrap();
+    assert!(!repository.exists() && local.exists());
+    assert!(!tenant.exists() && layout.tenants().exists());
+    symlink(layout.core(), layout.backups().join("way")).unwrap();
+    grounds
+        .remove(&layout.backups().join("way/keys"))
+        .unwrap_err();
 }
 
 #[test]

@@ -1,0 +1,30 @@
+//! The end of an owner's backups: every repository, and what is remembered of them.
+
+use avouch_statement::Slug;
+
+use super::{Backups, KeeperError, Owner};
+use crate::settings::LOCAL;
+
+impl Backups {
+    /// Removes an owner's repositories at every declared destination, and what is remembered of its runs, snapshots and
+    /// drills; gives the destinations. Waits for a job of the owner's that is under way.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be removed; asking again goes on.
+    pub async fn erase(&self, owner: &Owner) -> Result<Vec<String>, KeeperError> {
+        let lock = self.lock(owner);
+        let _held = lock.lock().await;
+        let local: Option<Slug> = LOCAL.parse().ok();
+        let stated = self.settings.destinations.iter().map(|d| d.name.clone());
+        let mut destinations = Vec::new();
+        for destination in local.into_iter().chain(stated) {
+            self.jobs
+                .discard(self.repository(owner, &destination))
+                .await?;
+            destinations.push(destination.to_string());
+        }
+        self.records.erase(&owner.to_string()).await?;
+        Ok(destinations)
+    }
+}
