@@ -6,8 +6,9 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use avouch_backup::source::Reach;
 use avouch_keyring::Origin;
-use avouch_runtime::confine::{Confinement, Network, Ports, Processes};
+use avouch_runtime::confine::{BaseSystem, Confinement, Network, Ports, Processes};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
 use avouch_runtime::prepare::{Program, prepare};
@@ -60,6 +61,7 @@ pub fn run(global: &Global, demo: bool, passphrase_fd: Option<u16>) -> Result<u8
         ids,
         destinations: destinations(&statement, &prepared.layout.backups()),
         system: Confinement::base_system(),
+        tools: tools(&statement),
         environment: INSTANCE_ENVIRONMENT.map(str::to_owned).to_vec(),
         roles: roles(&prepared.layout, &ids, &statement, demo),
         holder: holder(
@@ -89,6 +91,16 @@ pub fn run(global: &Global, demo: bool, passphrase_fd: Option<u16>) -> Result<u8
                 .help("the lines above say why")
         })?;
     Ok(0)
+}
+
+/// What jobs reach to read the stated sources.
+fn tools(statement: &Statement) -> BaseSystem {
+    let reach = Reach::of_all(&statement.backup);
+    BaseSystem {
+        read: reach.read,
+        execute: reach.execute,
+        write: reach.write,
+    }
 }
 
 /// The process that hands the master key to the core, where the core does not read it from a file itself.

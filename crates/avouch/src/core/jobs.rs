@@ -8,6 +8,7 @@ use avouch_backup::drill::Rehearsal;
 use avouch_backup::job::{Answer, Input, JobError, Outcome};
 use avouch_backup::keeper::{Access, Jobs, Owner, Who};
 use avouch_backup::repository::Password;
+use avouch_backup::source::Reach;
 use avouch_evidence::BoxFuture;
 use avouch_keyring::{Keyring, Purpose};
 use avouch_runtime::client::{ClientError, SupervisorClient};
@@ -135,6 +136,10 @@ impl Jobs for Runner {
             let mut confinement = Confinement::new(uid, self.ids.group(uid), folder);
             confinement.read.extend(access.read.iter().cloned());
             confinement.write.extend(access.write.iter().cloned());
+            let reach = Reach::of_job(&input.spec);
+            confinement.execute.extend(reach.execute);
+            confinement.read.extend(reach.read);
+            confinement.write.extend(reach.write);
             let stdin = serde_json::to_vec(&input).map_err(|error| failed(error.to_string()))?;
             let grants = self.grants(&access, uid);
             let result = self

@@ -61,6 +61,13 @@ impl Core {
             )
             .help("restore it to a folder with `--to DIR`"));
         };
+        if !plan.into_place {
+            return Err(Fail::new(format!(
+                "`{}` does not lie in a folder of the tenant's, so it is not put in place",
+                plan.source
+            ))
+            .help("restore it to a folder with `--to DIR`, and from there into its server"));
+        }
         let tenant = self
             .tenants
             .get(tenant)
@@ -272,7 +279,7 @@ pub fn shown(order: &Order, plan: &Plan, to: Option<&str>) -> Value {
         "from": what.destination,
         "rows": what.rows,
         "bytes": what.bytes,
-        "to": to.map_or_else(|| plan.place.display().to_string(), str::to_owned),
+        "to": to.map_or_else(|| plan.place.clone(), str::to_owned),
         "overwrites": in_place.then(|| plan.place.clone()),
         "stops-the-application": in_place,
         "took-in-the-last-drill-ms": plan.measured.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),

@@ -28,6 +28,7 @@ mod sabotage;
 mod second_factor;
 mod sign_out;
 mod soak;
+mod sources;
 mod statement_faults;
 mod usurped;
 mod witness;

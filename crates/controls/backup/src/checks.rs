@@ -159,7 +159,7 @@ impl Trial {
                     .newest_ended_run(&name, source.name.as_str())
                     .await?;
                 for drills in apart(drills(source).await?) {
-                    judged.push(kind::judge(run.as_ref(), &drills));
+                    judged.push(kind::judge(&source.kind, run.as_ref(), &drills));
                 }
             }
             What::At(source) => {

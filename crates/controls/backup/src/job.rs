@@ -10,7 +10,7 @@ use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    manifest::{self, Changes, Difference},
+    manifest::{self, Changes, Difference, Engine},
     repository::{Finding, Label, Listed, Password, Repository},
     retention::{self, Grade, Rule, Snapshot, SnapshotId},
     schedule::At,
@@ -93,6 +93,9 @@ pub enum Spec {
         manifest: String,
         /// Questions of one `select` each, asked of every database.
         expect: Vec<String>,
+        /// The server that a dump among the data is of; a fresh one is started for it.
+        #[serde(default)]
+        engine: Option<Engine>,
     },
     /// Put restored data where they belong within a folder that gathers an owner's data. No key.
     Gather {
@@ -334,6 +337,7 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             restored,
             manifest,
             expect,
+            ..
         } => compare(&restored, &manifest, &expect).await,
         Spec::Gather {
             restored,
@@ -415,25 +419,16 @@ async fn compare(restored: &Path, digest: &str, expect: &[String]) -> Result<Out
         compared.damage =
             Some("the manifest is not the one that the snapshot was labelled with".to_owned());
     }
-    let data = restored.join(manifest::DATA);
-    match source::survey(&data, recorded.taken).await {
-        Ok(found) => {
-            compared.differences = recorded.compare(&found);
+    match source::try_out(restored, &recorded, expect).await {
+        Ok(tried) => {
+            compared.differences = recorded.compare(&tried.found);
             compared.differences.truncate(MOST);
+            compared.expected = tried.answers;
         }
         Err(error) => match error.fault() {
             Some(fault) => compared.damage = Some(fault.to_string()),
             None => return Err(error.into()),
         },
-    }
-    for name in recorded.databases.keys() {
-        for question in expect {
-            // A question that cannot be asked of the restored copy is not answered by yes.
-            let yes = source::expect(&data.join(name), question)
-                .await
-                .unwrap_or(false);
-            compared.expected.push((question.clone(), yes));
-        }
     }
     Ok(Outcome::Compared(compared))
 }

@@ -21,7 +21,7 @@ use crate::{
     records::{Records, Taken},
     retention,
     schedule::is_late,
-    settings::{LOCAL, Settings, SourceSettings},
+    settings::{Kind, LOCAL, Settings, SourceSettings},
 };
 
 mod drills;
@@ -310,9 +310,18 @@ impl Backups {
         why: Why,
         scratch: &std::path::Path,
     ) -> Result<(), KeeperError> {
+        // What is not in its owner's data folder is read by the jobs' user: an owner's application has no part in it.
+        let (who, mut write) = match (&source.kind, owner) {
+            (Kind::Sqlite { .. } | Kind::Files { .. }, _)
+            | (Kind::Command(_), Owner::Tenant(_)) => {
+                (Who::Owner(owner.clone()), vec![self.jobs.data(owner)])
+            }
+            (Kind::Command(_) | Kind::Postgres(_) | Kind::Mariadb(_), _) => (Who::Jobs, vec![]),
+        };
+        write.push(scratch.to_owned());
         let access = Access {
             read: vec![],
-            write: vec![self.jobs.data(owner), scratch.to_owned()],
+            write,
         };
         let spec = Spec::Snapshot {
             source: self.resolve(owner, source),
@@ -321,7 +330,7 @@ impl Backups {
         };
         self.jobs
             .run(
-                Who::Owner(owner.clone()),
+                who,
                 access,
                 job::Input {
                     spec,

@@ -25,7 +25,8 @@ pub struct Manifest {
     pub taken: Timestamp,
     /// Every file, by its path within the data folder.
     pub files: BTreeMap<String, File>,
-    /// The databases among the files, by the same path. Each was read in a single statement, so in one transaction.
+    /// The databases among the files, by the same path: SQLite's as such, a server's by its dump. Each was read in one
+    /// transaction.
     pub databases: BTreeMap<String, Database>,
 }
 
@@ -39,7 +40,7 @@ pub struct File {
     pub sha256: String,
 }
 
-/// One SQLite database.
+/// One database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
@@ -49,6 +50,31 @@ pub struct Database {
     pub schema: Vec<String>,
     /// The tables, by name.
     pub tables: BTreeMap<String, Table>,
+    /// The server that it is dumped from; `None` for a file of SQLite's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerState>,
+}
+
+/// A database server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    Mariadb,
+}
+
+/// A server as it was when a database was dumped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerState {
+    /// Which.
+    pub engine: Engine,
+    /// The part of its version within which definitions are written alike.
+    pub version: String,
+    /// What the database took on its disk.
+    pub bytes: u64,
 }
 
 /// One table.
@@ -204,7 +230,10 @@ impl Manifest {
 
 impl Database {
     fn compare(&self, file: &str, other: &Self, found: &mut Vec<Difference>) {
-        if self.schema != other.schema || self.user_version != other.user_version {
+        // Another version of a server writes the same definitions in other words.
+        let version = |of: &Self| of.server.as_ref().map(|server| server.version.clone());
+        let alike = version(self) == version(other);
+        if (alike && self.schema != other.schema) || self.user_version != other.user_version {
             found.push(Difference::Schema {
                 file: file.to_owned(),
             });

@@ -9,7 +9,11 @@ use crate::{retention::Rule, schedule::At};
 mod destination;
 mod drill;
 mod keep;
+mod kind;
 mod source;
+
+pub use kind::{Command, Kind, Server};
+pub(crate) use kind::{DATA, TENANT};
 
 /// The destination that every data folder has, beside those that the statement names.
 pub const LOCAL: &str = "local";
@@ -44,23 +48,12 @@ pub struct SourceSettings {
     pub name: Slug,
     /// How it is read.
     pub kind: Kind,
-    /// Where it is; it begins with `$DATA` (each tenant's data folder) or `$CORE` (Avouch's own state).
-    pub path: String,
     /// When.
     pub at: At,
     /// How long it is kept.
     pub keep: Rule,
     /// The destinations.
     pub to: Vec<Slug>,
-}
-
-/// How a source is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// One SQLite database.
-    Sqlite,
-    /// A folder.
-    Files,
 }
 
 /// How restores are rehearsed.
@@ -75,10 +68,10 @@ pub struct DrillSettings {
 }
 
 impl SourceSettings {
-    /// Whether it is Avouch's own state rather than a tenant's.
+    /// Whether it is one for all, such as Avouch's own state, rather than each tenant's.
     #[must_use]
     pub fn is_platform(&self) -> bool {
-        self.path == "$CORE" || self.path.starts_with("$CORE/")
+        self.kind.is_platform()
     }
 }
 
@@ -218,9 +211,19 @@ expect = ["select count(*) > 0 from assessment"]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         for (from, to, says) in [
             (
-                "\"sqlite\"",
-                "\"postgres\"",
-                "this build has no source of kind \"postgres\"",
+                "\"sqlite\"\npath = \"$DATA/acuity.db\"",
+                "\"postgres\"\ndatabase = \"a b\"\nsocket = \"/run/postgresql\"\nuser = \"b\"\ncredentials = \"/etc/b\"",
+                "`database` must be the name of a database",
+            ),
+            (
+                "\"sqlite\"\npath = \"$DATA/acuity.db\"",
+                "\"mariadb\"\ndatabase = \"b\"\nsocket = \"run/mysqld.sock\"\nuser = \"b\"\ncredentials = \"/etc/b\"",
+                "`socket` must be a whole path",
+            ),
+            (
+                "\"sqlite\"\npath = \"$DATA/acuity.db\"",
+                "\"command\"\ncommand = [\"dump\", \"$DATA\"]",
+                "does not begin with the whole path of a program",
             ),
             (
                 "\"sqlite\"",

@@ -8,16 +8,28 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{DATA, FILE, Manifest, VERSION};
+use crate::{
+    manifest::{DATA, Database, FILE, Manifest, VERSION},
+    settings::{Command, Server},
+};
 
+mod child;
+mod credentials;
 mod fault;
 mod folder;
 mod gather;
+mod mariadb;
+mod output;
+mod postgres;
+mod reach;
 mod sqlite;
+mod trial;
 
 pub use fault::{Fault, SourceFault};
 pub(crate) use gather::{beside, gather};
+pub use reach::Reach;
 pub use sqlite::{Damage, expect, inspect};
+pub(crate) use trial::try_out;
 
 /// What is read, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +52,41 @@ pub enum Source {
         #[serde(default)]
         last: Vec<String>,
     },
+    /// Whatever a command prints.
+    Command {
+        /// The name of the file that keeps it.
+        file: String,
+        /// The command.
+        command: Command,
+    },
+    /// A database of a PostgreSQL server.
+    Postgres {
+        /// Which, and how it is reached.
+        server: Server,
+    },
+    /// A database of a MariaDB server.
+    Mariadb {
+        /// Which, and how it is reached.
+        server: Server,
+    },
 }
 
 impl Source {
-    /// The database or the folder.
+    /// Where it is, in words that say what a restore takes the place of.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn place(&self) -> String {
         match self {
-            Self::Sqlite { path } | Self::Files { path, .. } => path,
+            Self::Sqlite { path } | Self::Files { path, .. } => path.display().to_string(),
+            Self::Command { command, .. } => {
+                format!("what `{}` reads", command.words.join(" "))
+            }
+            Self::Postgres { server } | Self::Mariadb { server } => {
+                format!(
+                    "database `{}` at {}",
+                    server.database,
+                    server.socket.display()
+                )
+            }
         }
     }
 
@@ -63,6 +102,7 @@ impl Source {
                 found == path || folder::BESIDE.into_iter().any(of_it)
             }
             Self::Files { path, .. } => found.starts_with(path),
+            Self::Command { .. } | Self::Postgres { .. } | Self::Mariadb { .. } => false,
         }
     }
 }
@@ -108,6 +148,39 @@ pub enum SourceError {
         /// What SQLite said.
         damage: Damage,
     },
+    /// A program that reads the source is not there.
+    #[error("{program} is not installed here")]
+    NotInstalled {
+        /// Which.
+        program: String,
+    },
+    /// A program that reads the source did not do it.
+    #[error("{program} did not get through `{of}`: {said}")]
+    Program {
+        /// Which.
+        program: String,
+        /// The source, by its name.
+        of: String,
+        /// How it ended, and what it said.
+        said: String,
+    },
+    /// A server's database has no table: nothing in it could be restored.
+    #[error("the database `{0}` is empty: it has no table")]
+    NoTable(String),
+    /// The file with a server's password cannot be used.
+    #[error("the credentials `{path}` cannot be used: {why}", path = path.display())]
+    Credentials {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+    /// The fresh server for restored data did not start.
+    #[error("no fresh server for the restored data: {0}")]
+    Fence(String),
+    /// A server's socket would have a longer name than one can have.
+    #[error("`{path}` is too long a path for a server's socket; choose a data folder with a shorter one", path = .0.display())]
+    TooDeep(PathBuf),
     /// A manifest could not be read.
     #[error("{path} is not a manifest that this build reads", path = path.display())]
     Manifest {
@@ -140,6 +213,8 @@ pub async fn stage(
     folder::must_be_empty(into)?;
     let data = into.join(DATA);
     std::fs::create_dir_all(&data).map_err(SourceError::io("create", &data))?;
+    // What a server's database holds is read with its dump, at the same instant.
+    let mut dumped: Option<(String, Database)> = None;
     match source {
         Source::Sqlite { path } => {
             let name = path
@@ -161,8 +236,20 @@ pub async fn stage(
                 }
             }
         }
+        Source::Command { file, command } => {
+            output::keep(command, file, &data.join(file)).await?;
+        }
+        Source::Postgres { server } => {
+            let database = postgres::copy(server, &data).await?;
+            dumped = Some((postgres::file(&server.database), database));
+        }
+        Source::Mariadb { server } => {
+            let database = mariadb::copy(server, &data).await?;
+            dumped = Some((mariadb::file(&server.database), database));
+        }
     }
-    let manifest = survey(&data, taken).await?;
+    let mut manifest = survey(&data, taken).await?;
+    manifest.databases.extend(dumped);
     write(&into.join(FILE), &manifest)?;
     Ok(manifest)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use avouch_runtime::confine::{self, Confinement, Network, Ports, Processes};
+use avouch_runtime::confine::{self, BaseSystem, Confinement, Network, Ports, Processes};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::probe;
@@ -197,6 +197,7 @@ fn supervise(data: &Path, role: &[&str]) -> Done {
         ids,
         destinations: Vec::new(),
         system: Confinement::base_system(),
+        tools: BaseSystem::default(),
         environment: vec!["TENANT".to_owned()],
         roles: vec![Role {
             name: "core".to_owned(),

@@ -40,8 +40,9 @@ mod tests {
     fn check(days: &[&str], now: &str, verdict: Verdict, says: &str) {
         let source = SourceSettings {
             name: "tenant-data".parse().unwrap(),
-            kind: Kind::Sqlite,
-            path: "$DATA/app.db".to_owned(),
+            kind: Kind::Sqlite {
+                path: "$DATA/app.db".to_owned(),
+            },
             at: At::parse("04:00 UTC").unwrap(),
             keep: Rule {
                 daily: Length::new(3, Unit::Day),

@@ -6,11 +6,12 @@ use super::Judged;
 use crate::{
     drill::{Drill, Verdict as Drilled, complaint},
     records::Run,
+    settings::Kind,
 };
 
 /// A copy is made in one statement and passes the database's own checks, or its run fails; and the last one that was
 /// restored must have been the same, row by row.
-pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)]) -> Judged {
+pub(super) fn judge(kind: &Kind, run: Option<&Run>, drills: &[(Drill, Drilled)]) -> Judged {
     if let Some((run, fault)) = run.and_then(|run| Some((run, run.fault.as_ref()?))) {
         return (
             Verdict::Broken,
@@ -42,9 +43,11 @@ pub(super) fn judge(run: Option<&Run>, drills: &[(Drill, Drilled)]) -> Judged {
         None => (
             Verdict::Held,
             format!(
-                "the backup{taken}, read in one statement and restored {}: integrity and foreign keys sound, the same as \
-                 when it was taken (rows {}, files {})",
-                drill.started, compared.rows, compared.files
+                "the backup{taken}, restored {}: {} (rows {}, files {})",
+                drill.started,
+                kind.came_back(),
+                compared.rows,
+                compared.files
             ),
         ),
     }
@@ -57,6 +60,12 @@ mod tests {
         job::Compared,
         source::{Fault, SourceFault},
     };
+
+    fn sqlite() -> Kind {
+        Kind::Sqlite {
+            path: "$DATA/acuity.db".to_owned(),
+        }
+    }
 
     fn drilled(compared: Option<Compared>) -> Vec<(Drill, Drilled)> {
         let drill = Drill {
@@ -80,13 +89,19 @@ mod tests {
             rows: 12,
             ..Compared::default()
         };
-        assert_eq!(judge(None, &drilled(Some(sound.clone()))).0, Verdict::Held);
+        assert_eq!(
+            judge(&sqlite(), None, &drilled(Some(sound.clone()))).0,
+            Verdict::Held
+        );
         let damaged = Compared {
             damage: Some("3 rows refer to nothing".to_owned()),
             ..sound.clone()
         };
-        assert_eq!(judge(None, &drilled(Some(damaged))).0, Verdict::Broken);
-        assert_eq!(judge(None, &drilled(None)).0, Verdict::Unproven);
+        assert_eq!(
+            judge(&sqlite(), None, &drilled(Some(damaged))).0,
+            Verdict::Broken
+        );
+        assert_eq!(judge(&sqlite(), None, &drilled(None)).0, Verdict::Unproven);
     }
 
     #[test]
@@ -112,11 +127,11 @@ mod tests {
         ] {
             let file = "acuity.db".to_owned();
             let faulty = run(Some(SourceFault { file, fault }));
-            let (verdict, observed) = judge(Some(&faulty), &drills);
+            let (verdict, observed) = judge(&sqlite(), Some(&faulty), &drills);
             assert_eq!(verdict, Verdict::Broken);
             assert!(observed.contains(says), "{observed}");
         }
-        let (verdict, _) = judge(Some(&run(None)), &drills);
+        let (verdict, _) = judge(&sqlite(), Some(&run(None)), &drills);
         assert_eq!(
             verdict,
             Verdict::Held,

@@ -51,7 +51,9 @@ impl JobError {
     pub fn retry_is_safe(&self) -> bool {
         match self {
             Self::Repository(error) => error.retry_is_safe(),
-            Self::Source(SourceError::Io { .. } | SourceError::Sqlite { .. }) => true,
+            Self::Source(
+                SourceError::Io { .. } | SourceError::Sqlite { .. } | SourceError::Program { .. },
+            ) => true,
             Self::Process { retry, .. } | Self::Unsound { retry, .. } => *retry,
             Self::Source(_) | Self::TooEarly(_) | Self::NoKey | Self::Differs(_) => false,
         }

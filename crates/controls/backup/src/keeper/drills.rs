@@ -117,11 +117,10 @@ impl Backups {
             .jobs
             .scratch(&format!("drill-{owner}-{}", drill.id))
             .await?;
-        self.steps(owner, settings, &what, &scratch, &mut drill)
-            .await;
+        self.steps(owner, source, &what, &scratch, &mut drill).await;
         self.destroy(&mut drill, scratch).await;
         self.progress.send_modify(|progress| progress.drill = None);
-        let verdict = drill.verdict(settings.back_within, matches!(owner, Owner::Tenant(_)));
+        let verdict = drill.verdict(settings.back_within, rehearsed(owner, source));
         self.records.add_drill(&drill, &verdict).await?;
         Ok((drill, verdict))
     }
@@ -177,6 +176,11 @@ impl Backups {
         drills.retain(|(drill, _)| drill.source == source.name.as_str());
         Ok(drills)
     }
+}
+
+/// Whether the application is started on what was restored: where it is the application's own folder.
+fn rehearsed(owner: &Owner, source: &SourceSettings) -> bool {
+    matches!(owner, Owner::Tenant(_)) && source.kind.is_in_a_folder()
 }
 
 /// The copies that a choice leaves open; `kept` is newest first.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     drill::{Choice, StepName, complaint},
     job::Compared,
+    manifest::Engine,
     records::Taken,
     settings::Kind,
 };
@@ -29,7 +30,9 @@ pub struct Plan {
     /// The snapshot, and the destination it is read from.
     pub what: Taken,
     /// What it would take the place of.
-    pub place: PathBuf,
+    pub place: String,
+    /// Whether it can be put there.
+    pub into_place: bool,
     /// How long reading it back and comparing it took in the last drill of this source, if there was one.
     pub measured: Option<Duration>,
 }
@@ -87,7 +90,8 @@ impl Backups {
         Ok(Plan {
             source: source.name.clone(),
             what,
-            place: self.resolve(owner, source).path().to_owned(),
+            place: self.resolve(owner, source).place(),
+            into_place: source.kind.is_in_a_folder(),
             measured,
         })
     }
@@ -244,11 +248,17 @@ impl Backups {
             .sources
             .iter()
             .find(|source| source.name.as_str() == what.source);
-        let asked = source.is_some_and(|source| source.kind == Kind::Sqlite);
+        let (asked, engine) = match source.map(|source| &source.kind) {
+            Some(Kind::Sqlite { .. }) => (expect, None),
+            Some(Kind::Postgres(server)) => (server.expect.as_slice(), Some(Engine::Postgres)),
+            Some(Kind::Mariadb(server)) => (server.expect.as_slice(), Some(Engine::Mariadb)),
+            Some(Kind::Files { .. } | Kind::Command(_)) | None => ([].as_slice(), None),
+        };
         let spec = Spec::Compare {
             restored: scratch.join("restored"),
             manifest: what.manifest.clone(),
-            expect: if asked { expect.to_vec() } else { vec![] },
+            expect: asked.to_vec(),
+            engine,
         };
         let access = Access {
             read: vec![],

@@ -2,7 +2,7 @@
 
 use avouch_statement::{Draft, Figure, Slug, Table};
 
-use super::{FRESH, Kind, SourceSettings, keep};
+use super::{FRESH, SourceSettings, keep, kind};
 use crate::schedule::At;
 
 pub(super) fn read(
@@ -10,25 +10,7 @@ pub(super) fn read(
     mut table: Table<'_>,
     destinations: &[Slug],
 ) -> Option<SourceSettings> {
-    let kind = kind(&mut table);
-    let path = table.need_parsed(
-        "path",
-        "a path in the data folder",
-        "$DATA/app.db",
-        |text| {
-            let inside = ["$DATA", "$CORE"].iter().any(|root| {
-                text.strip_prefix(root)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            });
-            if !inside || text.split('/').any(|part| part == "..") {
-                return Err(
-                    "it begins with neither `$DATA` (each tenant's) nor `$CORE` (Avouch's own)"
-                        .to_owned(),
-                );
-            }
-            Ok(text.to_owned())
-        },
-    );
+    let kind = kind::read(&mut table);
     let at = table.need_parsed(
         "at",
         "a time of day in a zone",
@@ -39,8 +21,8 @@ pub(super) fn read(
         .need_table("keep", "{ daily = \"14 d\" }")
         .map(keep::read);
     let to = to(&mut table, destinations);
-    let (kind, path, at, keep, to) = (kind?, path?.value, at?.value, keep??, to?);
-    table.claim("kind", atomic(kind));
+    let (kind, at, keep, to) = (kind?, at?.value, keep??, to?);
+    table.claim("kind", kind.promise());
     table.claim(
         "at",
         Draft::enforced(
@@ -64,47 +46,10 @@ pub(super) fn read(
     Some(SourceSettings {
         name,
         kind,
-        path,
         at,
         keep,
         to,
     })
-}
-
-fn kind(table: &mut Table<'_>) -> Option<Kind> {
-    const HERE: [(&str, Kind); 2] = [("sqlite", Kind::Sqlite), ("files", Kind::Files)];
-    let later = ["postgres", "mariadb", "command"];
-    let written = table.text("kind");
-    if let Some(text) = &written
-        && later.contains(&text.value.as_str())
-    {
-        table.fault(
-            text.at.clone(),
-            format!("this build has no source of kind \"{}\"", text.value),
-            "not in this build",
-            "write one of: `sqlite`, `files`",
-        );
-        return None;
-    }
-    table.need_word("kind", &HERE).map(|kind| kind.value)
-}
-
-fn atomic(kind: Kind) -> Draft {
-    let (word, text, limits) = match kind {
-        Kind::Sqlite => (
-            "sqlite",
-            "Each backup is the whole database as it was at one instant.",
-            "It is read in one statement while others write. The newest backup that was restored passed the database's \
-             own integrity and foreign key checks, and every table was the same as when it was taken.",
-        ),
-        Kind::Files => (
-            "files",
-            "Each backup is a copy of the folder, with each database in it as it was at one instant.",
-            "Each database is read in one statement; other files up to the length they had when they were opened. \
-             Different files are read one after another.",
-        ),
-    };
-    Draft::enforced(text, Figure::Word(word.to_owned()), limits).fresh_for(FRESH)
 }
 
 fn to(table: &mut Table<'_>, destinations: &[Slug]) -> Option<Vec<Slug>> {

@@ -56,7 +56,20 @@ impl SourceError {
             Self::Damaged { path, damage } => (path, Fault::Damaged(damage.to_string())),
             Self::Sqlite { path, source } => (path, of_sqlite(source)?),
             Self::Io { act, path, source } => (path, of_io(act, source)?),
-            Self::Occupied(_) | Self::Manifest { .. } => return None,
+            Self::NoTable(name) => return Some(of_name(name, Fault::Empty)),
+            Self::Program { program, of, said } => {
+                let fault = Fault::Unreadable(format!("{program} {said}"));
+                return Some(of_name(of, fault));
+            }
+            Self::Credentials { path, why } => (
+                path,
+                Fault::Unreadable(format!("as a server's credentials: {why}")),
+            ),
+            Self::Occupied(_)
+            | Self::Manifest { .. }
+            | Self::NotInstalled { .. }
+            | Self::Fence(_)
+            | Self::TooDeep(_) => return None,
         };
         Some(SourceFault {
             file: last_name(path),
@@ -89,6 +102,13 @@ fn of_io(act: &str, error: &std::io::Error) -> Option<Fault> {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
     );
     (matches!(act, "read" | "open" | "copy") && !full).then(|| Fault::Unreadable(error.to_string()))
+}
+
+fn of_name(name: &str, fault: Fault) -> SourceFault {
+    SourceFault {
+        file: name.to_owned(),
+        fault,
+    }
 }
 
 fn last_name(path: &Path) -> String {

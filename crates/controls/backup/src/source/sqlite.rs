@@ -108,6 +108,7 @@ pub async fn inspect(path: &Path) -> Result<Database, SourceError> {
         user_version,
         schema,
         tables,
+        server: None,
     })
 }
 

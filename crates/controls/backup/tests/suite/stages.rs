@@ -112,6 +112,7 @@ async fn a_restore_is_compared_and_asked_its_questions() {
         restored: restored.clone(),
         manifest: snapshot.label.manifest.clone(),
         expect: vec!["select count(*) > 0 from assessment".to_owned()],
+        engine: None,
     };
     let Outcome::Compared(compared) = job::run(compare(), None).await.unwrap() else {
         panic!("not compared")

@@ -194,7 +194,7 @@ impl Confinement {
 }
 
 /// See [`Confinement::base_system`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseSystem {
     /// Read only.
     pub read: Vec<PathBuf>,

@@ -54,6 +54,7 @@ pub(super) struct Bounds {
     core: PathBuf,
     folders: Vec<PathBuf>,
     system: BaseSystem,
+    tools: BaseSystem,
     environment: Vec<String>,
 }
 
@@ -65,12 +66,22 @@ impl Bounds {
             core: plan.layout.core(),
             folders: folders(&plan.layout, &plan.destinations),
             system: plan.system.clone(),
+            tools: plan.tools.clone(),
             environment: plan.environment.clone(),
         }
     }
 
     /// Whether a job may be run so.
     pub fn job(&self, command: &[String], asked: &Confinement) -> Result<(), Beyond> {
+        self.process(command, asked, &[&self.system, &self.tools])
+    }
+
+    fn process(
+        &self,
+        command: &[String],
+        asked: &Confinement,
+        system: &[&BaseSystem],
+    ) -> Result<(), Beyond> {
         self.program(command)?;
         self.who(asked)?;
         if asked.network != Network::None {
@@ -89,15 +100,15 @@ impl Bounds {
         {
             return Err(Beyond::Variable(name.clone()));
         }
-        self.paths(asked)
+        self.paths(asked, system)
     }
 
-    /// Whether an application may be run so: as a job, and as a tenant.
+    /// Whether an application may be run so: as a job without its tools, and as a tenant.
     pub fn instance(&self, command: &[String], asked: &Confinement) -> Result<(), Beyond> {
         if !self.ids.is_tenant(asked.uid) {
             return Err(Beyond::NotATenant(asked.uid));
         }
-        self.job(command, asked)
+        self.process(command, asked, &[&self.system])
     }
 
     fn who(&self, asked: &Confinement) -> Result<(), Beyond> {
@@ -146,23 +157,24 @@ impl Bounds {
         Ok(())
     }
 
-    fn paths(&self, asked: &Confinement) -> Result<(), Beyond> {
-        let system = &self.system;
+    fn paths(&self, asked: &Confinement, system: &[&BaseSystem]) -> Result<(), Beyond> {
+        let known = |path: &Path, roots: fn(&BaseSystem) -> &[PathBuf]| {
+            system.iter().any(|system| beneath(path, roots(system)))
+        };
         for path in &asked.execute {
-            if *path != self.bin && !beneath(path, &system.execute) {
+            if *path != self.bin && !known(path, |system| &system.execute) {
                 return Err(beyond("executed", path));
             }
         }
         for path in &asked.read {
-            let known = [&system.read, &system.execute]
-                .iter()
-                .any(|roots| beneath(path, roots));
-            if !known && !self.is_ours(path, asked.uid) {
+            let there = known(path, |system| &system.read) || known(path, |system| &system.execute);
+            if !there && !self.is_ours(path, asked.uid) {
                 return Err(beyond("read", path));
             }
         }
         for path in &asked.write {
-            if !system.write.contains(path) && !self.is_ours(path, asked.uid) {
+            let there = system.iter().any(|system| system.write.contains(path));
+            if !there && !self.is_ours(path, asked.uid) {
                 return Err(beyond("written", path));
             }
         }
@@ -224,6 +236,11 @@ mod tests {
             core: layout.core(),
             folders: folders(&layout, &["/mnt/second".into()]),
             system: Confinement::base_system(),
+            tools: BaseSystem {
+                read: vec!["/etc/app/backup.credentials".into()],
+                execute: vec!["/usr/bin/dump".into()],
+                write: vec!["/run/postgresql".into()],
+            },
             environment: vec!["DATA".to_owned()],
         };
         let at = layout.tenant("riverside");
@@ -342,6 +359,19 @@ mod tests {
             },
             "`LD_PRELOAD` was not declared",
         );
+    }
+
+    #[test]
+    fn tools_are_for_jobs_and_not_for_applications() {
+        let (_folder, bounds, command, mut asked) = proper();
+        asked.env.clear();
+        asked.execute.push("/usr/bin/dump".into());
+        asked.read.push("/etc/app/backup.credentials".into());
+        asked.write.push("/run/postgresql".into());
+        bounds.job(&command, &asked).unwrap();
+        bounds.instance(&command, &asked).unwrap_err();
+        asked.write.push("/run/postgresql/within".into());
+        bounds.job(&command, &asked).unwrap_err();
     }
 
     #[test]

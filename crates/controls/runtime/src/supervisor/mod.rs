@@ -51,6 +51,8 @@ pub struct Plan {
     /// The places of the system that what the core asks for may reach, such as
     /// [`Confinement::base_system`].
     pub system: BaseSystem,
+    /// What of the system jobs may reach beside that, such as the programs and sockets of stated database servers.
+    pub tools: BaseSystem,
     /// The environment variables that the core may set.
     pub environment: Vec<String>,
     /// Started at once, in this order, and ended in the reverse order.

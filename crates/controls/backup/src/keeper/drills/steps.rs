@@ -8,10 +8,11 @@ use std::{
 use jiff::Timestamp;
 
 use super::super::{Backups, DrillProgress, Owner, Who, chain};
+use super::rehearsed;
 use crate::{
     drill::{Drill, Step, StepName, complaint},
     records::Taken,
-    settings::DrillSettings,
+    settings::SourceSettings,
 };
 
 impl Backups {
@@ -19,11 +20,16 @@ impl Backups {
     pub(super) async fn steps(
         &self,
         owner: &Owner,
-        settings: &DrillSettings,
+        source: &SourceSettings,
         what: &Taken,
         scratch: &Path,
         drill: &mut Drill,
     ) {
+        let questions = self
+            .settings
+            .drill
+            .as_ref()
+            .map_or([].as_slice(), |drill| drill.expect.as_slice());
         let restored = scratch.join("restored");
         let restoring = async {
             let bytes = self.restored(owner, what, &restored, scratch).await;
@@ -39,7 +45,7 @@ impl Backups {
         let mut compared = None;
         let comparing = async {
             let found = self
-                .compare(&settings.expect, what, scratch)
+                .compare(questions, what, scratch)
                 .await
                 .map_err(|error| chain(&error))?;
             let said = complaint(&found).map_or_else(
@@ -58,7 +64,7 @@ impl Backups {
         drill.compared = compared;
         // Avouch does not start itself on its own restored state.
         let Owner::Tenant(tenant) = owner else { return };
-        if !same {
+        if !same || !rehearsed(owner, source) {
             return;
         }
         let rehearsing = async {
@@ -92,7 +98,7 @@ impl Backups {
             .snapshots(&owner.to_string())
             .await
             .map_err(|error| chain(&error))?;
-        for source in self.sources(owner) {
+        for source in self.sources(owner).filter(|one| one.kind.is_in_a_folder()) {
             let mut restored = scratch.join("restored");
             if source.name.as_str() != what.source {
                 let mut of_it = kept.iter().filter(|t| t.source == source.name.as_str());
