@@ -1,6 +1,7 @@
 //! Stands in for `avouch` and for applications in this crate's tests: a real process to confine,
 //! to supervise and to kill. Its first argument says what it does.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
@@ -14,7 +15,7 @@ use avouch_runtime::confine::{self, BaseSystem, Confinement, Network, Ports, Pro
 use avouch_runtime::ids::Ids;
 use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::probe;
-use avouch_runtime::supervisor::{self, Plan, Role};
+use avouch_runtime::supervisor::{self, Carrier, Plan, Role};
 
 type Done = Result<ExitCode, Box<dyn Error>>;
 
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         ["flood"] => flood(),
         ["linger"] => linger(),
         ["crash"] => Ok(ExitCode::from(1)),
+        ["dial"] => dial(),
+        ["carry", port] => carry(port),
         ["bridge", socket] => bridge(Path::new(socket)),
         ["supervise", data, role @ ..] => supervise(Path::new(data), role),
         _ => Err("no such part to play".into()),
@@ -142,6 +145,33 @@ fn echo() -> Done {
     Ok(ExitCode::from(3))
 }
 
+/// A job that connects to its place by its carrier, tries to get there without it, and says what came of both.
+fn dial() -> Done {
+    let mut told = String::new();
+    std::io::stdin().read_line(&mut told)?;
+    let port: u16 = told.trim().parse()?;
+    let alone = std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    let mut carried = avouch_runtime::carry::dial(std::io::stdin())?;
+    let mut answer = [0; 5];
+    carried.read_exact(&mut answer)?;
+    writeln!(
+        std::io::stdout(),
+        "{alone} {}",
+        String::from_utf8_lossy(&answer)
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn carry(port: &str) -> Done {
+    let channel = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    runtime()?.block_on(avouch_runtime::carry::carry(
+        channel,
+        "127.0.0.1",
+        port.parse()?,
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn flood() -> Done {
     loop {
         std::io::stdout().write_all(&[b'x'; 65536])?;
@@ -170,6 +200,28 @@ fn bridge(socket: &Path) -> Done {
     });
     std::io::copy(&mut &test, &mut &link)?;
     linger()
+}
+
+/// One place on the network: where a test listens, if it says so.
+fn carriers(ids: &Ids, layout: &avouch_runtime::layout::Layout) -> BTreeMap<String, Carrier> {
+    let Ok(port) = std::env::var("FAR_PORT") else {
+        return BTreeMap::new();
+    };
+    let mut confinement = Confinement::new(ids.jobs, ids.group(ids.jobs), layout.bin());
+    confinement.execute.push(layout.bin());
+    confinement.network = Network::Host {
+        bind: Ports::Only(vec![]),
+        connect: Ports::Only(port.parse().into_iter().collect()),
+    };
+    let avouch = layout.bin().join("avouch").to_string_lossy().into_owned();
+    let command = vec![avouch, "carry".to_owned(), port];
+    BTreeMap::from([(
+        "far".to_owned(),
+        Carrier {
+            command,
+            confinement,
+        },
+    )])
 }
 
 /// The supervisor, with one linked role: this program, playing `role`.
@@ -205,6 +257,7 @@ fn supervise(data: &Path, role: &[&str]) -> Done {
             confinement,
             linked: true,
         }],
+        carriers: carriers(&ids, &prepared.layout),
         holder: None,
         grace: Duration::from_millis(500),
     };

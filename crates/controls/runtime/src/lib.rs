@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod carry;
 pub mod checks;
 pub mod client;
 pub mod confine;

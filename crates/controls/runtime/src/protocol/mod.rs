@@ -168,6 +168,9 @@ pub struct Job {
     pub timeout: Duration,
     /// Folders and files made before it starts.
     pub grants: Vec<Grant>,
+    /// The declared place on the network that it may connect to, through a carrier: see [`crate::carry`].
+    #[serde(default)]
+    pub carried_to: Option<String>,
 }
 
 /// What came of a job.

@@ -44,6 +44,8 @@ pub(super) enum Beyond {
     Path { act: &'static str, path: PathBuf },
     #[error("the environment variable `{0}` was not declared")]
     Variable(String),
+    #[error("no place on the network called `{0}` was declared")]
+    Place(String),
 }
 
 /// The bounds of one supervisor.

@@ -45,6 +45,8 @@ impl Living {
 pub(super) enum Input {
     None,
     Pipe,
+    /// A socket, over which it is told what to do and asks its carrier; its output is read as a job's.
+    Channel(OwnedFd),
     /// The link, and what the child gets as its standard output.
     Link(OwnedFd, Option<OwnedFd>),
 }
@@ -73,6 +75,7 @@ pub(super) fn start(
     let (input, output) = match input {
         Input::None => (Stdio::null(), Stdio::null()),
         Input::Pipe => (Stdio::piped(), Stdio::piped()),
+        Input::Channel(end) => (Stdio::from(end), Stdio::piped()),
         Input::Link(end, None) => (Stdio::from(end), Stdio::null()),
         Input::Link(end, Some(keys)) => (Stdio::from(end), Stdio::from(keys)),
     };

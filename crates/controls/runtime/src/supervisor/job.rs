@@ -1,16 +1,20 @@
 //! Jobs: run once, within a time, with their answer kept.
 
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as Pair;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::bounds::Bounds;
-use super::chain;
-use super::child::{self, Input, Living};
+use super::bounds::{Beyond, Bounds};
+use super::child::{self, Input, Living, Started};
+use super::{Carrier, chain};
 use crate::grant::Grounds;
 use crate::protocol::{Bytes, Job, JobResult, LONGEST_OUTPUT, Status};
 
@@ -19,6 +23,7 @@ pub(super) struct Place {
     pub avouch: PathBuf,
     pub bounds: Bounds,
     pub grounds: Grounds,
+    pub carriers: BTreeMap<String, Carrier>,
     pub living: Living,
     pub grace: Duration,
 }
@@ -33,6 +38,13 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
     if let Err(error) = place.bounds.job(&job.command, &job.confinement) {
         return refused(chain(&error));
     }
+    let carrier = match &job.carried_to {
+        None => None,
+        Some(name) => match place.carriers.get(name) {
+            Some(carrier) => Some(carrier),
+            None => return refused(chain(&Beyond::Place(name.clone()))),
+        },
+    };
     let grounds = place.grounds.clone();
     let grants = job.grants;
     let granted = tokio::task::spawn_blocking(move || {
@@ -46,11 +58,16 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
     if *stop.borrow() {
         return refused("everything is being stopped".to_owned());
     }
+    let (input, channel) = match carrier.map(|_| Pair::pair()).transpose() {
+        Ok(None) => (Input::Pipe, None),
+        Ok(Some((ours, theirs))) => (Input::Channel(theirs.into()), Some(ours)),
+        Err(error) => return refused(chain(&error)),
+    };
     let started = child::start(
         &place.avouch,
         &job.command,
         &job.confinement,
-        Input::Pipe,
+        input,
         true,
         &place.living,
     );
@@ -64,10 +81,18 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
         child.process.stdout.take(),
         child.process.stderr.take(),
     );
+    let mut carrying = None;
     let feed = async {
         if let Some(mut stdin) = stdin {
             // A job that does not read what it is given says so by how it ends.
             stdin.write_all(job.stdin.reveal()).await.ok();
+        }
+        if let (Some(channel), Some(carrier)) = (channel, carrier) {
+            match hand_over(channel, job.stdin.reveal(), carrier, place).await {
+                Ok(started) => carrying = Some(started),
+                // The job then finds nobody to connect it, and says so.
+                Err(error) => tracing::error!(%error, "a carrier cannot be started"),
+            }
         }
         drop(job.stdin);
     };
@@ -100,6 +125,10 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
         done = work => done,
         () = watched => return refused("its end was not seen".to_owned()),
     };
+    if let Some(mut carrying) = carrying {
+        child::signal(carrying.pid, Signal::SIGKILL);
+        carrying.wait().await;
+    }
     let (status, stdout) = match (output, late) {
         (None, _) => (Status::OutputTooLong, Vec::new()),
         (Some(output), true) => (Status::TimedOut, output),
@@ -110,6 +139,29 @@ pub(super) async fn run(job: Job, place: &Place, mut stop: watch::Receiver<bool>
         stdout: Bytes(stdout),
         stderr,
     }
+}
+
+/// Tells the job what to do over its channel, and then gives the other end to a carrier and keeps none.
+async fn hand_over(
+    channel: Pair,
+    told: &[u8],
+    carrier: &Carrier,
+    place: &Place,
+) -> std::io::Result<Started> {
+    channel.set_nonblocking(true)?;
+    let mut telling = UnixStream::from_std(channel)?;
+    telling.write_all(told).await?;
+    telling.write_all(b"\n").await?;
+    let channel = telling.into_std()?;
+    channel.set_nonblocking(false)?;
+    child::start(
+        &place.avouch,
+        &carrier.command,
+        &carrier.confinement,
+        Input::Link(OwnedFd::from(channel), None),
+        false,
+        &place.living,
+    )
 }
 
 /// A supervisor that is gone counts as having asked.

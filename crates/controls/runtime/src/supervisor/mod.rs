@@ -57,6 +57,8 @@ pub struct Plan {
     pub environment: Vec<String>,
     /// Started at once, in this order, and ended in the reverse order.
     pub roles: Vec<Role>,
+    /// What carries a job's connections, by the name of the place that they go to.
+    pub carriers: BTreeMap<String, Carrier>,
     /// Hands the master key to the core, if it comes from outside.
     pub holder: Option<Holder>,
     /// How long a process may take to end by itself, such as [`GRACE`].
@@ -74,6 +76,15 @@ pub struct Role {
     pub confinement: Confinement,
     /// Whether it speaks with the supervisor, over its standard input. One role does.
     pub linked: bool,
+}
+
+/// A process that connects to one place on the network, for the job that it was started for: see [`crate::carry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    /// The program by its whole path, and its arguments.
+    pub command: Vec<String>,
+    /// What it may reach.
+    pub confinement: Confinement,
 }
 
 /// Why the service ended by itself, or never began.
@@ -281,6 +292,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                     avouch: self.plan.avouch.clone(),
                     bounds: self.bounds.clone(),
                     grounds: self.grounds.clone(),
+                    carriers: self.plan.carriers.clone(),
                     living: self.living.clone(),
                     grace: self.plan.grace,
                 };

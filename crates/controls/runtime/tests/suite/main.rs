@@ -9,6 +9,7 @@
 )]
 
 mod canary;
+mod carried;
 mod confinement;
 mod folder;
 mod grants;

@@ -41,7 +41,15 @@ impl Service {
     }
 
     pub async fn start_as(user: u32) -> Self {
-        let (world, process, core) = launch(user);
+        Self::started_by(launch(user)).await
+    }
+
+    /// The same with a place on the network declared: this port of the machine.
+    pub async fn start_near(port: u16) -> Self {
+        Self::started_by(launch_near(0, Some(port))).await
+    }
+
+    async fn started_by((world, process, core): (World, Child, UnixListener)) -> Self {
         let client = accept(&core).await;
         let events = client.subscribe().unwrap();
         Self {
@@ -123,6 +131,7 @@ impl Service {
             stdin: Secret::default(),
             timeout: PATIENCE,
             grants: vec![],
+            carried_to: None,
         }
     }
 
@@ -166,6 +175,10 @@ impl Service {
 }
 
 pub fn launch(user: u32) -> (World, Child, UnixListener) {
+    launch_near(user, None)
+}
+
+fn launch_near(user: u32, port: Option<u16>) -> (World, Child, UnixListener) {
     let world = World::new();
     let data = world.path("data");
     std::fs::create_dir(&data).unwrap();
@@ -178,6 +191,7 @@ pub fn launch(user: u32) -> (World, Child, UnixListener) {
         .arg(&data)
         .arg("bridge")
         .arg(&bridge)
+        .envs(port.map(|port| ("FAR_PORT", port.to_string())))
         .uid(user)
         .gid(user)
         .stdin(Stdio::null())
