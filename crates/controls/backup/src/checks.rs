@@ -11,13 +11,15 @@ use jiff::Timestamp;
 
 use crate::{
     drill::{Drill, Verdict as Drilled},
+    far::{Address, PublicKey},
     job::{self, Examination},
     keeper::{Backups, KeeperError, Owner},
     records::Taken,
     retention::{Grade, Snapshot},
-    settings::SourceSettings,
+    settings::{At, SourceSettings},
 };
 
+mod append_only;
 mod at;
 mod back_within;
 mod encryption;
@@ -49,6 +51,18 @@ pub fn all(backups: &Arc<Backups>) -> Vec<Box<dyn Check>> {
             );
         }
     }
+    for destination in &backups.settings().destinations {
+        if let At::Far {
+            address: Address::Keeper { key, .. },
+            ..
+        } = &destination.at
+        {
+            trials.push((
+                format!("backup.destination.{}.append-only", destination.name),
+                What::AppendOnly(destination.name.clone(), *key),
+            ));
+        }
+    }
     trials.push(("backup.encryption".to_owned(), What::Encryption));
     if backups.settings().drill.is_some() {
         trials.push(("backup.drill.every".to_owned(), What::Every));
@@ -74,6 +88,7 @@ enum What {
     At(SourceSettings),
     To(SourceSettings),
     Keep(SourceSettings, Grade),
+    AppendOnly(Slug, PublicKey),
     Encryption,
     Every,
     BackWithin,
@@ -136,6 +151,10 @@ impl Trial {
             What::Kind(source) | What::At(source) | What::To(source) | What::Keep(source, _) => {
                 source.is_platform() == (*owner == Owner::Platform)
             }
+            What::AppendOnly(place, _) => self
+                .backups
+                .sources(owner)
+                .any(|source| source.to.contains(place)),
             What::Encryption | What::Every | What::BackWithin => true,
         }
     }
@@ -188,6 +207,12 @@ impl Trial {
                     let there = There::look(backups, owner, source, place).await?;
                     judged.push(keep::judge(source, *grade, &there, since, now));
                 }
+            }
+            What::AppendOnly(place, key) => {
+                let seen = backups.attempt(owner, place, key).await?;
+                let mut recorded = backups.records().snapshots(&name).await?;
+                recorded.retain(|taken| taken.destination == place.as_str());
+                judged.push(append_only::judge(place.as_str(), &seen, &recorded, now));
             }
             What::Encryption => {
                 let mut places: Vec<_> = backups

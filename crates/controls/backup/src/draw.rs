@@ -2,6 +2,17 @@
 
 use std::io;
 
+/// Bytes that nobody can guess.
+///
+/// # Errors
+///
+/// If the system gives none.
+pub(crate) fn bytes<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
 /// A number below `count`, each as likely as any other; 0 if there is none.
 ///
 /// # Errors
@@ -12,8 +23,7 @@ pub(crate) fn below(count: usize) -> io::Result<usize> {
     if count == 0 {
         return Ok(0);
     }
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let bytes = self::bytes()?;
     // Of 64 bits scaled down, no number is favoured by more than one part in 2^64 / count.
     let drawn = (u128::from(u64::from_le_bytes(bytes)) * count) >> 64;
     usize::try_from(drawn).map_err(io::Error::other)

@@ -10,16 +10,19 @@ use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    far::{Dial, Place, PublicKey, Site},
     manifest::{self, Changes, Difference, Engine},
-    repository::{Finding, Label, Listed, Password, Repository},
+    repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
     retention::{self, Grade, Rule, Snapshot, SnapshotId},
     schedule::At,
     source::{self, Source, SourceFault},
 };
 
+mod attempt;
 mod error;
 mod examine;
 
+pub use attempt::Attempted;
 pub use error::JobError;
 pub use examine::{Examination, fingerprint};
 
@@ -44,7 +47,7 @@ pub enum Spec {
         /// The scratch folder.
         staged: PathBuf,
         /// The repository.
-        repository: PathBuf,
+        repository: Place,
         /// Whose data it is.
         owner: String,
         /// The name of the source.
@@ -57,12 +60,12 @@ pub enum Spec {
     /// List a repository. The repository's key.
     List {
         /// The repository.
-        repository: PathBuf,
+        repository: Place,
     },
     /// Delete what retention has ended for. The repository's key.
     Prune {
         /// The repository.
-        repository: PathBuf,
+        repository: Place,
         /// The name of the source.
         source: String,
         /// How long each grade is kept.
@@ -79,7 +82,7 @@ pub enum Spec {
     /// Verify one snapshot and write it into an empty folder. The repository's key.
     Restore {
         /// The repository.
-        repository: PathBuf,
+        repository: Place,
         /// Which, or its beginning.
         snapshot: SnapshotId,
         /// The empty folder.
@@ -118,15 +121,42 @@ pub enum Spec {
     /// Read everything in a repository, and try its encryption on a copy. The repository's key.
     Examine {
         /// The repository.
-        repository: PathBuf,
+        repository: Place,
         /// An empty scratch folder.
         scratch: PathBuf,
     },
     /// Say whether anything about a repository's files changed. No key.
     Fingerprint {
         /// The repository.
-        repository: PathBuf,
+        repository: Place,
     },
+    /// Try to take from a keeper what it keeps, and have it sign what it has. No key.
+    Attempt {
+        /// The repository.
+        repository: Place,
+        /// The key that the keeper signs with.
+        key: PublicKey,
+    },
+}
+
+impl Spec {
+    /// The repository that it works at.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Store { repository, .. }
+            | Self::List { repository }
+            | Self::Prune { repository, .. }
+            | Self::Restore { repository, .. }
+            | Self::Examine { repository, .. }
+            | Self::Fingerprint { repository }
+            | Self::Attempt { repository, .. } => Some(repository),
+            Self::Snapshot { .. }
+            | Self::Compare { .. }
+            | Self::Gather { .. }
+            | Self::Beside { .. } => None,
+        }
+    }
 }
 
 /// What a job process reads from its standard input, as one JSON object.
@@ -217,6 +247,8 @@ pub enum Outcome {
         /// Their size together.
         bytes: u64,
     },
+    /// What a keeper let itself be made to do, and what it says.
+    Attempted(Attempted),
 }
 
 /// What a comparison found.
@@ -249,7 +281,12 @@ impl Compared {
 /// # Errors
 ///
 /// By whose fault it is; see [`JobError`].
-pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, JobError> {
+pub async fn run(
+    spec: Spec,
+    password: Option<&Password>,
+    dial: Option<&Dial>,
+) -> Result<Outcome, JobError> {
+    let there = |place: &Place| place.site(dial).map_err(RepositoryError::from);
     let key = || password.ok_or(JobError::NoKey);
     match spec {
         Spec::Snapshot {
@@ -284,13 +321,13 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             };
             store(
                 &staged,
-                &Repository::open_or_init(&repository, key()?)?,
+                &opened(&there(&repository)?, key()?)?,
                 &label,
                 &manifest,
             )
         }
         Spec::List { repository } => Ok(Outcome::Listed {
-            snapshots: list(&Repository::open(&repository, key()?)?, None)?,
+            snapshots: list(&Repository::open(&there(&repository)?, key()?)?, None)?,
         }),
         Spec::Prune {
             repository,
@@ -301,7 +338,7 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             verified,
             only,
         } => {
-            let repository = Repository::open(&repository, key()?)?;
+            let repository = Repository::open(&there(&repository)?, key()?)?;
             let facts: Vec<Snapshot> = list(&repository, Some(&source))?
                 .iter()
                 .map(|s| facts(s, verified.contains(&s.id)))
@@ -323,7 +360,7 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
             snapshot,
             into,
         } => {
-            let repository = Repository::open(&repository, key()?)?;
+            let repository = Repository::open(&there(&repository)?, key()?)?;
             let verified = repository.verify(repository.find(&snapshot)?)?;
             let restored = repository.restore(&verified, &into)?;
             let snapshot = verified.listed().clone();
@@ -354,12 +391,24 @@ pub async fn run(spec: Spec, password: Option<&Password>) -> Result<Outcome, Job
         Spec::Examine {
             repository,
             scratch,
-        } => examine::examine(&repository, &scratch, key()?).map(Outcome::Examined),
+        } => examine::examine(&there(&repository)?, &scratch, key()?).map(Outcome::Examined),
         Spec::Fingerprint { repository } => {
-            let (digest, bytes) = fingerprint(&repository)?;
+            let (digest, bytes) = fingerprint(&there(&repository)?)?;
             Ok(Outcome::Fingerprint { digest, bytes })
         }
+        Spec::Attempt { repository, key } => {
+            attempt::attempt(&there(&repository)?, &key).map(Outcome::Attempted)
+        }
     }
+}
+
+/// The repository to store in, which is made if there is none. A keeper is given its password, to verify and prune with.
+fn opened(site: &Site, password: &Password) -> Result<Repository, RepositoryError> {
+    let repository = Repository::open_or_init(site, password)?;
+    if let Some(store) = repository.store_there() {
+        store.entrust(password)?;
+    }
+    Ok(repository)
 }
 
 /// What retention needs to know of a listed snapshot.

@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -17,11 +17,12 @@ use tokio::sync::watch;
 
 use crate::{
     drill::{Rehearsal, StepName},
+    far::Place,
     job::{self, Outcome, Spec},
     records::{Records, Taken},
     retention,
     schedule::is_late,
-    settings::{Kind, LOCAL, Settings, SourceSettings},
+    settings::{At, Kind, LOCAL, Settings, SourceSettings},
 };
 
 mod drills;
@@ -32,6 +33,7 @@ mod jobs;
 mod removals;
 mod restores;
 mod sources;
+mod trials;
 
 pub use error::KeeperError;
 pub use jobs::{Access, Jobs, Owner, Who};
@@ -202,16 +204,28 @@ impl Backups {
         }
     }
 
-    /// The folder of an owner's repository at a destination.
-    #[must_use]
-    pub fn repository(&self, owner: &Owner, destination: &Slug) -> PathBuf {
-        let stated = self
-            .settings
-            .destinations
-            .iter()
-            .find(|d| d.name == *destination);
-        let folder = stated.map_or_else(|| PathBuf::from(LOCAL), |d| d.folder.clone());
-        self.jobs.backups().join(folder).join(owner.to_string())
+    /// The place of an owner's repository at a destination.
+    ///
+    /// # Errors
+    ///
+    /// If what lets this service in there cannot be read.
+    pub fn repository(&self, owner: &Owner, destination: &Slug) -> Result<Place, KeeperError> {
+        let within = |folder: &Path| {
+            let folder = self.jobs.backups().join(folder);
+            Ok(Place::Folder(folder.join(owner.to_string())))
+        };
+        match self.settings.destination(destination) {
+            None => within(Path::new(LOCAL)),
+            Some(stated) => match &stated.at {
+                At::Folder(folder) => within(folder),
+                At::Far { address, .. } => Ok(Place::Far {
+                    destination: stated.name.clone(),
+                    address: address.clone(),
+                    repository: owner.to_string(),
+                    credential: self.jobs.credential(stated)?,
+                }),
+            },
+        }
     }
 
     /// The day whose run is due now, if one is.
@@ -378,7 +392,7 @@ impl Backups {
         scratch: &std::path::Path,
         known: &[Taken],
     ) -> Result<(), KeeperError> {
-        let repository = self.repository(owner, destination);
+        let repository = self.repository(owner, destination)?;
         let there: Vec<_> = of(known, source, destination)
             .map(|t| t.snapshot.clone())
             .collect();
@@ -392,7 +406,7 @@ impl Backups {
         };
         let access = Access {
             read: vec![],
-            write: vec![scratch.to_owned(), repository],
+            write: [vec![scratch.to_owned()], repository.folders()].concat(),
         };
         let password = Some(self.jobs.password(owner, destination)?);
         match self

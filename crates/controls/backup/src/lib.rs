@@ -13,6 +13,7 @@
 pub mod checks;
 mod draw;
 pub mod drill;
+pub mod far;
 pub mod job;
 pub mod keeper;
 pub mod manifest;
@@ -22,3 +23,4 @@ pub mod retention;
 pub mod schedule;
 pub mod settings;
 pub mod source;
+pub mod vault;

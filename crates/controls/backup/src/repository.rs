@@ -6,6 +6,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -17,16 +18,22 @@ use rustic_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    far::{self, FileKind, Site},
     manifest::{self, Manifest},
     retention::{Grade, Removable, SnapshotId},
 };
 
+mod admit;
 mod cipher;
+mod error;
+pub(crate) mod remote;
 mod restore;
 mod sample;
 mod verify;
 
+pub(crate) use admit::CipherKey;
 pub use cipher::{CipherFacts, cipher_facts, files, readable};
+pub use error::{Engine, RepositoryError};
 pub use restore::Restored;
 pub use sample::{BOUND, Flips, Sample};
 pub use verify::{Finding, Unverified, Verified};
@@ -48,105 +55,15 @@ impl Password {
     pub fn new(text: String) -> Self {
         Self(text)
     }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
 }
 
 impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password(…)")
-    }
-}
-
-/// What the repository library said, in a line.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Engine(String);
-
-impl From<Box<RusticError>> for Engine {
-    fn from(error: Box<RusticError>) -> Self {
-        let text = error.display_log();
-        Self(text.strip_prefix("Error: ").unwrap_or(&text).to_owned())
-    }
-}
-
-/// Why a repository could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RepositoryError {
-    /// There is none in this folder.
-    #[error("there is no repository at {path}", path = .0.display())]
-    Absent(PathBuf),
-    /// Its `config` is gone while data is still there.
-    #[error(
-        "the repository at {path} has lost its `config`; restore it from the other destination, do not start afresh",
-        path = .0.display()
-    )]
-    Headless(PathBuf),
-    /// Another process holds it.
-    #[error("the repository at {path} is in use by another run; try again when that has ended", path = .0.display())]
-    Busy(PathBuf),
-    /// The password does not open it.
-    #[error("the key that was given does not open the repository at {path}", path = .0.display())]
-    WrongKey(PathBuf),
-    /// Reading back was given up each time it was tried.
-    #[error("reading back the repository at {path} did not come to an end; try again when the machine is less busy", path = .0.display())]
-    Unsettled(PathBuf),
-    /// A file of ours could not be read or written.
-    #[error("cannot {act} {path}", path = path.display())]
-    Io {
-        /// What was being done.
-        act: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The system gave no random numbers.
-    #[error("cannot choose at random: the system gives no random bytes")]
-    Draw(#[source] std::io::Error),
-    /// The library refused.
-    #[error("cannot {act} the repository at {path}", path = path.display())]
-    Engine {
-        /// What was being done.
-        act: &'static str,
-        /// The repository.
-        path: PathBuf,
-        /// Why not.
-        source: Engine,
-    },
-    /// There is no such snapshot.
-    #[error(
-        "there is no snapshot {0} in this repository; `avouch backup list` shows those there are"
-    )]
-    NoSnapshot(SnapshotId),
-    /// Its data was read and is not sound.
-    #[error("snapshot {id} is damaged: {first}")]
-    Damaged {
-        /// Which.
-        id: SnapshotId,
-        /// The first finding.
-        first: Finding,
-    },
-    /// The folder to restore into is not empty.
-    #[error("{path} is not empty; restore into an empty folder", path = .0.display())]
-    Occupied(PathBuf),
-}
-
-impl RepositoryError {
-    /// Whether the same may succeed later without anybody doing anything.
-    #[must_use]
-    pub fn retry_is_safe(&self) -> bool {
-        matches!(
-            self,
-            Self::Busy(_)
-                | Self::Unsettled(_)
-                | Self::Draw(_)
-                | Self::Io { .. }
-                | Self::Engine { .. }
-        )
-    }
-
-    pub(crate) fn io(act: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { act, path, source }
     }
 }
 
@@ -184,71 +101,80 @@ pub struct Listed {
 #[derive(Debug)]
 pub struct Repository {
     inner: rustic_core::Repository<OpenStatus>,
+    /// Where it is, for messages as well.
     path: PathBuf,
-    _lock: File,
+    site: Site,
+    /// A folder is held while it is worked at. At another machine nothing can be: one run at a time is the keeper's care.
+    _lock: Option<File>,
 }
 
 impl Repository {
-    /// Opens the repository in this folder.
+    /// Opens the repository at this place.
     ///
     /// # Errors
     ///
     /// If there is none, it is in use, or the password does not open it.
-    pub fn open(path: &Path, password: &Password) -> Result<Self, RepositoryError> {
-        let lock = lock(path)?;
-        if !path.join("config").is_file() {
-            let path_owned = path.to_owned();
-            return Err(if has_data(path)? {
-                RepositoryError::Headless(path_owned)
+    pub fn open(site: impl Into<Site>, password: &Password) -> Result<Self, RepositoryError> {
+        let site = site.into();
+        let path = site.path().to_owned();
+        let held = hold(&site)?;
+        if !has_config(&site)? {
+            return Err(if has_data(&site)? {
+                RepositoryError::Headless(path)
             } else {
-                RepositoryError::Absent(path_owned)
+                RepositoryError::Absent(path)
             });
         }
-        let inner = attach(path)?
+        let inner = attach(&site)?
             .open(&Credentials::password(&password.0))
             .map_err(|error| {
                 if error.is_incorrect_password() {
-                    RepositoryError::WrongKey(path.to_owned())
+                    RepositoryError::WrongKey(path.clone())
                 } else {
-                    engine("open", path)(error)
+                    engine("open", &path)(error)
                 }
             })?;
         Ok(Self {
             inner,
-            path: path.to_owned(),
-            _lock: lock,
+            path,
+            site,
+            _lock: held,
         })
     }
 
-    /// Opens the repository in this folder, or makes one there if there is none.
+    /// Opens the repository at this place, or makes one there if there is none.
     ///
     /// # Errors
     ///
     /// As for [`Repository::open`], and if it cannot be made.
-    pub fn open_or_init(path: &Path, password: &Password) -> Result<Self, RepositoryError> {
-        fs::create_dir_all(path).map_err(RepositoryError::io("create", path))?;
-        let held = lock(path)?;
-        if path.join("config").is_file() || has_data(path)? {
+    pub fn open_or_init(
+        site: impl Into<Site>,
+        password: &Password,
+    ) -> Result<Self, RepositoryError> {
+        let site = site.into();
+        let path = site.path().to_owned();
+        if let Site::Folder(path) = &site {
+            fs::create_dir_all(path).map_err(RepositoryError::io("create", path))?;
+        }
+        let held = hold(&site)?;
+        if has_config(&site)? || has_data(&site)? {
             drop(held);
-            return Self::open(path, password);
+            return Self::open(&site, password);
         }
-        // A key without `config` is what an interrupted start leaves; a second one beside it could not be told apart.
-        let keys = path.join("keys");
-        if keys.is_dir() {
-            fs::remove_dir_all(&keys).map_err(RepositoryError::io("remove", &keys))?;
-        }
+        clear_start(&site)?;
         let mut config = ConfigOptions::default().set_version(2_u32);
         config.set_datapack_size = PACK.parse().ok();
-        let inner = attach(path)?
+        let inner = attach(&site)?
             .init(
                 &Credentials::password(&password.0),
                 &KeyOptions::default(),
                 &config,
             )
-            .map_err(engine("make", path))?;
+            .map_err(engine("make", &path))?;
         Ok(Self {
             inner,
-            path: path.to_owned(),
+            path,
+            site,
             _lock: held,
         })
     }
@@ -291,7 +217,7 @@ impl Repository {
 
     /// Another handle on the same repository, by its master key: without deriving it from the password again.
     fn again(&self) -> Result<rustic_core::Repository<OpenStatus>, RepositoryError> {
-        attach(&self.path)?
+        attach(&self.site)?
             .open(&Credentials::Masterkey(self.inner.key()))
             .map_err(engine("open", &self.path))
     }
@@ -443,13 +369,47 @@ fn name(id: &rustic_core::repofile::SnapshotId) -> SnapshotId {
     SnapshotId(id.to_hex().as_str().to_owned())
 }
 
-fn attach(path: &Path) -> Result<rustic_core::Repository<()>, RepositoryError> {
-    let backends = BackendOptions::default()
-        .repository(path.to_string_lossy().into_owned())
-        .to_backends()
-        .map_err(engine("reach", path))?;
+fn attach(site: &Site) -> Result<rustic_core::Repository<()>, RepositoryError> {
+    let path = site.path();
+    let backends = match site {
+        Site::Folder(path) => BackendOptions::default()
+            .repository(path.to_string_lossy().into_owned())
+            .to_backends()
+            .map_err(engine("reach", path))?,
+        Site::Far { shown, store } => far::backends(shown.display().to_string(), Arc::clone(store)),
+    };
     rustic_core::Repository::new(&RepositoryOptions::default().no_cache(true), &backends)
         .map_err(engine("reach", path))
+}
+
+/// Holds a folder; another machine is not held.
+fn hold(site: &Site) -> Result<Option<File>, RepositoryError> {
+    match site {
+        Site::Folder(path) => lock(path).map(Some),
+        Site::Far { .. } => Ok(None),
+    }
+}
+
+fn has_config(site: &Site) -> Result<bool, RepositoryError> {
+    match site {
+        Site::Folder(path) => Ok(path.join("config").is_file()),
+        Site::Far { store, .. } => Ok(!store.list(FileKind::Config)?.is_empty()),
+    }
+}
+
+/// A key without `config` is what an interrupted start leaves; a second one beside it could not be told apart. A keeper
+/// clears it away by itself, when the place is made.
+fn clear_start(site: &Site) -> Result<(), RepositoryError> {
+    match site {
+        Site::Folder(path) => {
+            let keys = path.join("keys");
+            if keys.is_dir() {
+                fs::remove_dir_all(&keys).map_err(RepositoryError::io("remove", &keys))?;
+            }
+            Ok(())
+        }
+        Site::Far { store, .. } => Ok(store.create()?),
+    }
 }
 
 fn lock(path: &Path) -> Result<File, RepositoryError> {
@@ -475,8 +435,11 @@ fn lock(path: &Path) -> Result<File, RepositoryError> {
     }
 }
 
-fn has_data(path: &Path) -> Result<bool, RepositoryError> {
-    let folder = path.join("snapshots");
+fn has_data(site: &Site) -> Result<bool, RepositoryError> {
+    let folder = match site {
+        Site::Folder(path) => path.join("snapshots"),
+        Site::Far { store, .. } => return Ok(!store.list(FileKind::Snapshot)?.is_empty()),
+    };
     match fs::read_dir(&folder) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(err) if err.kind() == std::io::ErrorKind::NotFound => Ok(false),

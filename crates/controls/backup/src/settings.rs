@@ -1,10 +1,10 @@
 //! The `[backup]` section: what is promised about backups and drills, and where the copies go.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use avouch_statement::{Draft, Figure, Length, Slug, Table, Unit};
 
-use crate::{retention::Rule, schedule::At};
+use crate::{far::Address, retention::Rule, schedule};
 
 mod destination;
 mod drill;
@@ -37,8 +37,49 @@ pub struct Settings {
 pub struct Destination {
     /// Its name.
     pub name: Slug,
-    /// The folder. One that is not absolute (`file:second`) is beside `local`, in the folder of backups.
-    pub folder: PathBuf,
+    /// Where it is.
+    pub at: At,
+}
+
+/// Where a destination is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// A folder. One that is not absolute (`file:second`) is beside `local`, in the folder of backups.
+    Folder(PathBuf),
+    /// Another machine.
+    Far {
+        /// Which.
+        address: Address,
+        /// The file in the data folder's `keys` that lets this service in there.
+        credential: String,
+    },
+}
+
+impl Destination {
+    /// The folder, if it is one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.at {
+            At::Folder(folder) => Some(folder),
+            At::Far { .. } => None,
+        }
+    }
+}
+
+impl Settings {
+    /// A destination that the statement names.
+    #[must_use]
+    pub fn destination(&self, name: &Slug) -> Option<&Destination> {
+        self.destinations.iter().find(|stated| stated.name == *name)
+    }
+
+    /// Whether a destination removes by itself what has had its time.
+    #[must_use]
+    pub fn prunes_by_itself(&self, name: &Slug) -> bool {
+        self.destination(name).is_some_and(
+            |stated| matches!(&stated.at, At::Far { address, .. } if address.prunes_by_itself()),
+        )
+    }
 }
 
 /// Something that is backed up.
@@ -49,7 +90,7 @@ pub struct SourceSettings {
     /// How it is read.
     pub kind: Kind,
     /// When.
-    pub at: At,
+    pub at: schedule::At,
     /// How long it is kept.
     pub keep: Rule,
     /// The destinations.
@@ -259,7 +300,7 @@ expect = ["select count(*) > 0 from assessment"]
             (
                 "file:///mnt/second",
                 "s3://bucket",
-                "this build stores in folders only",
+                "it begins with neither `file:` nor `keeper://`",
             ),
             (
                 "$DATA/acuity.db",

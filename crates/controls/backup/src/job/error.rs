@@ -1,5 +1,9 @@
 //! Why a job could not be done, and how that is said between two processes.
 
+use std::path::PathBuf;
+
+use avouch_statement::Slug;
+
 use super::{Answer, Outcome};
 use crate::{
     repository::RepositoryError,
@@ -22,6 +26,25 @@ pub enum JobError {
     /// A job that opens a repository was given no key.
     #[error("this job opens a repository and was given no key for it")]
     NoKey,
+    /// A folder needs no credential.
+    #[error("the destination {0} needs no credential")]
+    NoCredential(Slug),
+    /// What lets this service in at a destination cannot be read.
+    #[error(
+        "the credential of the destination {destination} cannot be read: put it into {path}, owned as that folder is",
+        path = path.display()
+    )]
+    Credential {
+        /// Which destination.
+        destination: Slug,
+        /// Where it should be.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A folder lets itself be written by whoever may write.
+    #[error("only a keeper can be tried so")]
+    NoKeeper,
     /// What was stored is not what was staged.
     #[error("what {0} holds is not what was staged: the manifest read back differs")]
     Differs(SnapshotId),
@@ -55,7 +78,13 @@ impl JobError {
                 SourceError::Io { .. } | SourceError::Sqlite { .. } | SourceError::Program { .. },
             ) => true,
             Self::Process { retry, .. } | Self::Unsound { retry, .. } => *retry,
-            Self::Source(_) | Self::TooEarly(_) | Self::NoKey | Self::Differs(_) => false,
+            Self::Credential { .. } => true,
+            Self::NoCredential(_)
+            | Self::Source(_)
+            | Self::TooEarly(_)
+            | Self::NoKey
+            | Self::NoKeeper
+            | Self::Differs(_) => false,
         }
     }
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{JobError, first, list};
+use crate::far::{Site, Store};
 use crate::repository::{
-    BOUND, Finding, Flips, Listed, Password, Repository, RepositoryError, files, readable,
+    BOUND, Finding, Flips, Listed, Password, Repository, RepositoryError, files, readable, remote,
 };
 
 /// What the examination of one repository found.
@@ -38,14 +39,15 @@ pub struct Examination {
 
 /// Examines a repository; the copies that are damaged for it are made in `scratch`, which must be empty.
 pub(super) fn examine(
-    path: &Path,
+    site: &Site,
     scratch: &Path,
     password: &Password,
 ) -> Result<Examination, JobError> {
     let mut seen = Examination::default();
-    let repository = match Repository::open(path, password) {
+    let path = site.path();
+    let repository = match Repository::open(site, password) {
         Ok(repository) => repository,
-        Err(busy @ RepositoryError::Busy(_)) => return Err(busy.into()),
+        Err(busy @ (RepositoryError::Busy(_) | RepositoryError::Far(_))) => return Err(busy.into()),
         // That it cannot be opened with its own key is damage found, and the rest cannot be tried.
         Err(error) => {
             seen.findings.push(Finding(error.to_string()));
@@ -53,19 +55,33 @@ pub(super) fn examine(
         }
     };
     seen.findings = first(repository.verify_all()?);
-    seen.objects = files(path)?.len() as u64;
+    let far = repository.store_there();
+    seen.objects = match far {
+        Some(store) => remote::sizes(store).map_err(RepositoryError::from)?.len(),
+        None => files(path)?.len(),
+    } as u64;
     // A snapshot that cannot be read is among the findings already; it must not hide the rest.
     seen.snapshots = list(&repository, None).unwrap_or_default();
     let markers = markers(&repository, &seen.snapshots);
     seen.markers = markers.len() as u64;
     // Of a repository whose index cannot be read, which is a finding already, everything is searched.
     let whole = || files(path);
-    match repository.sample(BOUND) {
+    let (root, sample) = match far {
+        Some(store) => {
+            let fetched = scratch.join("searched");
+            let sample = repository.fetched_sample(store, BOUND, &fetched);
+            (fetched, sample)
+        }
+        None => (path.to_owned(), repository.sample(BOUND)),
+    };
+    match sample {
         Ok(sample) => {
             (seen.searched_bytes, seen.bytes) = (sample.bytes, sample.of);
-            look(&mut seen, path, &sample.paths, &markers)?;
+            look(&mut seen, &root, &sample.paths, &markers)?;
         }
-        Err(_) if !seen.findings.is_empty() => look(&mut seen, path, &whole()?, &markers)?,
+        Err(_) if far.is_none() && !seen.findings.is_empty() => {
+            look(&mut seen, path, &whole()?, &markers)?;
+        }
         Err(error) => return Err(error.into()),
     }
     // Damage in the repository itself was noticed already, and would be taken for a flip that was.
@@ -76,7 +92,7 @@ pub(super) fn examine(
 
     let other = Password::new("00".repeat(32));
     seen.other_key_refused = matches!(
-        Repository::open(path, &other),
+        Repository::open(site, &other),
         Err(RepositoryError::WrongKey(_))
     );
     Ok(seen)
@@ -104,11 +120,15 @@ fn look(
 /// # Errors
 ///
 /// If the folder cannot be read.
-pub fn fingerprint(repository: &Path) -> Result<(String, u64), RepositoryError> {
+pub fn fingerprint(site: impl Into<Site>) -> Result<(String, u64), RepositoryError> {
+    let repository = match site.into() {
+        Site::Folder(path) => path,
+        Site::Far { store, .. } => return listing(&*store),
+    };
     if !repository.is_dir() {
         return Ok(("absent".to_owned(), 0));
     }
-    let mut paths = files(repository)?;
+    let mut paths = files(&repository)?;
     paths.sort();
     let mut hash = Sha256::new();
     let mut bytes = 0;
@@ -125,6 +145,25 @@ pub fn fingerprint(repository: &Path) -> Result<(String, u64), RepositoryError> 
             hash.update(number.to_le_bytes());
         }
     }
+    Ok((hex::encode(hash.finalize()), bytes))
+}
+
+/// The same of a repository on another machine, by names and sizes: times there are not ours.
+fn listing(store: &dyn Store) -> Result<(String, u64), RepositoryError> {
+    let mut listed: Vec<_> = remote::sizes(store)?
+        .into_iter()
+        .map(|((kind, name), size)| (format!("{kind}/{name}"), size))
+        .collect();
+    if listed.is_empty() {
+        return Ok(("absent".to_owned(), 0));
+    }
+    listed.sort();
+    let mut hash = Sha256::new();
+    for (name, size) in &listed {
+        hash.update(name);
+        hash.update(size.to_le_bytes());
+    }
+    let bytes = listed.iter().map(|(_, size)| size).sum();
     Ok((hex::encode(hash.finalize()), bytes))
 }
 

@@ -9,6 +9,13 @@ use crate::job::{self, Examination, Outcome, Spec};
 /// A repository whose files have not changed in any way that can be seen is read through again after this time.
 const STALE: SignedDuration = SignedDuration::from_hours(6);
 
+/// Whether what was seen earlier of the same files will do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Earlier {
+    Counts,
+    IsPast,
+}
+
 impl Backups {
     /// What a repository holds and what is wrong with it, and when it was read through.
     ///
@@ -22,6 +29,28 @@ impl Backups {
         owner: &Owner,
         destination: &Slug,
     ) -> Result<(Timestamp, Examination), KeeperError> {
+        self.examination(owner, destination, Earlier::Counts).await
+    }
+
+    /// The same, read through now whatever was seen before.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened or read.
+    pub async fn examine_anew(
+        &self,
+        owner: &Owner,
+        destination: &Slug,
+    ) -> Result<(Timestamp, Examination), KeeperError> {
+        self.examination(owner, destination, Earlier::IsPast).await
+    }
+
+    async fn examination(
+        &self,
+        owner: &Owner,
+        destination: &Slug,
+        earlier: Earlier,
+    ) -> Result<(Timestamp, Examination), KeeperError> {
         let lock = self.lock(owner);
         let _held = lock.lock().await;
         let (name, now) = (owner.to_string(), (self.clock)());
@@ -30,12 +59,13 @@ impl Backups {
             .records
             .examination(&name, destination.as_str())
             .await?
+            && earlier == Earlier::Counts
             && of == fingerprint
             && now.duration_since(at).abs() < STALE
         {
             return Ok((at, seen));
         }
-        let repository = self.repository(owner, destination);
+        let repository = self.repository(owner, destination)?;
         let scratch = self
             .jobs
             .scratch(&format!("examine-{owner}-{destination}"))
@@ -46,7 +76,7 @@ impl Backups {
         };
         let access = Access {
             read: vec![],
-            write: vec![repository, scratch.clone()],
+            write: [repository.folders(), vec![scratch.clone()]].concat(),
         };
         let password = Some(self.jobs.password(owner, destination)?);
         let outcome = self
@@ -64,12 +94,12 @@ impl Backups {
     }
 
     async fn fingerprint(&self, owner: &Owner, destination: &Slug) -> Result<String, KeeperError> {
-        let repository = self.repository(owner, destination);
+        let repository = self.repository(owner, destination)?;
         let spec = Spec::Fingerprint {
             repository: repository.clone(),
         };
         let access = Access {
-            read: vec![repository],
+            read: repository.folders(),
             write: vec![],
         };
         match self

@@ -6,8 +6,10 @@ use avouch_evidence::BoxFuture;
 use avouch_statement::{Slug, TenantId};
 
 use crate::{
+    far::Credential,
     job::{self, JobError, Outcome},
     repository::Password,
+    settings::Destination,
 };
 
 /// Whose data a backup holds.
@@ -62,6 +64,8 @@ pub trait Jobs: Send + Sync {
     fn discard<'a>(&'a self, scratch: PathBuf) -> BoxFuture<'a, Result<(), JobError>>;
     /// The key of an owner's repository at a destination.
     fn password(&self, owner: &Owner, destination: &Slug) -> Result<Password, JobError>;
+    /// What lets this service in at a destination on another machine.
+    fn credential(&self, destination: &Destination) -> Result<Credential, JobError>;
     /// The tenants that are served.
     fn tenants(&self) -> Vec<TenantId>;
     /// The folder of an owner's data (for the platform: the core's).

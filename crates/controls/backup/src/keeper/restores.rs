@@ -217,7 +217,7 @@ impl Backups {
             .destination
             .parse()
             .map_err(|_| KeeperError::NoSuch(owner.clone()))?;
-        let repository = self.repository(owner, &destination);
+        let repository = self.repository(owner, &destination)?;
         let spec = Spec::Restore {
             repository: repository.clone(),
             snapshot: what.snapshot.id.clone(),
@@ -226,7 +226,7 @@ impl Backups {
         // The repository's folder is written to only by its lock.
         let access = Access {
             read: vec![],
-            write: vec![repository, scratch.to_owned()],
+            write: [repository.folders(), vec![scratch.to_owned()]].concat(),
         };
         let password = Some(self.jobs.password(owner, &destination)?);
         let input = job::Input { spec, password };

@@ -14,7 +14,8 @@ use rustic_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, RepositoryError, attach, engine, files};
+use super::{Repository, RepositoryError, attach, engine, files, remote};
+use crate::far::{FileKind, Site, Store};
 
 /// So much of the packs is searched each time, and so much copied to be damaged: some seconds of reading.
 pub const BOUND: u64 = 64 << 20;
@@ -68,6 +69,36 @@ impl Repository {
         })
     }
 
+    /// The same of a repository on another machine: what is chosen is fetched into `scratch` first.
+    ///
+    /// # Errors
+    ///
+    /// If the repository cannot be read or `scratch` not written.
+    pub(crate) fn fetched_sample(
+        &self,
+        store: &dyn Store,
+        bound: u64,
+        scratch: &Path,
+    ) -> Result<Sample, RepositoryError> {
+        let listed = remote::sizes(store)?;
+        let of = listed.iter().map(|(_, bytes)| bytes).sum();
+        let (mut packs, others): (Vec<_>, Vec<_>) = listed
+            .into_iter()
+            .partition(|((kind, _), _)| *kind == FileKind::Pack);
+        shuffle(&mut packs)?;
+        let mut sample = Sample {
+            paths: Vec::new(),
+            bytes: 0,
+            of,
+        };
+        for ((kind, name), bytes) in others.into_iter().chain(up_to(bound, packs.into_iter())) {
+            remote::copy(&self.site, kind, &name, scratch)?;
+            sample.paths.push(scratch.join(remote::within(kind, &name)));
+            sample.bytes += bytes;
+        }
+        Ok(sample)
+    }
+
     /// Copies packs chosen at random into the empty folder `scratch`, up to `bound` and one at least, reads a chunk of
     /// each, flips one bit of that chunk and reads it again: what is read then has gone unnoticed.
     ///
@@ -83,25 +114,24 @@ impl Repository {
             (pack, bytes)
         });
         let copy = scratch.join("flipped");
-        let mut from = vec![self.path.join("config")];
-        from.extend(files(&self.path.join("keys"))?);
-        from.extend(files(&self.path.join("index"))?);
+        let mut from = vec![(FileKind::Config, String::new())];
+        for kind in [FileKind::Key, FileKind::Index] {
+            let named = remote::names(&self.site, kind)?.into_iter();
+            from.extend(named.map(|name| (kind, name)));
+        }
         let mut chosen = Vec::new();
         for (pack, _) in up_to(bound, sized) {
             let blob = pack.blobs.get(below(pack.blobs.len())?).copied();
-            from.push(self.pack(&pack));
+            from.push((FileKind::Pack, pack.id.to_hex().as_str().to_owned()));
             chosen.extend(blob.map(|blob| (pack, blob)));
         }
-        for path in from {
-            let to = copy.join(path.strip_prefix(&self.path).unwrap_or(&path));
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent).map_err(RepositoryError::io("create", parent))?;
-            }
-            fs::copy(&path, &to).map_err(RepositoryError::io("copy", &path))?;
+        for (kind, name) in from {
+            remote::copy(&self.site, kind, &name, &copy)?;
         }
+        let copied = Site::Folder(copy.clone());
         // Opened anew for each reading, because what was read once is kept in memory.
         let reader = || {
-            attach(&copy)?
+            attach(&copied)?
                 .open(&Credentials::Masterkey(self.inner.key()))
                 .and_then(rustic_core::Repository::to_indexed)
                 .map_err(engine("read a copy of", &self.path))

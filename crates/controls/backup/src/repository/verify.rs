@@ -10,7 +10,8 @@ use rustic_core::{CheckOptions, CheckResults};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Listed, Repository, RepositoryError, engine};
+use super::{Listed, Repository, RepositoryError, engine, remote};
+use crate::far::Site;
 
 /// A check that is given up so often has another cause than a busy machine.
 const ATTEMPTS: usize = 8;
@@ -84,8 +85,12 @@ impl Repository {
     ///
     /// If the folder cannot be read at all.
     pub fn verify_all(&self) -> Result<Vec<Finding>, RepositoryError> {
-        let mut found = misnamed(&self.path)?;
-        let checked = patiently(|| self.inner.check(reading()))
+        // At another machine every byte is fetched once, and not again for each chunk.
+        let (mut found, options) = match &self.site {
+            Site::Folder(path) => (misnamed(path)?, reading()),
+            Site::Far { store, .. } => (remote::misnamed(&**store)?, CheckOptions::default()),
+        };
+        let checked = patiently(|| self.inner.check(options))
             .ok_or_else(|| RepositoryError::Unsettled(self.path.clone()))?;
         match checked {
             Ok(results) => found.extend(findings(&results)),
@@ -98,7 +103,7 @@ impl Repository {
 
 /// Tries again when the library gives up on its own threads: it waits 100 ms for them to let go of the index, which is too
 /// short on a busy machine, and then panics. `None` when it gave up every time.
-fn patiently<T>(check: impl Fn() -> T) -> Option<T> {
+pub(super) fn patiently<T>(check: impl Fn() -> T) -> Option<T> {
     (0..ATTEMPTS).find_map(|_| panic::catch_unwind(AssertUnwindSafe(&check)).ok())
 }
 
@@ -106,7 +111,7 @@ fn reading() -> CheckOptions {
     CheckOptions::default().read_data(true)
 }
 
-fn findings(results: &CheckResults) -> Vec<Finding> {
+pub(super) fn findings(results: &CheckResults) -> Vec<Finding> {
     // Warnings are about packs that an interrupted run left and nothing refers to; the next pruning takes them away.
     if results.is_ok().is_ok() {
         return Vec::new();

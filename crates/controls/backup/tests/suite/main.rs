@@ -10,6 +10,7 @@
 
 mod atomic;
 mod drills;
+mod keeper_machine;
 mod kept;
 mod repositories;
 mod stages;

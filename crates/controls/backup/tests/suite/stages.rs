@@ -34,18 +34,19 @@ async fn backup(home: &Path, name: &str, taken: &str) -> Outcome {
             taken,
         },
         None,
+        None,
     )
     .await
     .unwrap();
     let spec = Spec::Store {
         staged,
-        repository: home.join("repository"),
+        repository: home.join("repository").into(),
         owner: "riverside".to_owned(),
         source: "tenant-data".to_owned(),
         day: taken.to_zoned(jiff::tz::TimeZone::UTC).date(),
         grades: vec![Grade::Daily],
     };
-    job::run(spec, Some(&password())).await.unwrap()
+    job::run(spec, Some(&password()), None).await.unwrap()
 }
 
 async fn started() -> TempDir {
@@ -103,18 +104,18 @@ async fn a_restore_is_compared_and_asked_its_questions() {
     let restored = home.path().join("restored");
     let repository = home.path().join("repository");
     let spec = Spec::Restore {
-        repository,
+        repository: repository.into(),
         snapshot: snapshot.id.clone(),
         into: restored.clone(),
     };
-    job::run(spec, Some(&password())).await.unwrap();
+    job::run(spec, Some(&password()), None).await.unwrap();
     let compare = || Spec::Compare {
         restored: restored.clone(),
         manifest: snapshot.label.manifest.clone(),
         expect: vec!["select count(*) > 0 from assessment".to_owned()],
         engine: None,
     };
-    let Outcome::Compared(compared) = job::run(compare(), None).await.unwrap() else {
+    let Outcome::Compared(compared) = job::run(compare(), None, None).await.unwrap() else {
         panic!("not compared")
     };
     assert!(
@@ -123,7 +124,7 @@ async fn a_restore_is_compared_and_asked_its_questions() {
     );
 
     sql(&restored.join("data/live.db"), "delete from assessment").await;
-    let Outcome::Compared(compared) = job::run(compare(), None).await.unwrap() else {
+    let Outcome::Compared(compared) = job::run(compare(), None, None).await.unwrap() else {
         panic!("not compared")
     };
     assert!(
@@ -138,10 +139,13 @@ async fn an_examination_reads_everything_and_tries_the_encryption() {
     backup(home.path(), "s1", "2026-01-05T04:00:00Z").await;
     let repository = home.path().join("repository");
     let examine = |name: &str| Spec::Examine {
-        repository: repository.clone(),
+        repository: repository.clone().into(),
         scratch: home.path().join(name),
     };
-    let Outcome::Examined(seen) = job::run(examine("x1"), Some(&password())).await.unwrap() else {
+    let Outcome::Examined(seen) = job::run(examine("x1"), Some(&password()), None)
+        .await
+        .unwrap()
+    else {
         panic!("not examined")
     };
     assert_eq!(
@@ -170,7 +174,10 @@ async fn an_examination_reads_everything_and_tries_the_encryption() {
         before,
         "whatever changes is noticed"
     );
-    let Outcome::Examined(seen) = job::run(examine("x2"), Some(&password())).await.unwrap() else {
+    let Outcome::Examined(seen) = job::run(examine("x2"), Some(&password()), None)
+        .await
+        .unwrap()
+    else {
         panic!("not examined")
     };
     assert_eq!(seen.readable.as_deref(), Some("data/leak"));
@@ -193,7 +200,7 @@ async fn a_job_deletes_what_is_due_and_refuses_what_is_not() {
         panic!("not stored");
     };
     let prune = |only: Option<SnapshotId>| Spec::Prune {
-        repository: home.path().join("repository"),
+        repository: home.path().join("repository").into(),
         source: "tenant-data".to_owned(),
         rule: Rule {
             daily: Length::new(14, Unit::Day),
@@ -205,7 +212,7 @@ async fn a_job_deletes_what_is_due_and_refuses_what_is_not() {
         verified: vec![first.id.clone(), second.id.clone()],
         only,
     };
-    let refused = job::run(prune(Some(second.id.clone())), Some(&password()))
+    let refused = job::run(prune(Some(second.id.clone())), Some(&password()), None)
         .await
         .unwrap_err();
     assert!(
@@ -213,7 +220,9 @@ async fn a_job_deletes_what_is_due_and_refuses_what_is_not() {
         "{}",
         refused.chain()
     );
-    let Outcome::Pruned { removed, left } = job::run(prune(None), Some(&password())).await.unwrap()
+    let Outcome::Pruned { removed, left } = job::run(prune(None), Some(&password()), None)
+        .await
+        .unwrap()
     else {
         panic!("not pruned");
     };
@@ -228,13 +237,13 @@ async fn a_stage_that_was_cut_off_leaves_nothing_that_is_listed() {
     fs::write(staged.join("data/live.db"), b"SQLite format 3\0 half").unwrap();
     let spec = Spec::Store {
         staged,
-        repository: home.path().join("repository"),
+        repository: home.path().join("repository").into(),
         owner: "riverside".to_owned(),
         source: "tenant-data".to_owned(),
         day: "2026-01-05".parse().unwrap(),
         grades: vec![Grade::Daily],
     };
-    let refused = job::run(spec, Some(&password())).await.unwrap_err();
+    let refused = job::run(spec, Some(&password()), None).await.unwrap_err();
     assert!(
         matches!(refused, JobError::Source(_)),
         "{}",
@@ -248,8 +257,9 @@ async fn a_job_without_its_key_does_nothing_and_says_so() {
     let home = TempDir::new().unwrap();
     let answer: Answer = job::run(
         Spec::List {
-            repository: home.path().join("r"),
+            repository: home.path().join("r").into(),
         },
+        None,
         None,
     )
     .await

@@ -10,11 +10,12 @@ use std::{
 use avouch_backup::{
     checks,
     drill::Rehearsal,
+    far::Credential,
     job::{self, JobError, Outcome},
     keeper::{Access, Backups, Jobs, KeeperError, Owner, Who},
     records::Records,
     repository::Password,
-    settings::{self, Settings},
+    settings::{self, Destination, Settings},
 };
 use avouch_evidence::{BoxFuture, Ctx, Gateway, People, Verdict};
 use avouch_statement::{Document, Reading, Slug, Source, TenantId};
@@ -67,7 +68,7 @@ impl Jobs for Here {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .build()
                     .unwrap();
-                runtime.block_on(job::run(input.spec, input.password.as_ref()))
+                runtime.block_on(job::run(input.spec, input.password.as_ref(), None))
             })
             .await
             .unwrap()
@@ -87,6 +88,10 @@ impl Jobs for Here {
 
     fn password(&self, _: &Owner, _: &Slug) -> Result<Password, JobError> {
         Ok(password())
+    }
+
+    fn credential(&self, _: &Destination) -> Result<Credential, JobError> {
+        Err(JobError::NoKey)
     }
 
     fn tenants(&self) -> Vec<TenantId> {
