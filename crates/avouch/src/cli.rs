@@ -106,6 +106,14 @@ pub enum Command {
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7380")]
         listen: std::net::SocketAddr,
     },
+    /// Receive other machines' backups, which whoever writes them cannot take away again.
+    Keeper {
+        /// Where everything received is kept.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        #[command(subcommand)]
+        command: Keeper,
+    },
     /// Take, list or verify backups.
     #[command(subcommand)]
     Backup(Backup),
@@ -167,6 +175,14 @@ pub enum Command {
     /// Run one job, whose specification comes on standard input.
     #[command(hide = true)]
     Job,
+    /// Connect a job to one place on the network.
+    #[command(hide = true)]
+    Carry {
+        /// Its host.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
     /// Hand the master key to the core that asks for it over standard input.
     #[command(hide = true)]
     Key {
@@ -201,6 +217,36 @@ pub enum Backup {
     List,
     /// Read every stored byte of every repository back and compare.
     Verify,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keeper {
+    /// Run the keeper; its key is made when it runs first.
+    Run {
+        /// Where to listen.
+        #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:7390")]
+        listen: std::net::SocketAddr,
+    },
+    /// Let a service write here, by its statement (`-c`): print its credential once, or set a known one's rules anew.
+    Add {
+        /// The name that the service is to have here.
+        name: avouch_statement::Slug,
+        /// The destination of the statement that this keeper is.
+        #[arg(long, value_name = "NAME")]
+        destination: avouch_statement::Slug,
+        /// How much room it may take up, such as `200 GiB`.
+        #[arg(long, value_name = "SIZE")]
+        room: String,
+    },
+    /// List what is kept of each service.
+    List,
+    /// Show the writer of a repository again just what is kept of it, after somebody wrote what does no good.
+    Reinstate {
+        /// The service.
+        name: avouch_statement::Slug,
+        /// The repository: a tenant, or `platform`.
+        repository: avouch_statement::Slug,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,18 +1,20 @@
 //! `avouch up`: prepares the data folder and supervises everything else. Holds no key, listens on nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use avouch_backup::settings::{At, Destination};
 use avouch_backup::source::Reach;
 use avouch_keyring::Origin;
 use avouch_runtime::confine::{BaseSystem, Confinement, Network, Ports, Processes};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
 use avouch_runtime::prepare::{Program, prepare};
-use avouch_runtime::supervisor::{self, Holder, Plan, Role};
+use avouch_runtime::supervisor::{self, Carrier, Holder, Plan, Role};
 
 use crate::cli::Global;
 use crate::core::{AUTHORITIES, INSTANCE_ENVIRONMENT, destinations};
@@ -56,6 +58,9 @@ pub fn run(global: &Global, demo: bool, passphrase_fd: Option<u16>) -> Result<u8
     for destination in destinations(&statement, &prepared.layout.backups()) {
         make_destination(&destination, &ids)?;
     }
+    for destination in &statement.backup.destinations {
+        give_credential(&prepared.layout, &ids, destination)?;
+    }
     let plan = Plan {
         avouch: prepared.layout.bin().join("avouch"),
         ids,
@@ -64,6 +69,7 @@ pub fn run(global: &Global, demo: bool, passphrase_fd: Option<u16>) -> Result<u8
         tools: tools(&statement),
         environment: INSTANCE_ENVIRONMENT.map(str::to_owned).to_vec(),
         roles: roles(&prepared.layout, &ids, &statement, demo),
+        carriers: carriers(&prepared.layout, &ids, &statement),
         holder: holder(
             &statement.keys.master,
             &prepared.layout.bin().join("avouch"),
@@ -172,17 +178,9 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
     if let Some(witnessed) = &statement.audit.witnessed {
         reached.extend(witnessed.witnesses.iter().map(|witness| witness.port));
         // What a name is looked up with, and a certificate judged by.
-        core.read.extend(
-            [
-                "/etc/hosts",
-                "/etc/resolv.conf",
-                "/etc/nsswitch.conf",
-                AUTHORITIES,
-            ]
-            .map(PathBuf::from)
-            .into_iter()
-            .filter(|path| path.exists()),
-        );
+        core.read.extend(names_are_looked_up_with());
+        core.read
+            .extend(Some(PathBuf::from(AUTHORITIES)).filter(|path| path.exists()));
     }
     core.network = Network::Host {
         bind: Ports::Only(Vec::new()),
@@ -224,6 +222,58 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
             linked: false,
         },
     ]
+}
+
+/// What connects jobs to the destinations on other machines, each to its one port.
+fn carriers(layout: &Layout, ids: &Ids, statement: &Statement) -> BTreeMap<String, Carrier> {
+    let mut carriers = BTreeMap::new();
+    for destination in &statement.backup.destinations {
+        let At::Far { address, .. } = &destination.at else {
+            continue;
+        };
+        let mut confinement = Confinement::new(ids.jobs, ids.group(ids.jobs), layout.bin());
+        confinement.execute.push(layout.bin());
+        confinement.read.extend(names_are_looked_up_with());
+        confinement.network = Network::Host {
+            bind: Ports::Only(Vec::new()),
+            connect: Ports::Only(vec![address.port()]),
+        };
+        let command = vec![
+            layout.bin().join("avouch").display().to_string(),
+            "carry".to_owned(),
+            address.host().to_owned(),
+            address.port().to_string(),
+        ];
+        let carrier = Carrier {
+            command,
+            confinement,
+        };
+        carriers.insert(destination.name.to_string(), carrier);
+    }
+    carriers
+}
+
+/// What a name is looked up with, as far as this machine has it.
+fn names_are_looked_up_with() -> impl Iterator<Item = PathBuf> {
+    ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"]
+        .map(PathBuf::from)
+        .into_iter()
+        .filter(|path| path.exists())
+}
+
+/// A credential that the operator has put beside the master key becomes the core's, which alone reads it.
+fn give_credential(layout: &Layout, ids: &Ids, destination: &Destination) -> Result<(), Fail> {
+    let At::Far { credential, .. } = &destination.at else {
+        return Ok(());
+    };
+    let path = layout.keys().join(credential);
+    match give(&path, ids.core, ids.group(ids.core), 0o600) {
+        // It may be put there later; until then the checks say that it is missing.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        given => given.map_err(|error| {
+            Fail::new(format!("cannot give `{}` to the core", path.display())).from(error)
+        }),
+    }
 }
 
 /// Keeps the statement, and the files it names, where the core can read them.

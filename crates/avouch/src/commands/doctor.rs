@@ -207,7 +207,10 @@ fn folders(global: &Global, statement: &Statement, runs: bool) -> Vec<Line> {
     let mut lines = vec![room("the data folder", &global.data)];
     let data = existing(&global.data).and_then(|path| path.metadata().ok());
     for destination in &statement.backup.destinations {
-        let folder = global.data.join("backups").join(&destination.folder);
+        let Some(folder) = destination.folder() else {
+            continue;
+        };
+        let folder = global.data.join("backups").join(folder);
         let name = format!("the backup destination `{}`", destination.name);
         if runs && !folder.is_dir() {
             lines.push((

@@ -2,6 +2,7 @@
 
 pub mod audit;
 mod doctor;
+mod keeper;
 mod offline;
 mod online;
 mod proofs;
@@ -34,6 +35,8 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Key { spec, given } => roles::key(&spec, given),
         Command::Job => roles::job(),
         Command::Probe => roles::probe(),
+        Command::Carry { host, port } => roles::carry(&host, port),
+        Command::Keeper { state, command } => keeper::run(&global, &state, command),
         Command::Verify {
             file,
             policy,

@@ -1,11 +1,14 @@
 //! Commands that `up` starts: roles, confined programs and jobs.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{BufRead as _, Read as _};
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 
+use avouch_backup::far::Dial;
 use avouch_backup::job::{Answer, Input};
 use avouch_keyring::Origin;
+use avouch_runtime::carry;
 use avouch_runtime::confine::{self, Confinement};
 use avouch_runtime::probe::{self, Act};
 use nix::sys::prctl;
@@ -91,21 +94,43 @@ pub fn key(spec: &str, given: bool) -> Result<u8, Fail> {
 
 /// Runs one job: its specification is on standard input, its answer goes to standard output.
 pub fn job() -> Result<u8, Fail> {
-    let input: Input = serde_json::from_slice(&specification()?)
-        .map_err(|_| Fail::new("the specification is not a job's"))?;
+    // What comes after the line is a carrier's, if there is one.
+    let mut line = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(LONGEST_SPEC)
+        .read_until(b'\n', &mut line)
+        .map_err(|error| Fail::new("no specification came").from(error))?;
+    let input: Input =
+        serde_json::from_slice(&line).map_err(|_| Fail::new("the specification is not a job's"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Fail::new("cannot start").from(error))?;
-    let answer = Answer::from(
-        runtime.block_on(avouch_backup::job::run(input.spec, input.password.as_ref())),
-    );
+    let dial: Dial = Arc::new(|| carry::dial(std::io::stdin()));
+    let done = avouch_backup::job::run(input.spec, input.password.as_ref(), Some(&dial));
+    let answer = Answer::from(runtime.block_on(done));
     print(
         &serde_json::to_string(&answer)
             .map_err(|error| Fail::new("the answer cannot be written").from(error))?,
     );
     Ok(0)
+}
+
+/// Connects the job at the other end of standard input to one place, until that job has ended.
+pub fn carry(host: &str, port: u16) -> Result<u8, Fail> {
+    let failed = |error: std::io::Error| Fail::new("a job cannot be connected").from(error);
+    let channel = std::io::stdin()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(failed)?;
+    super::block_on(async {
+        carry::carry(channel.into(), host, port)
+            .await
+            .map_err(failed)?;
+        Ok(0)
+    })
 }
 
 /// Tries acts: a JSON list of them is on standard input, what came of each goes to standard output.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use avouch_backup::drill::{Choice, Drill, Verdict};
 use avouch_backup::keeper::{Backups, KeeperError, Owner};
 use avouch_backup::records::Records;
+use avouch_backup::settings::Destination;
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_gateway::assertion::{self, Signer};
 use avouch_gateway::link;
@@ -47,7 +48,8 @@ pub fn destinations(statement: &Statement, backups: &Path) -> Vec<PathBuf> {
                 .backup
                 .destinations
                 .iter()
-                .map(|destination| backups.join(&destination.folder)),
+                .filter_map(Destination::folder)
+                .map(|folder| backups.join(folder)),
         )
         .collect()
 }

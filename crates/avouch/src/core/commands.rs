@@ -332,7 +332,7 @@ async fn verify_backups(core: &Core, stream: &mut UnixStream) -> Result<Value, F
                 },
             )
             .await;
-            let row = match core.backups.examine(&owner, &destination).await {
+            let row = match core.backups.examine_anew(&owner, &destination).await {
                 Ok((at, examined)) => {
                     let well = examined.findings.is_empty();
                     sound &= well;

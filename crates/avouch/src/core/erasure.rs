@@ -16,6 +16,7 @@ use crate::fail::{Fail, chain};
 struct Done {
     accounts: u64,
     destinations: Vec<String>,
+    out_of_reach: Vec<String>,
     erased: Erased,
 }
 
@@ -83,7 +84,7 @@ impl Core {
         let record = record(&self.signer, &self.log_name(), id, at, entry, &done)?;
         Ok(json!({
             "executed": true, "tenant": id, "people": done.accounts, "payloads": done.erased.payloads,
-            "destinations": done.destinations, "entry": entry, "record": record,
+            "destinations": done.destinations, "out-of-reach": done.out_of_reach, "entry": entry, "record": record,
         }))
     }
 
@@ -140,6 +141,7 @@ impl Core {
         Ok(Done {
             accounts,
             destinations,
+            out_of_reach: self.backups.out_of_reach(),
             erased,
         })
     }
@@ -154,6 +156,7 @@ impl Core {
             .with("accounts", done.accounts.to_string())
             .with("payloads", done.erased.payloads.to_string())
             .with("repositories", done.destinations.join(", "))
+            .with("out-of-reach", done.out_of_reach.join(", "))
             .with(
                 "stream",
                 done.erased.stream.map(hex::encode).unwrap_or_default(),
@@ -174,10 +177,17 @@ fn record(
     entry: u64,
     done: &Done,
 ) -> Result<String, Fail> {
+    let elsewhere = match done.out_of_reach.as_slice() {
+        [] => String::new(),
+        keepers => format!(
+            "Copies at {} stay readable there until their time has come, or until whoever runs them removes them.\n",
+            keepers.join(", ")
+        ),
+    };
     let text = format!(
         "erasure of {id}\nlog {log}\nentry {entry}\nat {at}\n\
          The keys were destroyed, and {accounts} accounts with their sessions, the folder of its application, its\n\
-         repositories ({destinations}) and {payloads} sealed payloads of the log removed.\n",
+         repositories ({destinations}) and {payloads} sealed payloads of the log removed.\n{elsewhere}",
         accounts = done.accounts,
         destinations = done.destinations.join(", "),
         payloads = done.erased.payloads,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use avouch_backup::drill::Rehearsal;
+use avouch_backup::far::{Credential, Place};
 use avouch_backup::job::{Answer, Input, JobError, Outcome};
 use avouch_backup::keeper::{Access, Jobs, Owner, Who};
 use avouch_backup::repository::Password;
+use avouch_backup::settings::{At, Destination};
 use avouch_backup::source::Reach;
 use avouch_evidence::BoxFuture;
 use avouch_keyring::{Keyring, Purpose};
@@ -41,11 +43,25 @@ impl Runner {
     /// If the supervisor is gone.
     pub async fn confined(
         &self,
+        confinement: Confinement,
+        command: &str,
+        stdin: Vec<u8>,
+        grants: Vec<Grant>,
+        timeout: Duration,
+    ) -> Result<JobResult, ClientError> {
+        self.carried(confinement, command, stdin, grants, timeout, None)
+            .await
+    }
+
+    /// The same with a line to one declared place on the network.
+    async fn carried(
+        &self,
         mut confinement: Confinement,
         command: &str,
         stdin: Vec<u8>,
         grants: Vec<Grant>,
         timeout: Duration,
+        to: Option<&Slug>,
     ) -> Result<JobResult, ClientError> {
         let avouch = self.layout.bin().join("avouch").display().to_string();
         confinement.execute.push(self.layout.bin());
@@ -56,6 +72,7 @@ impl Runner {
             stdin: Secret::new(stdin),
             timeout,
             grants,
+            carried_to: to.map(ToString::to_string),
         };
         self.supervisor.run(job).await
     }
@@ -142,8 +159,9 @@ impl Jobs for Runner {
             confinement.write.extend(reach.write);
             let stdin = serde_json::to_vec(&input).map_err(|error| failed(error.to_string()))?;
             let grants = self.grants(&access, uid);
+            let to = input.spec.place().and_then(Place::carried_to);
             let result = self
-                .confined(confinement, "job", stdin, grants, TIMEOUT)
+                .carried(confinement, "job", stdin, grants, TIMEOUT, to)
                 .await
                 .map_err(|error| failed(chain(&error)))?;
             if !result.status.is_success() {
@@ -210,6 +228,19 @@ impl Jobs for Runner {
                 retry: true,
             })?;
         Ok(Password::new(hex::encode(key.expose())))
+    }
+
+    fn credential(&self, destination: &Destination) -> Result<Credential, JobError> {
+        let At::Far { credential, .. } = &destination.at else {
+            return Err(JobError::NoCredential(destination.name.clone()));
+        };
+        let path = self.layout.keys().join(credential);
+        let text = std::fs::read_to_string(&path).map_err(|source| JobError::Credential {
+            destination: destination.name.clone(),
+            path,
+            source,
+        })?;
+        Ok(Credential::new(&text))
     }
 
     fn tenants(&self) -> Vec<TenantId> {

@@ -37,6 +37,7 @@ use crate::fail::Fail;
 pub use backups::destinations;
 pub use joins::AUTHORITIES;
 use state::Core;
+pub use steady::Steady;
 pub use tenants::INSTANCE_ENVIRONMENT;
 
 /// Runs the core until told to stop.

@@ -16,6 +16,7 @@ mod bad_luck;
 mod erasure;
 mod harness;
 mod hostile;
+mod keeper;
 mod keys_sources;
 mod load;
 mod low_ports;

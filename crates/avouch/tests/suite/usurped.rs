@@ -26,6 +26,7 @@ fn job(data: &Path, ids: &Ids, change: impl FnOnce(&mut Job)) -> Job {
         stdin: Secret::default(),
         timeout: Duration::from_secs(20),
         grants: Vec::new(),
+        carried_to: None,
     };
     change(&mut job);
     job
@@ -37,6 +38,7 @@ fn jobs(data: &Path, ids: &Ids) -> Vec<Job> {
         ask(&|job| job.command = vec!["/bin/sh".into(), "-c".into(), "id".into()]),
         ask(&|job| job.command = vec![data.join("bin/../../evil").display().to_string()]),
         ask(&|job| job.confinement.uid = 0),
+        ask(&|job| job.carried_to = Some("elsewhere".into())),
         ask(&|job| job.confinement.uid = ids.front),
         ask(&|job| job.confinement.groups = vec![ids.front]),
         ask(&|job| job.confinement.execute.push("/usr/bin".into())),

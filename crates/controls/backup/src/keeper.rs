@@ -210,22 +210,28 @@ impl Backups {
     ///
     /// If what lets this service in there cannot be read.
     pub fn repository(&self, owner: &Owner, destination: &Slug) -> Result<Place, KeeperError> {
-        let within = |folder: &Path| {
-            let folder = self.jobs.backups().join(folder);
-            Ok(Place::Folder(folder.join(owner.to_string())))
-        };
-        match self.settings.destination(destination) {
-            None => within(Path::new(LOCAL)),
-            Some(stated) => match &stated.at {
-                At::Folder(folder) => within(folder),
-                At::Far { address, .. } => Ok(Place::Far {
-                    destination: stated.name.clone(),
-                    address: address.clone(),
-                    repository: owner.to_string(),
-                    credential: self.jobs.credential(stated)?,
-                }),
-            },
+        if let Some(stated) = self.settings.destination(destination)
+            && let At::Far { address, .. } = &stated.at
+        {
+            return Ok(Place::Far {
+                destination: stated.name.clone(),
+                address: address.clone(),
+                repository: owner.to_string(),
+                credential: self.jobs.credential(stated)?,
+            });
         }
+        self.folder(owner, destination)
+            .map(Place::Folder)
+            .ok_or(KeeperError::Confused)
+    }
+
+    /// The folder of an owner's repository at a destination, if that is on this machine.
+    fn folder(&self, owner: &Owner, destination: &Slug) -> Option<PathBuf> {
+        let folder = match self.settings.destination(destination) {
+            None => Path::new(LOCAL),
+            Some(stated) => stated.folder()?,
+        };
+        Some(self.jobs.backups().join(folder).join(owner.to_string()))
     }
 
     /// The day whose run is due now, if one is.

@@ -17,7 +17,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::harness::{Options, Service, root, shared, within};
-pub use bench::{Bench, files, flip_at, replace};
+pub use bench::{Bench, files, flip, flip_at, replace};
 
 /// What turns: a claim, and the verdict it turns to.
 type Turn = (&'static str, &'static str);

@@ -7,7 +7,7 @@ use crate::settings::LOCAL;
 
 impl Backups {
     /// Removes an owner's repositories at every declared destination, and what is remembered of its runs, snapshots and
-    /// drills; gives the destinations. Waits for a job of the owner's that is under way.
+    /// drills; gives the destinations that they were removed from. Waits for a job of the owner's that is under way.
     ///
     /// # Errors
     ///
@@ -19,12 +19,24 @@ impl Backups {
         let stated = self.settings.destinations.iter().map(|d| d.name.clone());
         let mut destinations = Vec::new();
         for destination in local.into_iter().chain(stated) {
-            self.jobs
-                .discard(self.repository(owner, &destination))
-                .await?;
-            destinations.push(destination.to_string());
+            // Nobody here can remove what a keeper has: see [`Backups::out_of_reach`].
+            if let Some(folder) = self.folder(owner, &destination) {
+                self.jobs.discard(folder).await?;
+                destinations.push(destination.to_string());
+            }
         }
         self.records.erase(&owner.to_string()).await?;
         Ok(destinations)
+    }
+
+    /// The destinations whose copies stay until their time has come, whatever is destroyed here.
+    #[must_use]
+    pub fn out_of_reach(&self) -> Vec<String> {
+        self.settings
+            .destinations
+            .iter()
+            .filter(|stated| stated.folder().is_none())
+            .map(|stated| stated.name.to_string())
+            .collect()
     }
 }
