@@ -81,7 +81,7 @@ impl SupervisorClient {
         tokio::spawn(async move {
             while let Some(message) = said.recv().await {
                 if let Err(error) = protocol::write(&mut writer, &message).await {
-                    tracing::error!(%error, "the supervisor cannot be told");
+                    tracing::error!(%error, "the supervisor cannot be reached: nothing is started or stopped until this process is started again");
                     return;
                 }
             }

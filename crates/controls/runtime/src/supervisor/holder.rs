@@ -49,7 +49,9 @@ pub(super) fn start(holder: &Holder, living: &Living) -> std::io::Result<OwnedFd
             living.remove(pid);
         }
         if !status.is_ok_and(|status| status.success()) {
-            tracing::error!("the key holder ended; the core cannot be started again without it");
+            tracing::error!(
+                "the key holder ended: all goes on, but a core that dies cannot start again; stop and start the service soon"
+            );
         }
     });
     Ok(ours.into())

@@ -185,7 +185,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             self.link = None;
         }
         if !stderr.is_empty() {
-            tracing::warn!(name, %status, stderr = %stderr.escape_debug(), "ended");
+            tracing::warn!(name, %status, "its last words: {}", stderr.escape_debug());
         }
         let restarts = kept.restarts;
         let exited = |restart_in| FromSupervisor::Exited {
@@ -240,6 +240,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         let decision = restart::next(kept.history.make_contiguous(), ended);
         kept.state = State::Waiting;
         kept.restarts += 1;
+        let role = matches!(kept.what, What::Role(_));
         let newly_looping = decision.crash_loop && !kept.told_of_loop;
         kept.told_of_loop = decision.crash_loop;
         self.tell(exited(Some(decision.wait)));
@@ -247,7 +248,13 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             self.tell(FromSupervisor::CrashLoop {
                 name: name.to_owned(),
             });
-            tracing::error!(name, %status, "keeps dying");
+            tracing::error!(
+                name,
+                %status,
+                "it keeps dying and is started again more and more slowly; its last words above say why"
+            );
+        } else if role {
+            tracing::warn!(name, %status, wait = ?decision.wait, "it ended and is started again");
         }
         if linked {
             self.end_with_core();

@@ -37,7 +37,7 @@ impl Link {
         tokio::spawn(async move {
             while let Some(message) = saying.recv().await {
                 if let Err(error) = protocol::write(&mut writer, &message).await {
-                    tracing::warn!(%error, "the core cannot be told");
+                    tracing::warn!(%error, "the core cannot be told what its processes do; if it ended, it is being started again");
                     return;
                 }
             }

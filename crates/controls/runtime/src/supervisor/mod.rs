@@ -260,7 +260,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             Ok(None) => self.link = None,
             Err(error) => {
                 // A core that cannot be understood may ask for anything: it starts afresh.
-                tracing::error!(%error, "the core's messages cannot be read; ending it");
+                tracing::error!(%error, "the core sent what is no message; it is ended and started afresh");
                 self.link = None;
                 self.kept
                     .values()
