@@ -282,6 +282,8 @@ pub enum Audit {
     Subject(audit::Subject),
     /// Write events to a file in a format that others read.
     Export(audit::Export),
+    /// Show how far those have got who receive the trail as it is written.
+    Exports,
     /// Write a proof that anybody can verify: of an entry, or that nothing before a checkpoint was changed.
     Prove {
         /// The entry's number.

@@ -56,6 +56,7 @@ pub enum Request {
     AuditSearch(reading::Search),
     AuditSubject(reading::Subject),
     AuditExport(reading::Export),
+    AuditExports,
     Prove {
         index: u64,
     },
@@ -139,6 +140,7 @@ impl Request {
             Self::AuditSearch(_) => "audit search",
             Self::AuditSubject(_) => "audit subject",
             Self::AuditExport(_) => "audit export",
+            Self::AuditExports => "audit exports",
             Self::Prove { .. } | Self::ProveSince { .. } => "audit prove",
             Self::AuditRebuild => "audit rebuild",
             Self::ReportList => "report list",

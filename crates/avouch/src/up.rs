@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use avouch_backup::settings::{At, Destination};
 use avouch_backup::source::Reach;
+use avouch_audit::Export;
 use avouch_keyring::Origin;
 use avouch_runtime::confine::{BaseSystem, Confinement, Network, Ports, Processes};
 use avouch_runtime::ids::Ids;
@@ -177,6 +178,9 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
     let mut reached = ports.clone();
     if let Some(witnessed) = &statement.audit.witnessed {
         reached.extend(witnessed.witnesses.iter().map(|witness| witness.port));
+    }
+    reached.extend(statement.audit.exports.iter().map(Export::port));
+    if reached.len() > ports.len() {
         // What a name is looked up with, and a certificate judged by.
         core.read.extend(names_are_looked_up_with());
         core.read
@@ -289,11 +293,11 @@ fn keep_statement(
         PathBuf::from("statement.toml"),
         statement.source.text().as_bytes().to_vec(),
     )];
-    for name in statement
-        .governance
-        .inherited
-        .iter()
+    let certificates = statement.governance.inherited.iter();
+    let authorities = statement.audit.exports.iter();
+    for name in certificates
         .map(|record| &record.certificate.file)
+        .chain(authorities.filter_map(|export| export.authority.as_ref()))
     {
         let relative = Path::new(name);
         if relative

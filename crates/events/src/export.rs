@@ -6,6 +6,7 @@ mod ecs;
 mod fhir;
 mod sheet;
 
+pub use self::ecs::STREAM;
 use crate::{Event, Row};
 
 /// A format that events leave in.
@@ -29,6 +30,14 @@ pub struct Origin {
     pub log: String,
     /// The service's name.
     pub service: String,
+}
+
+impl Origin {
+    /// What an entry is known by in every system that it is exported to.
+    #[must_use]
+    pub fn id(&self, index: u64) -> String {
+        format!("{}/{index}", self.log)
+    }
 }
 
 impl Format {

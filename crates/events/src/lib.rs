@@ -22,6 +22,7 @@ mod open;
 mod recorder;
 pub mod report;
 mod search;
+pub mod ship;
 mod streams;
 mod subject;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use avouch_runtime::confine::{self, Confined, Confinement};
 use nix::sys::statvfs::statvfs;
+use serde_json::Value;
 
 use super::block_on;
 use crate::cli::Global;
@@ -62,6 +63,9 @@ pub fn run(global: &Global) -> Result<u8, Fail> {
             .map(|address| listener(address, runs)),
     );
     lines.extend(folders(global, &statement, runs));
+    if runs && !statement.audit.exports.is_empty() {
+        lines.extend(receivers(global));
+    }
     lines.push(if runs {
         (State::Ok, "the service runs and answers here".to_owned())
     } else {
@@ -183,6 +187,40 @@ fn confined() -> Result<Confined, Fail> {
     said.lines()
         .find_map(|line| serde_json::from_str(line).ok())
         .ok_or_else(|| Fail::new(format!("no process can be confined here: {}", said.trim())))
+}
+
+/// How far those have got who receive the trail.
+fn receivers(global: &Global) -> Vec<Line> {
+    let answer = match block_on(control::ask(&global.data, &Request::AuditExports)) {
+        Ok(answer) => answer,
+        Err(fail) => return vec![(State::Mend, fail.to_string())],
+    };
+    let line = |row: &Value| {
+        let text = |name: &str| row.get(name).and_then(Value::as_str);
+        let number = |name: &str| row.get(name).and_then(Value::as_u64).unwrap_or(0);
+        let (name, waiting) = (text("name").unwrap_or_default(), number("waiting"));
+        let since =
+            text("oldest").map_or_else(String::new, |at| format!(", the oldest since {at}"));
+        match (text("trouble"), number("refused")) {
+            (Some(why), _) => (
+                State::Mend,
+                format!(
+                    "`{name}` receives nothing of the audit trail: {why}; {waiting} entries wait{since}"
+                ),
+            ),
+            (None, 0) => (
+                State::Ok,
+                format!("`{name}` receives the audit trail; {waiting} entries wait{since}"),
+            ),
+            (None, refused) => (
+                State::Mend,
+                format!(
+                    "`{name}` has refused {refused} entries of the audit trail, which it is offered again: `avouch audit search --words \"export {name}\"` says why"
+                ),
+            ),
+        }
+    };
+    answer.as_array().into_iter().flatten().map(line).collect()
 }
 
 fn listener(address: SocketAddr, runs: bool) -> Line {

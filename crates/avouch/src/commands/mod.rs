@@ -129,6 +129,9 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Audit(cli::Audit::Search(asked)) => audit::search(&global, asked),
         Command::Audit(cli::Audit::Subject(asked)) => audit::subject(&global, asked),
         Command::Audit(cli::Audit::Export(asked)) => audit::export(&global, asked),
+        Command::Audit(cli::Audit::Exports) => {
+            online::simple(&global, &Request::AuditExports, views::exports)
+        }
         Command::Report(cli::Report::List) => {
             online::simple(&global, &Request::ReportList, views::reports)
         }

@@ -46,6 +46,21 @@ pub fn examined(answer: &Value) -> String {
     text
 }
 
+/// How far the receivers of the trail have got.
+pub fn exports(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("export", "name", Shown::Plain),
+            Column("entries done", "done", Shown::Plain),
+            Column("waiting", "waiting", Shown::Plain),
+            Column("since", "oldest", Shown::When),
+            Column("refused", "refused", Shown::Plain),
+            Column("trouble", "trouble", Shown::Plain),
+        ],
+    )
+}
+
 /// The drills, one line each.
 pub fn drills(answer: &Value) -> String {
     rows(

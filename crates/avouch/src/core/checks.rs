@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use avouch_access::checks::Page;
-use avouch_audit::checks::{Keep, ManagementCheck, Reports, Requests, Tampering, WitnessedCheck};
+use avouch_audit::checks::{
+    ExportedCheck, Keep, ManagementCheck, Reports, Requests, Tampering, WitnessedCheck,
+};
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
 use avouch_runtime::checks::{Canary, RestartWithin};
@@ -67,6 +69,12 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         checks.push(Box::new(WitnessedCheck::new(
             settings.clone(),
             witnesses.clone(),
+        )));
+    }
+    if !statement.audit.exports.is_empty() {
+        checks.push(Box::new(ExportedCheck::new(
+            statement.audit.exports.clone(),
+            core.exports.clone(),
         )));
     }
     if !statement.reports.is_empty() {

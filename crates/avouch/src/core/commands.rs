@@ -193,6 +193,7 @@ async fn perform(
         Request::AuditSearch(asked) => reading::search(core, asked).await,
         Request::AuditSubject(asked) => reading::subject(core, &asked, correlation).await,
         Request::AuditExport(asked) => reading::export(core, &asked, stream).await,
+        Request::AuditExports => core.exports.rows(),
         Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
         Request::ProveSince { size } => prove(core, move |reader| reader.consistency_file(size)).await,
         Request::AuditRebuild => core.rebuild().await,

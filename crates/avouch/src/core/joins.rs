@@ -1,5 +1,6 @@
 //! Joins the controls: each needing side owns a small trait, and the binary answers it here.
 
+mod exports;
 mod inside;
 mod ledger_copy;
 mod management;
@@ -7,6 +8,7 @@ mod reporting;
 mod trail;
 mod witnesses;
 
+pub use exports::Exports;
 pub use inside::Prober;
 pub use management::Operator;
 pub use reporting::Reporter;

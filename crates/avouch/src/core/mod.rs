@@ -70,6 +70,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     if let Some(witnesses) = &core.witnesses {
         witnesses.keep_asking(core.shutdown.clone());
     }
+    core.exports.keep_sending(&core);
     tokio::select! {
         () = stopped() => {}
         () = core.supervisor_gone() => {}

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::admission::Suites;
 use super::authority::Authority;
 use super::jobs::Runner;
-use super::joins::Witnesses;
+use super::joins::{Exports, Witnesses};
 use super::rounds::Rounds;
 use super::steady::Steady;
 use super::strangers::Strangers;
@@ -76,6 +76,8 @@ pub struct Core {
     pub strangers: Strangers,
     /// Who signs, on other machines, that the ledger was not rewritten.
     pub witnesses: Option<Arc<Witnesses>>,
+    /// Who receives the trail as it is written.
+    pub exports: Arc<Exports>,
     /// The link to the front, for closing the tunnels of a session that ends.
     pub link: CoreEnd,
     /// Whether the disk was full at the last event.
@@ -156,6 +158,7 @@ impl Core {
             .as_ref()
             .map(|settings| Witnesses::new(settings, reader.clone()))
             .transpose()?;
+        let exports = Exports::open(&statement, &layout, &reader, &opener)?;
         let known = tenants.clone();
         let runner = Arc::new(Runner {
             supervisor: supervisor.clone(),
@@ -220,6 +223,7 @@ impl Core {
             shutdown,
             strangers: Strangers::default(),
             witnesses,
+            exports,
             link,
             full: AtomicBool::new(false),
             statement,

@@ -14,6 +14,7 @@
 mod answer;
 mod bad_luck;
 mod erasure;
+mod exports;
 mod harness;
 mod hostile;
 mod keeper;

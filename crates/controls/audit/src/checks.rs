@@ -1,5 +1,6 @@
 //! Attempts to find something that is not in the ledger, and to change the ledger unnoticed.
 
+mod exported;
 mod keep;
 mod management;
 mod reports;
@@ -9,6 +10,7 @@ mod tampering;
 mod trail;
 mod witnessed;
 
+pub use exported::{Back, Delivery, ExportedCheck, Exports};
 pub use keep::Keep;
 pub use management::{Management, ManagementCheck, Performed, Through};
 pub use reports::{Recount, Reporting, Reports};

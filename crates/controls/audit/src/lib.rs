@@ -14,10 +14,12 @@
 )]
 
 pub mod checks;
+mod export;
 mod record;
 mod settings;
 mod witness;
 
+pub use export::{Export, Receiver};
 pub use record::{RecordRule, is_record, read_records, subjects};
 pub use settings::{BEFORE_EFFECT, KEEP, MANAGEMENT, Settings, read};
 pub use witness::{WITNESSED, Witness, Witnessed};

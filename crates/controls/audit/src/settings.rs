@@ -3,6 +3,7 @@
 use avouch_statement::{Draft, Figure, Length, Table};
 
 use crate::RecordRule;
+use crate::export::{self, Export};
 use crate::witness::{self, Witnessed};
 
 /// The claim that an entry comes before the effect.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub staff_named: bool,
     /// Who, on other machines, signs that the ledger was not rewritten.
     pub witnessed: Option<Witnessed>,
+    /// Who receives the trail as it is written.
+    pub exports: Vec<Export>,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
 }
@@ -44,6 +47,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
             staff.map(|staff| staff.value)
         });
     let witnessed = witness::read(section);
+    let exports = export::read(section);
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
         section.claim("before-effect", before_effect_claim());
     }
@@ -59,6 +63,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         keep: keep?.value,
         staff_named: staff_named?,
         witnessed: witnessed?,
+        exports: exports?,
         records: records?,
     })
 }

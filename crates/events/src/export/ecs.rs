@@ -9,12 +9,12 @@ use crate::{Action, Outcome, Row};
 
 /// The version of the schema that the fields are of.
 const VERSION: &str = "8.11.0";
-/// The data stream: type, data set, namespace.
-const STREAM: &str = "logs-avouch.audit-default";
+/// The data stream that events are written to: type, data set, namespace.
+pub const STREAM: &str = "logs-avouch.audit-default";
 
 /// The action line and the document.
 pub(super) fn lines(row: &Row, origin: &Origin) -> [Value; 2] {
-    let id = format!("{}/{}", origin.log, row.index);
+    let id = origin.id(row.index);
     [
         json!({ "create": { "_index": STREAM, "_id": id } }),
         document(row, origin, &id),

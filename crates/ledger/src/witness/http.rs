@@ -125,7 +125,11 @@ async fn send(
     answer
 }
 
-fn connector(authorities: &Path) -> Result<TlsConnector, HttpError> {
+/// Sets up TLS to somebody whose certificate comes from one of these authorities (PEM).
+///
+/// # Errors
+/// [`HttpError`] when the file cannot be read or holds no certificate.
+pub fn connector(authorities: &Path) -> Result<TlsConnector, HttpError> {
     let file = authorities.display().to_string();
     let mut roots = RootCertStore::empty();
     let unread = |error| HttpError::Read(file.clone(), error);

@@ -16,6 +16,6 @@ mod state;
 
 pub use add::{Answer, Witness};
 pub use client::{AskError, Asked, Client, Named, Post, PostFuture, Reply};
-pub use http::{Http, HttpError};
+pub use http::{Http, HttpError, connector};
 pub use key::{SignerError, WitnessSigner};
 pub use state::{Refused, StateError};

@@ -56,6 +56,13 @@ impl Reception {
                 });
             }
         }
+        if actor.scope().covers(None) {
+            let exports = self.core.exports.attention().into_iter();
+            attention.extend(exports.map(|text| Attention {
+                text,
+                path: "/trail".to_owned(),
+            }));
+        }
         let mut last_backup = None;
         for row in self.backups_for(actor).await? {
             last_backup = last_backup.max(Some(row.taken));
