@@ -381,6 +381,16 @@ pub enum User {
         /// Make them an administrator.
         #[arg(long)]
         administrator: bool,
+        /// The site or unit within their tenant.
+        #[arg(long, value_name = "NAME")]
+        locality: Option<String>,
+    },
+    /// Say to which site or unit within their tenant somebody belongs; every event of theirs says it from then on.
+    Locality {
+        /// Their email address.
+        email: String,
+        /// The site or unit; an empty name takes it back.
+        name: String,
     },
     /// Stop somebody from signing in.
     Disable {

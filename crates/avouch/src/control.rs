@@ -86,6 +86,12 @@ pub enum Request {
         name: String,
         tenant: Option<String>,
         administrator: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        locality: Option<String>,
+    },
+    UserLocality {
+        email: String,
+        name: String,
     },
     UserDisable {
         email: String,
@@ -150,6 +156,7 @@ impl Request {
             Self::TenantRemove { .. } => "tenant remove",
             Self::UserList => "user list",
             Self::UserAdd { .. } => "user add",
+            Self::UserLocality { .. } => "user locality",
             Self::UserDisable { .. } => "user disable",
             Self::UserReset { .. } => "user reset",
             Self::UserRemoveSecondFactor { .. } => "user second factor remove",

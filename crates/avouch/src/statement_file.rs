@@ -58,6 +58,8 @@ pub struct Service {
 pub struct App {
     /// The program and its arguments; `$SOCKET` and `$DATA` are filled in for each tenant.
     pub command: Vec<String>,
+    /// Its version, as its makers count.
+    pub version: Option<String>,
     /// The path that answers when it is well.
     pub health: String,
     /// The path that a rehearsed restore is asked: it must answer from the restored data.
@@ -230,6 +232,14 @@ fn service(table: &mut Table<'_>) -> Option<Service> {
 
 fn app(table: &mut Table<'_>) -> Option<App> {
     let command = table.need_texts("command", "[\"acuity\", \"--socket\", \"$SOCKET\"]");
+    let version = table.or("version", None, |table, key| {
+        table.need_parsed(key, "a version", "2.4.1", |text| {
+            let fits =
+                (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            fits.then(|| Some(text.to_owned()))
+                .ok_or_else(|| "not up to 40 letters, digits and signs".to_owned())
+        })
+    });
     let path = |text: &str| {
         if text.starts_with('/') {
             Ok(text.to_owned())
@@ -241,6 +251,7 @@ fn app(table: &mut Table<'_>) -> Option<App> {
     let question = table.need_parsed("question", "a path", "/totals", path);
     Some(App {
         command: command?.value.into_iter().map(|word| word.value).collect(),
+        version: version?,
         health: health?.value,
         question: question?.value,
     })

@@ -57,6 +57,9 @@ pub struct Event {
     /// Ties an intent to its outcome.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub correlation: String,
+    /// The version of the application that ran, as declared, and the start of its program's digest.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub application: String,
     /// The version of Avouch that it happened under.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub release: String,
@@ -121,10 +124,8 @@ pub enum Action {
     Drill,
     /// A round of checks.
     Checks,
-    /// What a check found of a claim.
+    /// A claim stands otherwise than before.
     Finding,
-    /// Somebody was told of something.
-    Alert,
     /// Another version of the service was put in place.
     Release,
     /// The platform started, stopped, restarted something, or noticed something.
@@ -147,7 +148,7 @@ pub enum Outcome {
 
 impl Action {
     /// Every action, in the order of the catalogue.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 15] = [
         Self::SignIn,
         Self::SignOut,
         Self::Request,
@@ -161,7 +162,6 @@ impl Action {
         Self::Drill,
         Self::Checks,
         Self::Finding,
-        Self::Alert,
         Self::Release,
         Self::System,
     ];
@@ -213,8 +213,19 @@ impl Event {
             status: None,
             micros: None,
             correlation: String::new(),
+            application: String::new(),
             release: RELEASE.to_owned(),
         }
+    }
+
+    /// The same act, now that it is over: what came of it, and how long it took.
+    #[must_use]
+    pub fn ended(mut self, at: Timestamp, outcome: Outcome, reason: impl Into<String>) -> Self {
+        self.micros = u64::try_from(at.duration_since(self.at).as_micros()).ok();
+        self.at = at;
+        self.outcome = outcome;
+        self.reason = reason.into();
+        self
     }
 
     /// The same about this tenant.

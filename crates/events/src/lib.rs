@@ -13,6 +13,7 @@
     )
 )]
 
+pub mod catalogue;
 mod disclosure;
 mod event;
 pub mod export;

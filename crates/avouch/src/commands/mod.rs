@@ -180,6 +180,7 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
             name,
             tenant,
             administrator,
+            locality,
         }) => online::simple(
             &global,
             &Request::UserAdd {
@@ -187,8 +188,14 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
                 name,
                 tenant,
                 administrator,
+                locality,
             },
             views::password,
+        ),
+        Command::User(cli::User::Locality { email, name }) => online::simple(
+            &global,
+            &Request::UserLocality { email, name },
+            views::locality,
         ),
         Command::User(cli::User::Disable { email }) => {
             online::simple(&global, &Request::UserDisable { email }, views::closed)

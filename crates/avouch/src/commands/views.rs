@@ -266,6 +266,7 @@ pub fn people(answer: &Value) -> String {
             Column("email", "email", Shown::Plain),
             Column("name", "name", Shown::Plain),
             Column("tenant", "tenant", Shown::Plain),
+            Column("locality", "locality", Shown::Plain),
             Column("role", "role", Shown::Plain),
             Column("second factor", "second-factor", Shown::When),
             Column("closed", "disabled", Shown::Plain),
@@ -273,6 +274,15 @@ pub fn people(answer: &Value) -> String {
             Column("on", "nominated-at", Shown::When),
         ],
     )
+}
+
+/// Where somebody belongs.
+pub fn locality(answer: &Value) -> String {
+    let email = cell(answer.get("email"), Shown::Plain);
+    match cell(answer.get("locality"), Shown::Plain) {
+        none if none.is_empty() => format!("{email} belongs to no locality.\n"),
+        name => format!("{email} belongs to {name}.\n"),
+    }
 }
 
 /// Somebody who was given a password.

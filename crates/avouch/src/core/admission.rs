@@ -239,19 +239,20 @@ impl Admission for Gate {
             }
         );
         // A tunnel that an earlier core let through is nobody's that we know.
-        let (who, tenant, what) = match held(&self.tunnels).remove(&(link, closed.id)) {
-            Some(began) => (began.who, began.tenant, began.object),
-            None => (Actor::nobody(), None, closed.id.to_string()),
-        };
-        let mut event = Event::new(
-            self.core.now(),
-            who,
-            Action::Request,
-            format!("tunnel {what}"),
-            Outcome::Done,
-        )
-        .of(tenant.as_ref())
-        .because(reason);
+        let began = held(&self.tunnels).remove(&(link, closed.id));
+        let mut event = began.unwrap_or_else(|| {
+            Event::new(
+                self.core.now(),
+                Actor::nobody(),
+                Action::Request,
+                closed.id.to_string(),
+                Outcome::Done,
+            )
+        });
+        event.at = self.core.now();
+        event.action = Action::Request;
+        event.object = format!("tunnel {}", event.object);
+        event.reason = reason;
         event.micros = Some(closed.micros);
         let _ = self.core.record(event).await;
     }
@@ -385,6 +386,11 @@ fn tag(session: &Session) -> [u8; 16] {
         host: session.host.clone(),
         created: session.created,
     })
+}
+
+/// A session's mark, as events have it.
+pub fn session_mark(session: &Session) -> String {
+    hex::encode(tag(session))
 }
 
 /// The same of a session that has ended.

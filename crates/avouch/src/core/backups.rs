@@ -191,13 +191,13 @@ impl Core {
 
     pub(super) async fn outcome(
         &self,
-        mut event: Event,
+        event: Event,
         outcome: &Result<impl ToString + Sync, String>,
     ) {
-        event.at = self.now();
-        (event.outcome, event.reason) = match outcome {
-            Ok(done) => (Outcome::Done, done.to_string()),
-            Err(why) => (Outcome::Failed, why.clone()),
+        let now = self.now();
+        let event = match outcome {
+            Ok(done) => event.ended(now, Outcome::Done, done.to_string()),
+            Err(why) => event.ended(now, Outcome::Failed, why.clone()),
         };
         // Logged where it fails: the act is over, and its intent is on disk.
         let _ = self.record(event).await;

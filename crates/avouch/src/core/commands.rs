@@ -83,13 +83,11 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
         .await;
     }
     let done = perform(core, request, &begun.correlation, &mut stream).await;
-    let mut ended = begun;
-    ended.at = core.now();
-    (ended.outcome, ended.reason) = match &done {
+    let (outcome, reason) = match &done {
         Ok(_) => (Outcome::Done, "done".to_owned()),
         Err(fail) => (Outcome::Failed, fail.to_string()),
     };
-    let recorded = core.record(ended).await;
+    let recorded = core.record(begun.ended(core.now(), outcome, reason)).await;
     let reply = match (done, recorded) {
         (Ok(value), Ok(_)) => Reply::Done { value },
         (Ok(_), Err(error)) => refusal(&format!(
@@ -221,6 +219,7 @@ async fn perform(
         }
         Request::UserList
         | Request::UserAdd { .. }
+        | Request::UserLocality { .. }
         | Request::UserDisable { .. }
         | Request::UserReset { .. }
         | Request::UserRemoveSecondFactor { .. } => accounts::perform(core, request).await,

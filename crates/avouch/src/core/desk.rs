@@ -21,7 +21,7 @@ use avouch_console::{
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_statement::{TenantId, cover};
 
-use super::admission::actor;
+use super::admission::{actor, session_mark};
 use super::state::Core;
 use crate::fail::Fail;
 use crate::requirements;
@@ -146,7 +146,7 @@ impl Desk for Reception {
             let Some(session) = self.session_of(digest, host).await? else {
                 return Ok(());
             };
-            let event = Event::new(
+            let mut event = Event::new(
                 self.core.now(),
                 actor(&session.person),
                 Action::SignOut,
@@ -154,6 +154,7 @@ impl Desk for Reception {
                 Outcome::Done,
             )
             .of(session.person.tenant.as_ref());
+            event.session = session_mark(&session);
             self.note(event).await?;
             self.core.access.sign_out(&session).await.map_err(unable)
         })

@@ -12,10 +12,12 @@ mod doors;
 mod erasure;
 mod jobs;
 mod joins;
+mod localities;
 mod packs;
 mod people;
 pub mod reading;
 mod rebuild;
+mod releases;
 mod reports;
 mod restores;
 mod retention;
@@ -25,6 +27,7 @@ mod steady;
 mod strangers;
 mod tenants;
 mod trails;
+mod turned;
 mod watching;
 
 use std::path::Path;
@@ -55,6 +58,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     }
     core.finish_erasures().await;
     core.tenants_start().await?;
+    core.release().await?;
     let line = core.ready_line(&serving).await?;
     if demo {
         demo::figures(&core).await?;

@@ -289,6 +289,7 @@ fn flat(row: &Row) -> Value {
         status,
         micros,
         correlation,
+        application,
         release,
         version: _,
     } = &row.event;
@@ -296,6 +297,6 @@ fn flat(row: &Row) -> Value {
         "index": row.index, "at": at, "who": who.name, "id": who.id, "role": who.role, "behalf": behalf,
         "tenant": tenant, "locality": locality, "action": action, "object": object, "subjects": subjects,
         "outcome": outcome, "status": status, "reason": reason, "source": source, "parameters": parameters,
-        "session": session, "micros": micros, "correlation": correlation, "release": release,
+        "session": session, "micros": micros, "correlation": correlation, "release": release, "application": application,
     })
 }

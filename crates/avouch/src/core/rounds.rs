@@ -13,6 +13,7 @@ use avouch_store::{Store, micros};
 use jiff::Timestamp;
 
 use super::state::Core;
+use super::turned::Stood;
 use crate::document::{LedgerRef, Report};
 use crate::fail::Fail;
 use crate::statement_file::Statement;
@@ -29,6 +30,8 @@ pub struct Rounds {
     last: tokio::sync::Mutex<Option<(u64, Previous)>>,
     /// Which checks judge each claim: the statement decides it, so it is worked out once.
     judges: OnceLock<BTreeMap<ClaimId, Vec<String>>>,
+    /// How claims stood after the last round.
+    stood: Stood,
     /// Rounds in the ledger that the store could not take yet, oldest first.
     unstored: tokio::sync::Mutex<VecDeque<(Kept, Timestamp)>>,
 }
@@ -57,6 +60,7 @@ impl Rounds {
             latest: Mutex::default(),
             last: tokio::sync::Mutex::new(None),
             judges: OnceLock::new(),
+            stood: Stood::default(),
             unstored: tokio::sync::Mutex::default(),
         };
         let mut kept = read(store, READ_BACK).await?;
@@ -192,6 +196,7 @@ impl Core {
         let mut last = self.rounds.last.lock().await;
         self.rounds.store(&self.store).await;
         let at = self.now();
+        self.rounds.stood.begin(&self.standings_when_tried());
         let ctx = self.context(at)?;
         let mut findings = Vec::new();
         for check in &checks {
@@ -234,6 +239,10 @@ impl Core {
                 digest: round.sealed.digest(),
             },
         ));
+        // Told in the order of the rounds.
+        for event in self.rounds.stood.turned(&self.standings(), self.now()) {
+            let _ = self.record(event).await;
+        }
         drop(last);
         let mut report = self.report();
         let count = |status: &str| {
@@ -304,6 +313,17 @@ impl Core {
 
     /// How every claim stands now.
     pub fn standings(self: &Arc<Self>) -> Vec<Standing> {
+        self.standings_at(self.now())
+    }
+
+    /// How every claim stood when one was last tried: that nobody looked since has not turned it.
+    fn standings_when_tried(self: &Arc<Self>) -> Vec<Standing> {
+        let latest = self.rounds.latest();
+        let tried = latest.iter().map(|(finding, _)| finding.at).max();
+        self.standings_at(tried.unwrap_or_else(|| self.now()))
+    }
+
+    fn standings_at(self: &Arc<Self>, now: Timestamp) -> Vec<Standing> {
         let judges = self.rounds.judges.get_or_init(|| {
             let mut judges: BTreeMap<ClaimId, Vec<String>> = BTreeMap::new();
             for check in super::checks::all(self) {
@@ -322,7 +342,7 @@ impl Core {
             .into_iter()
             .map(|(finding, _)| finding)
             .collect();
-        standing(&self.statement.claims, judges, &latest, self.now())
+        standing(&self.statement.claims, judges, &latest, now)
     }
 
     /// The statement with how every claim stands now.
@@ -468,6 +488,7 @@ mod tests {
             latest: Mutex::default(),
             last: tokio::sync::Mutex::new(None),
             judges: OnceLock::new(),
+            stood: Stood::default(),
             unstored: tokio::sync::Mutex::default(),
         };
         rename("round", "aside").await;

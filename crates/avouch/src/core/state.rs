@@ -27,6 +27,8 @@ use super::admission::Suites;
 use super::authority::Authority;
 use super::jobs::Runner;
 use super::joins::{Exports, Witnesses};
+use super::localities::Localities;
+use super::releases::Running;
 use super::rounds::Rounds;
 use super::steady::Steady;
 use super::strangers::Strangers;
@@ -76,6 +78,10 @@ pub struct Core {
     pub strangers: Strangers,
     /// Who signs, on other machines, that the ledger was not rewritten.
     pub witnesses: Option<Arc<Witnesses>>,
+    /// Where each person belongs.
+    pub localities: Localities,
+    /// The application that lies ready to run.
+    pub running: Running,
     /// Who receives the trail as it is written.
     pub exports: Arc<Exports>,
     /// The link to the front, for closing the tunnels of a session that ends.
@@ -133,6 +139,8 @@ impl Core {
         let seal = keyring
             .named(&Purpose::Accounts)
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
+        let localities = Localities::open(&store, &seal).await?;
+        let running = Running::read(&statement, &layout)?;
         let access = Access::open(
             store.clone(),
             statement.access.clone(),
@@ -224,6 +232,8 @@ impl Core {
             strangers: Strangers::default(),
             witnesses,
             exports,
+            localities,
+            running,
             link,
             full: AtomicBool::new(false),
             statement,
@@ -252,12 +262,21 @@ impl Core {
         (self.clock)()
     }
 
+    /// The event with what the core knows of every event: where the person belongs, and which application runs.
+    pub fn completed(&self, mut event: Event) -> Event {
+        if !event.who.id.is_empty() {
+            event.locality = self.localities.of(&event.who.id);
+        }
+        event.application = self.running.label();
+        event
+    }
+
     /// Records an event; returns when it is on disk.
     ///
     /// # Errors
     /// If it is not certainly on disk.
     pub async fn record(&self, event: Event) -> Result<Recorded, RecordError> {
-        let recorded = self.recorder.record(event).await;
+        let recorded = self.recorder.record(self.completed(event)).await;
         match &recorded {
             Ok(_) => self.full.store(false, Ordering::Relaxed),
             Err(RecordError::Append(AppendError::Full))

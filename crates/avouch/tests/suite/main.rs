@@ -32,5 +32,6 @@ mod sign_out;
 mod soak;
 mod sources;
 mod statement_faults;
+mod trail;
 mod usurped;
 mod witness;

@@ -53,7 +53,10 @@ fn document(row: &Row, origin: &Origin, id: &str) -> Value {
         "data_stream": { "type": "logs", "dataset": "avouch.audit", "namespace": "default" },
         "message": format!("{} {}: {}", event.who.name, event.action, event.object),
         "event": {
-            "kind": if event.action == Action::Alert { "alert" } else { "event" },
+            "kind": match (event.action, event.outcome) {
+                (Action::Finding, Outcome::Failed) => "alert",
+                _ => "event",
+            },
             "category": [category],
             "type": kinds,
             "outcome": match event.outcome {
@@ -76,7 +79,8 @@ fn document(row: &Row, origin: &Origin, id: &str) -> Value {
             "response": { "status_code": event.status },
         },
         "url": { "path": method(event).and(path) },
-        "service": { "name": origin.service, "version": event.release },
+        "service": { "name": origin.service, "version": event.application },
+        "agent": { "type": "avouch", "version": event.release },
         "trace": { "id": event.correlation },
         "labels": labels,
     });
@@ -93,7 +97,7 @@ fn sorted(action: Action) -> (&'static str, &'static [&'static str]) {
         Action::RecordChanged | Action::Restore => ("database", &["change"]),
         Action::Administration => ("configuration", &["admin"]),
         Action::Backup | Action::Drill | Action::System => ("process", &["info"]),
-        Action::Checks | Action::Finding | Action::Alert => ("host", &["info"]),
+        Action::Checks | Action::Finding => ("host", &["info"]),
         Action::Release => ("package", &["change"]),
     }
 }

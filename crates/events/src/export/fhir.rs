@@ -177,7 +177,7 @@ fn kinds(event: &Event, verb: Verb) -> (Value, Option<Value>) {
             dicom("110113", "Security Alert"),
             Some(dicom("110131", "Software Configuration")),
         ),
-        Action::Alert => (dicom("110113", "Security Alert"), None),
+        Action::Finding => (dicom("110113", "Security Alert"), None),
         Action::System if event.object == "start" => (
             dicom("110100", "Application Activity"),
             Some(dicom("110120", "Application Start")),
@@ -186,12 +186,9 @@ fn kinds(event: &Event, verb: Verb) -> (Value, Option<Value>) {
             dicom("110100", "Application Activity"),
             Some(dicom("110121", "Application Stop")),
         ),
-        Action::Backup
-        | Action::Restore
-        | Action::Drill
-        | Action::Checks
-        | Action::Finding
-        | Action::System => (dicom("110100", "Application Activity"), None),
+        Action::Backup | Action::Restore | Action::Drill | Action::Checks | Action::System => {
+            (dicom("110100", "Application Activity"), None)
+        }
     }
 }
 
@@ -298,6 +295,7 @@ fn entities(
     for (name, value) in [
         ("session", &event.session),
         ("release", &event.release),
+        ("application", &event.application),
         ("locality", &event.locality),
     ] {
         if !value.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::Row;
 
-const HEADINGS: [&str; 18] = [
+const HEADINGS: [&str; 19] = [
     "index",
     "at",
     "who",
@@ -20,6 +20,7 @@ const HEADINGS: [&str; 18] = [
     "source",
     "session",
     "release",
+    "application",
     "microseconds",
 ];
 
@@ -54,6 +55,7 @@ pub(super) fn line(row: &Row) -> String {
         event.source.clone(),
         event.session.clone(),
         event.release.clone(),
+        event.application.clone(),
         number(event.micros),
     ];
     let cells: Vec<String> = cells.iter().map(|text| cell(text)).collect();

@@ -254,7 +254,7 @@ fn a_sheet_has_a_cell_for_each_heading_and_no_formula() {
             "{line}"
         );
     }
-    assert_eq!(Format::Csv.head().matches(',').count(), 17);
+    assert_eq!(Format::Csv.head().matches(',').count(), 18);
     row.event.reason = "plain".to_owned();
     assert_eq!(
         Format::Csv
@@ -262,7 +262,7 @@ fn a_sheet_has_a_cell_for_each_heading_and_no_formula() {
             .unwrap()
             .matches(',')
             .count(),
-        17
+        18
     );
 }
 

@@ -23,7 +23,7 @@ impl Gate {
         for (place, event) in kept.iter_mut().zip(judged) {
             if let Some(event) = event {
                 places.push(place);
-                events.push(event);
+                events.push(self.core.completed(event));
             }
         }
         match self.core.recorder.record_all(events).await {

@@ -17,13 +17,14 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
                 .list(&core.access.operator())
                 .await
                 .map_err(|error| Fail::new("the people cannot be listed").from(error))?;
-            Ok(people.iter().map(person).collect())
+            Ok(people.iter().map(|found| person(core, found)).collect())
         }
         Request::UserAdd {
             email,
             name,
             tenant,
             administrator,
+            locality,
         } => {
             let tenant = tenant
                 .map(|tenant| tenant.parse())
@@ -45,7 +46,15 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
                 .set_up(new, core.now())
                 .await
                 .map_err(|error| Fail::new("the account was not made").from(error))?;
-            Ok(with_password(person(&added), password.expose()))
+            if let Some(locality) = locality {
+                belongs(core, &added, &locality).await?;
+            }
+            Ok(with_password(person(core, &added), password.expose()))
+        }
+        Request::UserLocality { email, name } => {
+            let found = named(core, &email).await?;
+            belongs(core, &found, &name).await?;
+            Ok(person(core, &found))
         }
         Request::UserDisable { email } => {
             let found = named(core, &email).await?;
@@ -80,6 +89,7 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
 pub async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
     let tenant = match request {
         Request::UserDisable { email }
+        | Request::UserLocality { email, .. }
         | Request::UserReset { email }
         | Request::UserRemoveSecondFactor { email } => {
             return named(core, email).await.ok()?.tenant;
@@ -93,10 +103,16 @@ pub async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
     Some(core.tenants.get(&tenant.parse().ok()?)?.id)
 }
 
-fn person(person: &Person) -> Value {
+/// Says where somebody belongs from now on.
+async fn belongs(core: &Core, person: &Person, locality: &str) -> Result<(), Fail> {
+    let id = person.id.as_str();
+    core.localities.set(&core.store, id, locality).await
+}
+
+fn person(core: &Core, person: &Person) -> Value {
     json!({
         "email": person.email, "name": person.name, "role": person.role.as_str(), "tenant": person.tenant,
-        "second-factor": person.second_factor, "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
+        "locality": core.localities.of(person.id.as_str()), "second-factor": person.second_factor, "disabled": person.disabled.is_some(), "nominated-by": person.nominated_by, "nominated-at": person.nominated_at,
     })
 }
 

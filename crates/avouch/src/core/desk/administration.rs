@@ -41,8 +41,7 @@ impl Reception {
         event.correlation = format!("{operation}-{}", self.core.now().as_microsecond());
         self.note(event.clone()).await?;
         let done = act.await;
-        event.at = self.core.now();
-        (event.outcome, event.reason) = match &done {
+        let (outcome, reason) = match &done {
             Ok(_) => (Outcome::Done, "done".to_owned()),
             Err(
                 error @ (AccessError::Forbidden(_)
@@ -52,7 +51,8 @@ impl Reception {
             ) => (Outcome::Refused, error.to_string()),
             Err(error) => (Outcome::Failed, error.to_string()),
         };
-        self.note(event).await?;
+        self.note(event.ended(self.core.now(), outcome, reason))
+            .await?;
         done.map_err(|error| match error {
             AccessError::Absent => DeskError::Absent,
             AccessError::Taken => DeskError::EmailTaken,

@@ -6,7 +6,7 @@ use avouch_console::{DeskError, Secret, Target};
 use avouch_events::{Action, Actor, Event, Outcome};
 
 use super::{Reception, unable};
-use crate::core::admission::actor;
+use crate::core::admission::{actor, session_mark};
 
 impl Reception {
     pub(super) async fn try_sign_in(
@@ -156,7 +156,7 @@ impl Reception {
         match entered {
             Ok(opened) => {
                 let person = &opened.session.person;
-                let event = Event::new(
+                let mut event = Event::new(
                     core.now(),
                     actor(person),
                     Action::SignIn,
@@ -165,6 +165,7 @@ impl Reception {
                 )
                 .of(person.tenant.as_ref())
                 .from(entry.client);
+                event.session = session_mark(&opened.session);
                 self.note(event).await?;
                 Ok(Some(Secret::new(opened.token.expose().clone())))
             }

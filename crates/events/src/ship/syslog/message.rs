@@ -55,6 +55,7 @@ pub(super) fn message(row: &Row, origin: &Origin) -> String {
         ("status", number(event.status.map(u64::from))),
         ("micros", number(event.micros)),
         ("correlation", event.correlation.clone()),
+        ("application", event.application.clone()),
     ];
     let mut text = format!(
         "<{}>1 {} {} avouch - {} [origin software=\"avouch\" swVersion=\"{}\"][{ELEMENT}",
