@@ -42,6 +42,9 @@ pub enum DeskError {
     /// The asker's organisation was told of too many addresses that are taken elsewhere.
     #[error("too many email addresses were refused")]
     EmailsRefused,
+    /// The statement demands that whoever reads the trail says why, and nobody did.
+    #[error("the audit trail is read only by those who say why")]
+    ReasonWanted,
     /// It could not be written down, or read, so nothing was done; later it may be. The log has the cause.
     #[error("the question cannot be answered just now")]
     Unavailable {

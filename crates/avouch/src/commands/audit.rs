@@ -46,6 +46,9 @@ pub struct Search {
     /// The site or unit within the tenant.
     #[arg(long)]
     locality: Option<String>,
+    /// Why it is asked; it is written down. The statement may demand it.
+    #[arg(long, value_name = "WHY")]
+    because: Option<String>,
     /// Words, or starts of words, of what was done, why, and with what.
     #[arg(long)]
     words: Option<String>,
@@ -166,6 +169,7 @@ pub fn search(global: &Global, asked: Search) -> Result<u8, Fail> {
         from: asked.from,
         until: asked.until,
         before: asked.before,
+        because: asked.because.map(reason).transpose()?.unwrap_or_default(),
         limit: asked.limit,
         format: csv.then_some(Format::Csv),
         proofs: asked.proofs.is_some(),

@@ -1,17 +1,19 @@
 //! The control socket's server: `avouch` commands, each recorded before it is done and after.
 
 mod accounts;
+mod told;
 
 use std::sync::Arc;
 
 use avouch_backup::drill::{Choice, Drill, Verdict, Which};
 use avouch_backup::keeper::Owner;
 use avouch_backup::retention::SnapshotId;
-use avouch_events::{Action, Actor, Event, Outcome};
+use avouch_events::{Actor, Outcome};
 use avouch_ledger::Reader;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
+use self::told::{event, unreasoned};
 use super::backups::first_wrong;
 use super::reading;
 use super::restores::{self, Order};
@@ -66,6 +68,17 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
         )
         .await;
     }
+    if let Some(why) = unreasoned(core, &request) {
+        let event = event(core, &request, Outcome::Refused).because(why);
+        return match core.record(event).await {
+            Ok(_) => {
+                let help = Some("say why with `--because TEXT`; it is written down".to_owned());
+                let message = why.to_owned();
+                control::write(&mut stream, &Reply::Failed { message, help }).await
+            }
+            Err(error) => control::write(&mut stream, &refusal(&chain(&error))).await,
+        };
+    }
     // The intent first: a command that is not in the ledger is not done.
     let mut begun = event(core, &request, Outcome::Intended);
     begun.tenant = match begun.tenant {
@@ -97,46 +110,6 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
         (Err(fail), _) => refusal(&fail.to_string()),
     };
     control::write(&mut stream, &reply).await
-}
-
-fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
-    let action = match request {
-        Request::AuditSearch(_) | Request::AuditSubject(_) => Action::Search,
-        Request::AuditExport(_) => Action::Export,
-        Request::Check { .. } => Action::Checks,
-        Request::Prove { .. } | Request::ProveSince { .. } => Action::Export,
-        _ => Action::Administration,
-    };
-    let mut event = Event::new(
-        core.now(),
-        Actor::local_root(),
-        action,
-        request.operation(),
-        outcome,
-    )
-    .from(SOURCE);
-    for (name, value) in request.parameters() {
-        event = event.with(&name, value);
-    }
-    event.correlation = format!("command-{}", event.at.as_microsecond());
-    let read_for = match request {
-        // Whoever reads about somebody is in that somebody's report, too.
-        Request::AuditSubject(asked) => {
-            event.parameters.remove("subject");
-            event.subjects = vec![asked.subject.clone()];
-            Some((&asked.behalf, &asked.tenant))
-        }
-        Request::AuditExport(asked) => Some((&asked.behalf, &asked.tenant)),
-        _ => None,
-    };
-    if let Some((behalf, tenant)) = read_for {
-        event.behalf = behalf.clone().unwrap_or_default();
-        event.tenant = tenant
-            .as_ref()
-            .and_then(|tenant| core.tenants.get(&tenant.parse().ok()?))
-            .map(|tenant| tenant.id);
-    }
-    event
 }
 
 fn refusal(message: &str) -> Reply {

@@ -46,6 +46,9 @@ pub struct Search {
     pub until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<u64>,
+    /// Why it is asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub because: String,
     pub limit: u16,
     /// The rows as text in this format, instead of as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -157,6 +160,7 @@ fn told(asked: &Search) -> BTreeMap<String, String> {
         format: None,
         proofs: false,
         before: None,
+        because: String::new(),
         limit: 0,
         ..asked.clone()
     };

@@ -169,3 +169,40 @@ fn a_claim_that_breaks_and_is_mended_leaves_one_finding_each_way() {
     let (claim, held, broken) = (claim.into(), "held".into(), "broken".into());
     assert_eq!(told, [(&claim, &broken, &held), (&claim, &held, &broken)]);
 }
+
+#[test]
+fn a_statement_that_demands_a_reason_has_no_search_without_one_and_writes_it_down() {
+    let service = Service::start(Options {
+        edits: vec![(
+            "keep = \"8 years\"".to_owned(),
+            "keep = \"8 years\"\nreading = { because = \"required\" }".to_owned(),
+        )],
+        ..Options::default()
+    });
+    let refused = service.avouch(&["audit", "search", "--words", "start"]);
+    assert_ne!(refused.code, 0);
+    assert!(
+        refused.err.contains("read only by those who say why") && refused.err.contains("--because"),
+        "{refused:?}"
+    );
+    let why = "who was in last night";
+    let found = service.ask(&["audit", "search", "--action", "search", "--because", why]);
+    let rows = found["rows"].as_array().unwrap();
+    let own = rows.iter().find(|row| row["parameters"]["because"] == why);
+    assert_eq!(own.unwrap()["outcome"], "intended");
+    assert!(
+        rows.iter()
+            .any(|row| row["outcome"] == "refused" && row["parameters"]["words"] == "start")
+    );
+    let mut browser = Browser::new(&service);
+    browser.sign_in("console", &service.user("riverside", "administrator"));
+    let page = browser.get("console", "/trail?what=start");
+    assert_eq!(page.status, 400, "{}", page.text());
+    assert!(page.text().contains("Say why you look"));
+    let page = browser.get("console", "/trail?what=start&why=the+night+shift");
+    assert_eq!(page.status, 200, "{}", page.text());
+    service.audited(&["--because", why, "--action", "search"], |row| {
+        row["parameters"]["because"] == "the night shift"
+    });
+    assert_eq!(service.avouch(&["check", "audit.management"]).code, 0);
+}

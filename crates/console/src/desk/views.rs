@@ -231,6 +231,8 @@ pub struct TrailQuery {
     pub from: Option<Date>,
     /// The last day, in UK time, itself included.
     pub to: Option<Date>,
+    /// Why it is asked; the statement may demand it.
+    pub why: String,
     /// Only events whose index in the ledger is below this: where the page before ended.
     pub before: Option<u64>,
 }

@@ -50,9 +50,10 @@ impl From<DeskError> for Problem {
         match error {
             DeskError::Absent => Self::Absent,
             DeskError::Busy { what } => Self::Busy { what },
-            DeskError::EmailTaken | DeskError::EmailElsewhere | DeskError::EmailsRefused => {
-                Self::Unreadable
-            }
+            DeskError::EmailTaken
+            | DeskError::EmailElsewhere
+            | DeskError::EmailsRefused
+            | DeskError::ReasonWanted => Self::Unreadable,
             DeskError::Unavailable { source } => Self::Unavailable { source },
             DeskError::Failed { source } => Self::Failed { source },
         }

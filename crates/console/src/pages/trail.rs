@@ -6,6 +6,7 @@ use http::StatusCode;
 use super::{Answer, days, kept, tenant_name};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
+use crate::desk::DeskError;
 use crate::desk::views::{Page as Rows, Proofs, ProofsAsk, TrailQuery, TrailRow};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
@@ -25,6 +26,8 @@ struct Page {
     frame: Frame,
     typed: Typed,
     errors: Vec<FieldError>,
+    /// Whether the reason has to be said first.
+    wanted: bool,
     /// Whether the search could be made out, so that there is something to show.
     searched: bool,
     total: String,
@@ -48,6 +51,7 @@ struct Typed {
     outcome: String,
     from: String,
     to: String,
+    why: String,
 }
 
 /// The way back to the newest events, and on to earlier ones.
@@ -98,20 +102,34 @@ pub async fn proofs(who: TenantAdministrator, ask: Ask) -> Answer {
 async fn page(who: &TenantAdministrator, ask: &Ask, mut errors: Vec<FieldError>) -> Answer {
     let typed = Typed::of(ask);
     let (query, wrong) = typed.read(ask.field("before"));
-    let searched = wrong.is_empty();
+    let nothing = Rows {
+        rows: Vec::new(),
+        total: 0,
+        more: false,
+        next: None,
+        behind: 0,
+    };
+    let (mut searched, mut wanted) = (wrong.is_empty(), false);
     let found = if searched {
-        ask.desk().trail(who.actor(), &query).await?
-    } else {
-        Rows {
-            rows: Vec::new(),
-            total: 0,
-            more: false,
-            next: None,
-            behind: 0,
+        match ask.desk().trail(who.actor(), &query).await {
+            Err(DeskError::ReasonWanted) => {
+                (searched, wanted) = (false, true);
+                nothing
+            }
+            found => found?,
         }
+    } else {
+        nothing
     };
     if errors.is_empty() {
         errors = wrong;
+    }
+    // Whoever only comes to the page has done nothing wrong yet.
+    if wanted && typed.parts().iter().any(|(_, value)| !value.is_empty()) {
+        errors.push(FieldError {
+            field: "why",
+            text: "Say why you look".to_owned(),
+        });
     }
     let (title, status) = match errors.as_slice() {
         [] => ("Audit trail", StatusCode::OK),
@@ -125,6 +143,7 @@ async fn page(who: &TenantAdministrator, ask: &Ask, mut errors: Vec<FieldError>)
         },
         total: total(&found),
         searched,
+        wanted,
         table: table(who.actor().scope().sieve(found.rows)),
         because: ask.field("because").to_owned(),
         typed,
@@ -143,11 +162,12 @@ impl Typed {
             outcome: field("outcome"),
             from: field("from"),
             to: field("to"),
+            why: field("why"),
         }
     }
 
     /// Name, label, hint, kind and value of each field that is typed.
-    fn fields(&self) -> [(&'static str, &'static str, &'static str, &'static str, &str); 5] {
+    fn fields(&self) -> [(&'static str, &'static str, &'static str, &'static str, &str); 6] {
         [
             (
                 "who",
@@ -178,6 +198,13 @@ impl Typed {
                 "text",
                 &self.to,
             ),
+            (
+                "why",
+                "Why you look",
+                "It is written in the trail, with your name",
+                "text",
+                &self.why,
+            ),
         ]
     }
 
@@ -198,13 +225,14 @@ impl Typed {
             outcome: self.outcome.clone(),
             from,
             to,
+            why: self.why.clone(),
             before: before.parse().ok(),
         };
         (query, errors)
     }
 
     /// Name and value of each part of the search, for a form that asks for the same.
-    fn parts(&self) -> [(&'static str, &str); 6] {
+    fn parts(&self) -> [(&'static str, &str); 7] {
         [
             ("who", &self.who),
             ("what", &self.what),
@@ -212,6 +240,7 @@ impl Typed {
             ("outcome", &self.outcome),
             ("from", &self.from),
             ("to", &self.to),
+            ("why", &self.why),
         ]
     }
 

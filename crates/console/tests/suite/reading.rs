@@ -126,3 +126,31 @@ async fn markup_that_was_typed_about_a_record_comes_back_as_text() {
         assert!(got.body.contains("&#34;&#62;&#60;script&#62;"), "{form}");
     }
 }
+
+#[tokio::test]
+async fn where_reasons_are_demanded_a_search_without_one_is_asked_for_it_and_pages_keep_it() {
+    let fake = Arc::new(Fake {
+        reasons: true,
+        ..Fake::default()
+    });
+    let first = asked(CONSOLE, "GET", "/trail")
+        .by("admin-token")
+        .of(&fake)
+        .await;
+    assert_eq!(first.status, 200);
+    assert!(first.body.contains("Say why you look, and then search."));
+    let without = asked(CONSOLE, "GET", "/trail?who=ada")
+        .by("admin-token")
+        .of(&fake)
+        .await;
+    assert_eq!(without.status, 400);
+    assert!(without.body.contains("href=\"#why\""), "{}", without.body);
+    assert!(fake.searches.lock().unwrap().is_empty());
+    let with = asked(CONSOLE, "GET", "/trail?who=ada&why=she+asked")
+        .by("admin-token")
+        .of(&fake)
+        .await;
+    assert_eq!(with.status, 200);
+    assert_eq!(fake.searches.lock().unwrap()[0].why, "she asked");
+    assert!(with.body.contains("who=ada&#38;why=she"), "{}", with.body);
+}

@@ -24,6 +24,8 @@ pub struct Settings {
     pub keep: Length,
     /// Are staff named in a subject report, or only their roles?
     pub staff_named: bool,
+    /// Must somebody who reads the trail say why?
+    pub because_required: bool,
     /// Who, on other machines, signs that the ledger was not rewritten.
     pub witnessed: Option<Witnessed>,
     /// Who receives the trail as it is written.
@@ -46,6 +48,11 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
             report.finish();
             staff.map(|staff| staff.value)
         });
+    let because_required = section.table("reading").map_or(Some(false), |mut reading| {
+        let because = reading.need_word("because", &[("required", true), ("optional", false)]);
+        reading.finish();
+        because.map(|because| because.value)
+    });
     let witnessed = witness::read(section);
     let exports = export::read(section);
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
@@ -62,6 +69,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         management: management?,
         keep: keep?.value,
         staff_named: staff_named?,
+        because_required: because_required?,
         witnessed: witnessed?,
         exports: exports?,
         records: records?,

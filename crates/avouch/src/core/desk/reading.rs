@@ -32,7 +32,15 @@ impl Reception {
                 behind: 0,
             });
         };
-        let event = self.reads(actor, Action::Search, "audit trail", tenant.as_ref());
+        let mut event = self.reads(actor, Action::Search, "audit trail", tenant.as_ref());
+        if !asked.why.is_empty() {
+            event = event.with("because", &asked.why);
+        } else if self.core.statement.audit.because_required {
+            event.outcome = Outcome::Refused;
+            let event = searching(event, asked).because("nobody said why");
+            self.note(event).await?;
+            return Err(DeskError::ReasonWanted);
+        }
         self.note(searching(event, asked)).await?;
         let query = Query {
             before: asked.before,

@@ -28,6 +28,7 @@ impl Operator {
         let marker = marker()?;
         let request = Request::AuditSearch(reading::Search {
             who: Some(marker.clone()),
+            because: "whether management actions are written down".to_owned(),
             limit: 1,
             ..reading::Search::default()
         });

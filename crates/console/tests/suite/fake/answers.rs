@@ -187,6 +187,9 @@ impl Desk for Fake {
     }
 
     fn trail<'a>(&'a self, _: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<TrailRow>> {
+        if self.reasons && query.why.is_empty() {
+            return Box::pin(async { Err(DeskError::ReasonWanted) });
+        }
         self.searches.lock().expect("lock").push(query.clone());
         now(Page {
             rows: self.trail_rows(),

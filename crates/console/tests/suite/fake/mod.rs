@@ -59,6 +59,8 @@ pub struct Fake {
     pub refusals: Mutex<Vec<Refusal>>,
     /// Everybody added.
     pub added: Mutex<Vec<NewPerson>>,
+    /// Whether a search must say why.
+    pub reasons: bool,
     /// Every search of the trail.
     pub searches: Mutex<Vec<TrailQuery>>,
     /// Every question about a subject.
