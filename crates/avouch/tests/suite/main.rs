@@ -28,6 +28,7 @@ mod requests;
 mod restore;
 mod sabotage;
 mod second_factor;
+mod secrets;
 mod sign_out;
 mod soak;
 mod sources;
