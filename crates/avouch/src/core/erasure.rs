@@ -121,6 +121,10 @@ impl Core {
             .erase(id)
             .await
             .map_err(|error| left("the accounts").from(error))?;
+        self.localities
+            .tidy(&self.store)
+            .await
+            .map_err(|error| left("the localities").from(error))?;
         self.supervisor
             .remove(self.layout.tenant(name))
             .await

@@ -56,6 +56,24 @@ impl Localities {
         known.get(person).cloned().unwrap_or_default()
     }
 
+    /// Forgets where people belonged whose accounts are gone.
+    ///
+    /// # Errors
+    /// If the store does not take it.
+    pub async fn tidy(&self, store: &Store) -> Result<(), sqlx::Error> {
+        let mut work = store.write().await?;
+        sqlx::query("delete from locality where person not in (select id from person)")
+            .execute(&mut *work)
+            .await?;
+        let left: Vec<String> = sqlx::query_scalar("select person from locality")
+            .fetch_all(&mut *work)
+            .await?;
+        work.commit().await?;
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|person, _| left.contains(person));
+        Ok(())
+    }
+
     /// Says where a person belongs from now on; an empty name takes it back.
     ///
     /// # Errors
@@ -136,5 +154,7 @@ mod tests {
         work.commit().await.unwrap();
         let altered = Localities::open(&store, &key).await.unwrap();
         assert_eq!(altered.of("ann"), "");
+        again.tidy(&store).await.unwrap();
+        assert_eq!(again.of("ann"), "", "nobody has that account");
     }
 }

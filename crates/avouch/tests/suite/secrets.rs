@@ -77,7 +77,7 @@ impl Marks {
     }
 }
 
-/// What a service keeps of every event, for searching; it is derived from the sealed ledger and left out of backups.
+/// What a service keeps of every event's words, for searching.
 const INDEX: &[&str] = &["core/events.db"];
 
 #[test]
@@ -256,7 +256,7 @@ fn commanded(service: &Service, marks: &mut Marks) {
     service
         .avouch(&["user", "disable", "marked@example.test"])
         .with(0);
-    // What somebody says of their reasons is kept on purpose, sealed in the ledger and readable in its index alone.
+    // What somebody says of their reasons is kept on purpose, sealed in the ledger; its words may be in the index.
     let why = marks.kept("marked-reason-for-a-restore", INDEX);
     service
         .avouch(&["restore", "riverside", "--because", &why, "--execute"])
