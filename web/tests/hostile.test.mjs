@@ -241,6 +241,21 @@ test("the cookies that it tosses take nobody's session away and give nobody anot
   }
 });
 
+test("what the application keeps in the browser stands under a prefix there and comes back under its own name", PATIENCE, async () => {
+  const page = victim.hostile;
+  const app = service.apps.riverside;
+  await page.evaluate(() => fetch("/lies"));
+  const own = (await victim.context.cookies(app)).filter(({ name }) => name.startsWith("__Host-app-"));
+  const kept = own.map(({ name, value, domain, path, secure }) => ({ name, value, domain, path, secure }));
+  const expected = { name: "__Host-app-own", value: "1", domain: host(app), path: "/", secure: true };
+  assert.deepEqual(kept.filter(({ name }) => name === expected.name), [expected]);
+  // A script may set one too, if it has the prefix.
+  await page.evaluate(() => void (document.cookie = "__Host-app-choice=2; Secure; Path=/"));
+  const sent = (await page.evaluate(async () => (await fetch("/seen")).json())).cookie.join("; ").split("; ");
+  assert.ok(sent.includes("own=1") && sent.includes("choice=2"), `${sent}`);
+  assert.deepEqual(sent.filter((cookie) => /^__host/i.test(cookie)), []);
+});
+
 test("a code that its worker withholds signs nobody in elsewhere", PATIENCE, async () => {
   const page = victim.hostile;
   const app = service.apps.riverside;
@@ -262,4 +277,23 @@ test("a code that its worker withholds signs nobody in elsewhere", PATIENCE, asy
   await thief.goto(`${app}/page`);
   assert.equal(host(thief.url()), host(service.signin), "a thief is asked who they are");
   await thief.context().close();
+});
+
+test("cookies too large for a request, set for the whole domain, are forgotten and the person signs in again", PATIENCE, async () => {
+  const bombs = async () => (await victim.context.cookies()).filter(({ name }) => name.startsWith("bomb")).length;
+  await victim.hostile.evaluate(() => {
+    for (let number = 0; number < 100; number += 1) {
+      document.cookie = `bomb${number}=${"x".repeat(4000)}; Domain=acuity.localhost; Path=/; Secure`;
+    }
+  });
+  assert.ok((await bombs()) > 50, "the cookies were set");
+  const page = victim.hillside;
+  const refused = await page.reload();
+  assert.equal(refused.status(), 431);
+  assert.match(await page.locator("main").innerText(), /more cookies than fit .* Open the page again and sign in/s);
+  assert.equal(await bombs(), 0, "the browser forgot them");
+  await page.goto(`${service.apps.hillside}/`);
+  await sign_in(page, known("member", "hillside"));
+  await page.waitForURL(`${service.apps.hillside}/`);
+  assert.match(await page.locator("main").innerText(), /Ward/);
 });
