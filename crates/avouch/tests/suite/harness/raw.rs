@@ -13,8 +13,8 @@ use super::Service;
 /// A connection over TLS to one of the service's hosts, speaking HTTP/1.1.
 pub struct Raw(StreamOwned<ClientConnection, TcpStream>);
 
-/// How long an answer, or the end of the connection, is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long an answer, or the end of the connection, is waited for: longer than the gateway waits for anything.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Raw {
     pub fn connect(service: &Service, host: &str) -> Self {
