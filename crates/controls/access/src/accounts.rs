@@ -146,7 +146,7 @@ impl Access {
         }
         let ended = endings::of_person(&mut work, id).await?;
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(())
     }
 
@@ -210,7 +210,7 @@ impl Access {
         account.save(&mut work, &self.seals).await?;
         let ended = endings::of_person(&mut work, id).await?;
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(password)
     }
 

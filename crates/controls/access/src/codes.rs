@@ -149,7 +149,7 @@ impl Access {
             _ => Vec::new(),
         };
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(opened)
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{Access, AccessError, PersonId, TokenDigest};
 use avouch_store::timestamp;
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::{Row as _, Sqlite, Transaction, sqlite::SqliteRow};
 use std::sync::OnceLock;
@@ -18,7 +19,7 @@ pub struct Ended {
 }
 
 /// Who is told.
-pub(crate) type Listener = OnceLock<Box<dyn Fn(&Ended) + Send + Sync>>;
+pub(crate) type Listener = OnceLock<Box<dyn Fn(&[Ended]) -> BoxFuture<'static, ()> + Send + Sync>>;
 
 /// The columns that [`Ended::read`] reads, of sessions that a statement has just taken away.
 macro_rules! returning {
@@ -43,15 +44,20 @@ impl Ended {
 }
 
 impl Access {
-    /// Has `listener` told of every session that ends by an act or by its absolute limit, once that is on disk. The first
-    /// one given stays.
-    pub fn when_sessions_end(&self, listener: impl Fn(&Ended) + Send + Sync + 'static) {
+    /// Has `listener` told of every session that ends by an act or by its absolute limit, once that is on disk. Such an act
+    /// is done when the listener is. The first one given stays.
+    pub fn when_sessions_end(
+        &self,
+        listener: impl Fn(&[Ended]) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) {
         let _ = self.listener.set(Box::new(listener));
     }
 
-    pub(crate) fn tell(&self, ended: &[Ended]) {
-        if let Some(listener) = self.listener.get() {
-            ended.iter().for_each(listener);
+    pub(crate) async fn tell(&self, ended: &[Ended]) {
+        if let Some(listener) = self.listener.get()
+            && !ended.is_empty()
+        {
+            listener(ended).await;
         }
     }
 }

@@ -149,7 +149,7 @@ impl Access {
         let mut work = self.store.write().await?;
         let ended = endings::of_person(&mut work, &session.person.id).await?;
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Access {
             sqlx::query(sql).bind(before).execute(&mut *work).await?;
         }
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(())
     }
 

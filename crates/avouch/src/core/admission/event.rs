@@ -1,11 +1,8 @@
 //! What is written down of a request.
 
-use avouch_access::Session;
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_gateway::link::{self, Begin, End};
 use avouch_statement::TenantId;
-
-use super::tag;
 
 /// Characters of a path that an event keeps.
 const PATH_CAP: usize = 256;
@@ -38,12 +35,22 @@ pub(super) fn outcome(
     event
 }
 
-/// The event of a request that is let through, until its outcome is known.
+/// The event of a read whose answer was thrown away, because what the core had said before did not hold any more.
+pub(super) fn withheld(mut event: Event) -> Event {
+    event.outcome = Outcome::Refused;
+    event.reason = format!(
+        "{}, and not shown: the sign-in had ended or changed meanwhile",
+        event.reason
+    );
+    event
+}
+
+/// The event of a request that is let through, until its outcome is known. `session` is the session's mark.
 pub(super) fn describe(
     begin: &Begin,
     who: Actor,
-    tenant: &TenantId,
-    session: &Session,
+    tenant: Option<&TenantId>,
+    session: String,
     now: jiff::Timestamp,
 ) -> Event {
     let action = match (&begin.record, begin.unsafe_method) {
@@ -58,10 +65,10 @@ pub(super) fn describe(
         format!("{} {}", begin.method, shortened(&begin.path)),
         Outcome::Intended,
     )
-    .of(Some(tenant))
+    .of(tenant)
     .from(begin.client.to_string());
     event.subjects.clone_from(&begin.subjects);
-    event.session = hex::encode(tag(session));
+    event.session = session;
     event.correlation = format!("{}-{}", now.as_microsecond(), begin.id);
     event
 }

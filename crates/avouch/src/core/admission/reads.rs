@@ -10,46 +10,59 @@ use avouch_statement::TenantId;
 use avouch_tenancy::permit;
 use futures_util::future::join_all;
 
-use super::event::{describe, outcome};
-use super::{Gate, actor, forwarded};
+use super::event::{describe, outcome, withheld};
+use super::{Gate, actor, forwarded, tag};
 use crate::fail::chain;
 
 impl Gate {
     /// Says of each whether its event is on disk.
     pub(super) async fn keep(&self, reads: Vec<End>) -> Vec<bool> {
-        let mut kept = vec![false; reads.len()];
-        let (mut places, mut events) = (Vec::new(), Vec::new());
-        let judged = join_all(reads.into_iter().map(|end| self.judge(end))).await;
-        for (place, event) in kept.iter_mut().zip(judged) {
-            if let Some(event) = event {
-                places.push(place);
-                events.push(self.core.completed(event));
-            }
-        }
-        match self.core.recorder.record_all(events).await {
-            Ok(()) => places.into_iter().for_each(|place| *place = true),
-            // One by one, so that what can be kept is, and what stands in the way is said.
-            Err((_, events)) => {
-                for (place, event) in places.into_iter().zip(events) {
-                    *place = self.core.record(event).await.is_ok();
-                }
+        let judged = reads.into_iter().filter_map(|mut end| {
+            let unasked = end.unasked.take()?;
+            Some(self.judge(end, *unasked))
+        });
+        let judged = join_all(judged).await;
+        let (mut kept, events): (Vec<bool>, Vec<Event>) = judged
+            .into_iter()
+            .map(|(kept, event)| (kept, self.core.completed(event)))
+            .unzip();
+        // One by one if not together, so that what can be kept is, and what stands in the way is said.
+        if let Err((_, events)) = self.core.recorder.record_all(events).await {
+            for (kept, event) in kept.iter_mut().zip(events) {
+                *kept &= self.core.record(event).await.is_ok();
             }
         }
         kept
     }
 
-    /// The event of a read, if the word that it went on is what would be said now. If not, and somebody still waits for
-    /// its answer, the front asks anew, and the refusal is written down then.
-    async fn judge(&self, mut end: End) -> Option<Event> {
-        let Unasked { begin, warrant } = *end.unasked.take()?;
-        let (session, tenant) = self.admitted(&begin).await?;
-        let person = forwarded(&session.person);
-        if begin.unsafe_method || mark(&person, &tenant, &session) != warrant {
-            return None;
-        }
-        let now = self.core.now();
-        let event = describe(&begin, actor(&session.person), &tenant, &session, now);
-        Some(outcome(event, end, begin.record.is_some(), false, now))
+    /// Whether the word that a read went on is what would be said now, and the read's event. If it is not, the answer is
+    /// thrown away; if somebody still waits for it, the front asks anew, and what comes of that is an event of its own.
+    async fn judge(&self, end: End, unasked: Unasked) -> (bool, Event) {
+        let Unasked { begin, warrant } = unasked;
+        let admitted = self.admitted(&begin).await;
+        let (core, now) = (&self.core, self.core.now());
+        let holds = admitted.as_ref().is_some_and(|(session, tenant)| {
+            !begin.unsafe_method && mark(&forwarded(&session.person), tenant, session) == warrant
+        });
+        let event = match admitted {
+            Some((session, tenant)) => {
+                let tag = hex::encode(tag(&session));
+                describe(&begin, actor(&session.person), Some(&tenant), tag, now)
+            }
+            None => {
+                let tenant = core.tenant_at(&begin.host);
+                let (who, session) = match self.words.of(warrant) {
+                    Some(word) => (word.who, word.session),
+                    None => {
+                        let who = core.unseated(begin.token_digest, tenant.as_ref()).await;
+                        (who, String::new())
+                    }
+                };
+                describe(&begin, who, tenant.as_ref(), session, now)
+            }
+        };
+        let event = outcome(event, end, begin.record.is_some(), false, now);
+        (holds, if holds { event } else { withheld(event) })
     }
 
     async fn admitted(&self, begin: &Begin) -> Option<(Session, TenantId)> {

@@ -115,9 +115,10 @@ async fn whatever_ends_sessions_tells_of_each_that_it_ended() {
     let world = World::new().await;
     let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let heard = told.clone();
-    world
-        .access
-        .when_sessions_end(move |ended| heard.lock().unwrap().push(ended.clone()));
+    world.access.when_sessions_end(move |ended| {
+        heard.lock().unwrap().extend(ended.to_vec());
+        Box::pin(std::future::ready(()))
+    });
     let by = world
         .administrator("ada@trust.example", Role::Administrator, Some("riverside"))
         .await;

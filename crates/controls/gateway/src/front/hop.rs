@@ -30,6 +30,9 @@ pub(super) enum HopFault {
     /// Nobody listened for as long as may be waited; nothing was sent.
     #[error("nobody listens on the instance's socket")]
     Unreachable,
+    /// The word that it was to go on was taken back before anything was sent.
+    #[error("the word that the request was to go on was taken back")]
+    TakenBack,
     /// The instance went away after something was sent.
     #[error("the instance went away in the middle")]
     Broken(#[source] hyper::Error),
@@ -81,12 +84,13 @@ impl Lease {
 }
 
 impl Hop {
-    /// Sends a request and waits for the answer's head.
+    /// Sends a request, if it still may be sent once there is a connection, and waits for the answer's head.
     pub(super) async fn send(
         &self,
         socket: &Path,
         mut request: Request<Inbound>,
         limits: &Limits,
+        still: impl Fn() -> bool,
     ) -> Result<(Response<Incoming>, Lease), HopFault> {
         let pool = self.pool(socket);
         let reach = Instant::now() + Duration::from_millis(limits.reach_ms.into());
@@ -101,6 +105,10 @@ impl Hop {
             tries += 1;
             let mut lease = Pool::lease(&pool, reach).await?;
             let spare = repeatable.then(|| again(&request));
+            if !still() {
+                lease.give_back();
+                return Err(HopFault::TakenBack);
+            }
             match timeout(answer, lease.sender.try_send_request(request)).await {
                 Err(_) => return Err(HopFault::Slow),
                 Ok(Ok(response)) => return Ok((response, lease)),

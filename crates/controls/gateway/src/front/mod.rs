@@ -155,7 +155,10 @@ impl Role {
                 _ = tick.tick() => tell_counts(&self.shared),
                 order = orders.recv() => match order {
                     Some(Order::Configure(configure)) => self.configure(*configure).await,
-                    Some(Order::Revoke(session)) => self.shared.tunnels.cut(session),
+                    Some(Order::Revoke { session, number }) => {
+                        self.shared.tunnels.cut(session);
+                        self.shared.link.revoked(number);
+                    }
                     None => return,
                 },
             }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::link::{End, FrontEnd, Outcome, ToCore};
+use crate::link::{End, FrontEnd, Outcome};
 
 /// A forwarded request whose end is still to be told. Dropped in between, because the client went away, it tells that.
 pub(super) struct Open<'a> {
@@ -35,6 +35,11 @@ impl Open<'_> {
         self.link.end(end).await.unwrap_or(false)
     }
 
+    /// Nothing was forwarded, so there is nothing to tell.
+    pub(super) fn unsent(&mut self) {
+        self.end = None;
+    }
+
     fn finished(&mut self) -> Option<End> {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.end.take().map(|end| End { micros, ..end })
@@ -44,7 +49,7 @@ impl Open<'_> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         if let Some(end) = self.finished() {
-            self.link.say(&ToCore::End(end));
+            self.link.end_alone(end);
         }
     }
 }

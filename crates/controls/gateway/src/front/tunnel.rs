@@ -37,11 +37,12 @@ impl Tunnels {
         }
     }
 
-    /// Joins two ends as soon as both are free, and tells the core when it is over.
+    /// Joins two ends as soon as both are free, and tells the core when it is over. The core was asked about the session
+    /// when so much had been taken back as `asked` says.
     pub(super) fn open(
         self: &Arc<Self>,
         id: u64,
-        session: SessionTag,
+        (asked, session): (u64, SessionTag),
         client: OnUpgrade,
         instance: OnUpgrade,
     ) {
@@ -49,6 +50,10 @@ impl Tunnels {
         self.tracker.spawn(async move {
             let started = Instant::now();
             let cut = this.enter(session);
+            // A session that ends from here on is cut by whoever ends it; it may have ended before.
+            if this.link.warrants().ended_since(asked, session) {
+                cut.cancel();
+            }
             let joined = async {
                 let (client, instance) = tokio::try_join!(client, instance).ok()?;
                 tokio::io::copy_bidirectional(

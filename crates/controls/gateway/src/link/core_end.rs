@@ -1,22 +1,24 @@
 //! The core's end of the link: each question is answered on its own, replies are written together. Reads that went on an
-//! earlier word are judged and kept in groups: everything that came while the last group went to disk is the next one.
+//! earlier word are judged and kept in groups: what came while the last group went to disk is the next one, or begins it.
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Duration, Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::gather::Gather;
 use super::message::{
     Admit, Begin, Closed, Configure, End, Refused, SessionTag, SuiteCount, ToCore, ToFront,
 };
 use super::wire::{Inbox, Outbox, WireError};
 
-/// Reads kept in one group at most: about 100 KiB of events.
-const GROUP: usize = 256;
+/// How long a front may take to follow a revocation. One that does not is cut off, and forgets every word with the link.
+const FOLLOWED: Duration = Duration::from_secs(2);
 
 /// One front's connection. Requests are numbered by the front, so they are known by both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,23 +66,74 @@ pub enum Report {
 /// The core's end. Clones speak to the same fronts.
 #[derive(Debug, Clone, Default)]
 pub struct CoreEnd {
-    fronts: Arc<Mutex<Vec<Weak<Outbox>>>>,
+    fronts: Arc<Mutex<Fronts>>,
     links: Arc<AtomicU64>,
 }
 
+#[derive(Debug, Default)]
+struct Fronts {
+    /// Revocations so far.
+    revoked: u64,
+    connected: Vec<Weak<Front>>,
+}
+
+/// One front that is connected.
+#[derive(Debug)]
+struct Front {
+    outbox: Arc<Outbox>,
+    /// The last revocation that it has followed.
+    followed: watch::Sender<u64>,
+    cut: CancellationToken,
+}
+
 impl CoreEnd {
-    /// Says that a session is over, so that its tunnels close.
+    /// Says that a session is over, so that its tunnels close and no read goes on an earlier word about it.
     pub fn revoke(&self, session: SessionTag) {
-        let fronts = self
-            .fronts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        for outbox in fronts.iter().filter_map(Weak::upgrade) {
-            if let Err(error) = outbox.push(&ToFront::Revoke { session }) {
-                tracing::warn!(%error, "a revocation did not reach the front");
+        let mut fronts = self.fronts();
+        fronts.revoked += 1;
+        let number = fronts.revoked;
+        for front in fronts.connected.iter().filter_map(Weak::upgrade) {
+            if let Err(error) = front.outbox.push(&ToFront::Revoke { session, number }) {
+                tracing::error!(%error, "a revocation did not reach a front; its link is cut");
+                front.cut.cancel();
             }
         }
+    }
+
+    /// Returns once every front has followed all revocations so far, or has lost its link and every word with it.
+    pub async fn followed(&self) {
+        let (upto, waiting) = {
+            let fronts = self.fronts();
+            let connected = fronts.connected.iter().filter_map(Weak::upgrade);
+            let waiting = connected.map(|front| (front.followed.subscribe(), front.cut.clone()));
+            (fronts.revoked, waiting.collect::<Vec<_>>())
+        };
+        for (mut followed, cut) in waiting {
+            let following = followed.wait_for(|number| *number >= upto);
+            if timeout(FOLLOWED, following).await.is_err() {
+                tracing::error!("a front did not follow a revocation in time; its link is cut");
+                cut.cancel();
+            }
+        }
+    }
+
+    fn fronts(&self) -> MutexGuard<'_, Fronts> {
+        self.fronts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A front that has just connected knows no word that could be taken back.
+    fn enter(&self) -> Arc<Front> {
+        let mut fronts = self.fronts();
+        let front = Arc::new(Front {
+            outbox: Arc::default(),
+            followed: watch::Sender::new(fronts.revoked),
+            cut: CancellationToken::new(),
+        });
+        fronts
+            .connected
+            .retain(|connected| connected.strong_count() > 0);
+        fronts.connected.push(Arc::downgrade(&front));
+        front
     }
 
     /// Serves fronts on this socket until shutdown. A changed configuration is sent to every front at once. It holds keys,
@@ -139,19 +192,16 @@ impl CoreEnd {
         spoke: &AtomicBool,
     ) -> WireError {
         let (read, write) = socket.into_split();
-        let outbox = Arc::new(Outbox::default());
-        {
-            let mut fronts = self.fronts.lock().unwrap_or_else(PoisonError::into_inner);
-            fronts.retain(|front| front.strong_count() > 0);
-            fronts.push(Arc::downgrade(&outbox));
-        }
+        let front = self.enter();
+        let outbox = &front.outbox;
         let (reads, waiting) = mpsc::unbounded_channel();
         // By itself, so that what has come is kept even if the front goes.
         tokio::spawn(keep_reads(outbox.clone(), waiting, admission.clone()));
         tokio::select! {
             error = outbox.drain(write) => error,
-            error = instruct(&outbox, configure) => error,
-            error = answer(link, &outbox, Inbox::new(read), admission, &reads, spoke) => error,
+            error = instruct(outbox, configure) => error,
+            error = answer(link, &front, Inbox::new(read), admission, &reads, spoke) => error,
+            () = front.cut.cancelled() => WireError::Stuck,
         }
     }
 }
@@ -175,10 +225,14 @@ async fn keep_reads<A: Admission>(
     mut waiting: mpsc::UnboundedReceiver<End>,
     admission: Arc<A>,
 ) {
-    let mut group = Vec::new();
-    while waiting.recv_many(&mut group, GROUP).await > 0 {
+    let mut gather = Gather::default();
+    loop {
+        let group = gather.next(&mut waiting, Instant::now).await;
+        if group.is_empty() {
+            return;
+        }
         let ids: Vec<u64> = group.iter().map(|end| end.id).collect();
-        let kept = admission.reads(std::mem::take(&mut group)).await;
+        let kept = admission.reads(group).await;
         let ended = ids.into_iter().zip(kept);
         if let Err(error) = outbox.push_all(ended.map(|(id, kept)| ToFront::Ended { id, kept })) {
             tracing::warn!(%error, "answers did not reach the front");
@@ -188,7 +242,7 @@ async fn keep_reads<A: Admission>(
 
 async fn answer<A: Admission>(
     link: LinkId,
-    outbox: &Arc<Outbox>,
+    front: &Front,
     mut inbox: Inbox<tokio::net::unix::OwnedReadHalf>,
     admission: &Arc<A>,
     reads: &mpsc::UnboundedSender<End>,
@@ -210,9 +264,13 @@ async fn answer<A: Admission>(
                 let _ = reads.send(end);
                 continue;
             }
+            ToCore::Revoked { number } => {
+                front.followed.send_replace(number);
+                continue;
+            }
             message => message,
         };
-        let (admission, outbox) = (admission.clone(), outbox.clone());
+        let (admission, outbox) = (admission.clone(), front.outbox.clone());
         tokio::spawn(async move {
             let reply = match message {
                 ToCore::Begin(begin) => {
@@ -242,6 +300,7 @@ async fn answer<A: Admission>(
                         .report(link, Report::ListenFailed(addr, reason))
                         .await;
                 }
+                ToCore::Revoked { .. } => return,
             };
             if let Err(error) = outbox.push(&reply) {
                 tracing::warn!(%error, "an answer did not reach the front");

@@ -24,8 +24,13 @@ pub struct LinkLost;
 pub enum Order {
     /// Serve by these rules.
     Configure(Box<Configure>),
-    /// Close the tunnels of this session.
-    Revoke(SessionTag),
+    /// Close the tunnels of this session, and say so.
+    Revoke {
+        /// Which session.
+        session: SessionTag,
+        /// What to say with [`FrontEnd::revoked`].
+        number: u64,
+    },
 }
 
 /// The front's end. Shared by all requests; survives a core that restarts.
@@ -40,7 +45,53 @@ pub struct FrontEnd {
 struct Line {
     outbox: Option<Arc<Outbox>>,
     begun: HashMap<u64, oneshot::Sender<Admit>>,
-    ended: HashMap<u64, oneshot::Sender<bool>>,
+    ended: HashMap<u64, Told>,
+    /// Reads that went on an earlier word and that no core has kept yet; told as soon as there is one.
+    owed: Vec<End>,
+}
+
+/// An end that the core has been told and has not kept yet.
+#[derive(Debug)]
+struct Told {
+    end: End,
+    /// Who waits for it; nobody when the client has gone.
+    waiting: Option<oneshot::Sender<bool>>,
+}
+
+impl Line {
+    /// Tells an end. Without a core, a read that nothing was said of so far is told later.
+    fn tell(&mut self, end: End, waiting: Option<oneshot::Sender<bool>>) -> Result<(), LinkLost> {
+        let Some(outbox) = &self.outbox else {
+            self.owe(end);
+            return Err(LinkLost);
+        };
+        let message = ToCore::End(end);
+        let pushed = outbox.push(&message);
+        if let ToCore::End(end) = message {
+            self.ended.insert(end.id, Told { end, waiting });
+        }
+        pushed.map_err(|_| LinkLost)
+    }
+
+    fn owe(&mut self, end: End) {
+        if end.unasked.is_none() {
+            return;
+        }
+        if self.owed.len() < OWED {
+            self.owed.push(end);
+        } else {
+            tracing::error!("too many reads wait for a core: one leaves no event");
+        }
+    }
+
+    /// The core is gone: whoever waits learns it, and what it has not kept is for the next.
+    fn lose(&mut self) {
+        self.outbox = None;
+        self.begun.clear();
+        for told in std::mem::take(&mut self.ended).into_values() {
+            self.owe(told.end);
+        }
+    }
 }
 
 impl Default for FrontEnd {
@@ -95,14 +146,19 @@ impl FrontEnd {
     /// The core is gone, or goes before it answers.
     pub async fn end(&self, end: End) -> Result<bool, LinkLost> {
         let (tell, told) = oneshot::channel();
-        {
-            let mut line = self.line();
-            let outbox = line.outbox.clone().ok_or(LinkLost)?;
-            line.ended.insert(end.id, tell);
-            drop(line);
-            outbox.push(&ToCore::End(end)).map_err(|_| LinkLost)?;
-        }
+        self.line().tell(end, Some(tell))?;
         told.await.map_err(|_| LinkLost)
+    }
+
+    /// Tells the outcome of a request whose client has gone, so that nobody waits.
+    pub fn end_alone(&self, end: End) {
+        // Without a core it waits for the next.
+        let _ = self.line().tell(end, None);
+    }
+
+    /// Says that a revocation has been followed.
+    pub fn revoked(&self, number: u64) {
+        self.say(&ToCore::Revoked { number });
     }
 
     /// Says something that needs no answer; dropped while the core is gone.
@@ -128,8 +184,8 @@ impl FrontEnd {
                     error = self.hold(socket, &orders) => tracing::info!(%error, "the link to the core was lost; until it is back nothing passes"),
                     () = shutdown.cancelled() => {}
                 }
-                *self.line() = Line::default();
                 self.warrants.forget_all();
+                self.line().lose();
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -142,7 +198,14 @@ impl FrontEnd {
     async fn hold(&self, socket: UnixStream, orders: &mpsc::Sender<Order>) -> WireError {
         let (read, write) = socket.into_split();
         let outbox = Arc::new(Outbox::default());
-        self.line().outbox = Some(outbox.clone());
+        {
+            let mut line = self.line();
+            line.outbox = Some(outbox.clone());
+            for end in std::mem::take(&mut line.owed) {
+                // What cannot be told now is owed again when the link is lost.
+                let _ = line.tell(end, None);
+            }
+        }
         tokio::select! {
             error = outbox.drain(write) => error,
             error = self.listen(Inbox::new(read), orders) => error,
@@ -160,20 +223,22 @@ impl FrontEnd {
                     let forwards = matches!(admit, Admit::Forward { .. });
                     let waiting = self.line().begun.remove(&id);
                     if waiting.is_some_and(|tell| tell.send(admit).is_err()) && forwards {
-                        self.say(&gone(id));
+                        self.end_alone(gone(id));
                     }
                     continue;
                 }
                 Ok(Some(ToFront::Ended { id, kept })) => {
-                    let waiting = self.line().ended.remove(&id);
+                    let told = self.line().ended.remove(&id);
                     // Nobody waits when the client has gone; the event is kept all the same.
-                    let _ = waiting.map(|tell| tell.send(kept));
+                    let _ = told
+                        .and_then(|told| told.waiting)
+                        .map(|tell| tell.send(kept));
                     continue;
                 }
                 Ok(Some(ToFront::Configure(configure))) => Order::Configure(configure),
-                Ok(Some(ToFront::Revoke { session })) => {
+                Ok(Some(ToFront::Revoke { session, number })) => {
                     self.warrants.revoke(session);
-                    Order::Revoke(session)
+                    Order::Revoke { session, number }
                 }
                 Ok(None) => return WireError::Io(std::io::ErrorKind::UnexpectedEof.into()),
                 Err(error) => return error,
@@ -200,14 +265,14 @@ impl Drop for Asking<'_> {
     fn drop(&mut self) {
         self.told.close();
         if let Ok(Admit::Forward { .. }) = self.told.try_recv() {
-            self.link.say(&gone(self.id));
+            self.link.end_alone(gone(self.id));
         }
     }
 }
 
 /// The end of a request whose client went away before anything was forwarded. 499 is what proxies commonly log for it.
-const fn gone(id: u64) -> ToCore {
-    ToCore::End(End {
+const fn gone(id: u64) -> End {
+    End {
         id,
         status: 499,
         bytes: None,
@@ -215,9 +280,11 @@ const fn gone(id: u64) -> ToCore {
         subjects: Vec::new(),
         outcome: Outcome::ClientGone,
         unasked: None,
-    })
+    }
 }
 
+/// Reads that may wait for a core at most: far more than go on an earlier word within the second that it is away.
+const OWED: usize = 10_000;
 /// A core that restarts is back within a second; asking this often costs nothing.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);

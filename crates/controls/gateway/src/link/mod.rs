@@ -13,16 +13,18 @@
 //!   │ ◀── Ended (after the event is kept) ─ │   only now does the answer leave
 //!   │ ─── Closed · Refused · Suites ──────▶ │   tunnels that ended; what was refused unasked; what was negotiated
 //!   │ ◀── Revoke ────────────────────────── │   a session is over: its tunnels close, its warrant is forgotten
+//!   │ ─── Revoked ────────────────────────▶ │   that is done: only now is the person told that they are signed out
 //! ```
 //!
 //! A read costs one question and not two while the front has a warrant: the core's word of at most half a minute ago about
 //! the same token. It goes to the instance at once, and its `End` carries what its `Begin` would have said. The core then
 //! judges it as it stands at that moment and keeps the event, and only then does the answer leave; if the word does not hold
-//! any more, what the instance said is thrown away and the core is asked anew. What may change something is always asked
-//! about first.
+//! any more, that too is an event, what the instance said is thrown away and the core is asked anew. Should the core die before
+//! it has kept such an event, the next core is told of it. What may change something is always asked about first.
 
 mod core_end;
 mod front_end;
+mod gather;
 mod message;
 mod warrant;
 mod wire;

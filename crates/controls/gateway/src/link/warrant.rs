@@ -1,7 +1,7 @@
 //! Warrants: the core's latest word about a token, kept for reads. It spares a question, and decides nothing: the core
 //! judges every read again before its answer leaves.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +14,8 @@ use super::message::{Person, SessionTag, WarrantMark};
 const LIFE: Duration = Duration::from_secs(30);
 /// How many are kept before the old ones are thrown out: some MiB.
 const KEPT: usize = 10_000;
+/// How many ended sessions are remembered: as many as could end while a tunnel opens, and far more.
+const ENDED: usize = 1_000;
 
 /// Where a token's requests go, and in whose name.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ struct Kept {
     /// Counts what was taken back: a word asked for before is not kept after.
     generation: u64,
     words: HashMap<[u8; 32], (Instant, String, Arc<Warrant>)>,
+    /// The sessions that ended last, the newest last, one for each generation up to this one.
+    ended: VecDeque<SessionTag>,
 }
 
 impl Warrants {
@@ -72,6 +76,20 @@ impl Warrants {
         }
     }
 
+    /// Whether this very word about this token has not been taken back.
+    pub(crate) fn holds(&self, digest: &[u8; 32], warrant: &Arc<Warrant>) -> bool {
+        let kept = self.kept();
+        let word = kept.words.get(digest);
+        word.is_some_and(|(_, _, kept)| Arc::ptr_eq(kept, warrant))
+    }
+
+    /// Whether this session has ended since the core was asked about it. After too many others have, it counts as ended.
+    pub(crate) fn ended_since(&self, asked: u64, session: SessionTag) -> bool {
+        let kept = self.kept();
+        let since = usize::try_from(kept.generation - asked).unwrap_or(usize::MAX);
+        since > kept.ended.len() || kept.ended.iter().rev().take(since).any(|it| *it == session)
+    }
+
     /// A word that turned out not to hold.
     pub(crate) fn forget(&self, digest: &[u8; 32]) {
         self.kept().words.remove(digest);
@@ -81,6 +99,10 @@ impl Warrants {
     pub(crate) fn revoke(&self, session: SessionTag) {
         let mut kept = self.kept();
         kept.generation += 1;
+        if kept.ended.len() >= ENDED {
+            kept.ended.pop_front();
+        }
+        kept.ended.push_back(session);
         kept.words
             .retain(|_, (_, _, warrant)| warrant.session != session);
     }
@@ -90,6 +112,8 @@ impl Warrants {
         let mut kept = self.kept();
         kept.generation += 1;
         kept.words.clear();
+        // What ended while there was no core to say so is not known.
+        kept.ended.clear();
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -140,6 +164,44 @@ mod tests {
         assert!(warrants.find(&TOKEN, "a", now).is_none());
         warrants.keep(TOKEN, "a", &word(Some(1)), asked, now);
         assert!(warrants.find(&TOKEN, "a", now).is_none());
+    }
+
+    #[test]
+    fn a_session_that_ended_after_the_question_is_known_to_have_ended() {
+        let warrants = Warrants::default();
+        let asked = warrants.generation();
+        assert!(!warrants.ended_since(asked, SESSION));
+        warrants.revoke(SESSION);
+        warrants.revoke([3; 16]);
+        assert!(warrants.ended_since(asked, SESSION));
+        assert!(!warrants.ended_since(warrants.generation(), SESSION));
+        assert!(!warrants.ended_since(asked, [4; 16]));
+        for _ in 0..=ENDED {
+            warrants.revoke([3; 16]);
+        }
+        assert!(
+            warrants.ended_since(asked, [4; 16]),
+            "nothing is known of so long ago"
+        );
+        let asked = warrants.generation();
+        warrants.forget_all();
+        assert!(
+            warrants.ended_since(asked, [4; 16]),
+            "nor of a core that has gone"
+        );
+    }
+
+    #[test]
+    fn a_word_that_was_taken_back_or_replaced_does_not_hold() {
+        let (warrants, now) = (Warrants::default(), Instant::now());
+        let first = word(Some(1));
+        warrants.keep(TOKEN, "a", &first, warrants.generation(), now);
+        assert!(warrants.holds(&TOKEN, &first));
+        let second = word(Some(2));
+        warrants.keep(TOKEN, "a", &second, warrants.generation(), now);
+        assert!(!warrants.holds(&TOKEN, &first) && warrants.holds(&TOKEN, &second));
+        warrants.revoke(SESSION);
+        assert!(!warrants.holds(&TOKEN, &second));
     }
 
     #[test]

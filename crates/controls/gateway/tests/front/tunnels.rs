@@ -67,6 +67,25 @@ async fn a_tunnel_closes_when_its_session_is_over() {
 }
 
 #[tokio::test]
+async fn a_tunnel_whose_session_ends_while_it_is_opened_never_carries_anything() {
+    let mut stage = Stage::set().await;
+    echo(&stage.app_socket());
+    // The outcome is kept only after the session has ended, and only then is the tunnel joined.
+    stage.core.keeping.forget_permits(1_000_000);
+    let mut stream = ask(&stage, "__Host-avouch=good", KEY, "").await;
+    assert_eq!(stage.ended().await.status, 101);
+    stage.core_end.revoke(SESSION);
+    stage.core_end.followed().await;
+    stage.core.keeping.add_permits(1_000_000);
+    assert_eq!(read_answer(&mut stream).await.status, 101);
+    let _ = stream.write_all(b"hello").await;
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.is_empty(), "the tunnel outlived its session");
+    assert!(closed(&mut stage).await.cut);
+}
+
+#[tokio::test]
 async fn tunnels_and_connections_close_when_the_gateway_stops() {
     let mut stage = Stage::set().await;
     echo(&stage.app_socket());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use avouch_gateway::link::{Admit, Configure, CoreEnd, Outcome, Report};
+use http::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -98,6 +99,91 @@ async fn once_a_session_is_over_its_reads_are_asked_about_before_they_go_anywher
     heard(&mut stage).await;
     stage.get("/", "").await;
     assert!(matches!(stage.told().await, Told::Begin(_)));
+}
+
+#[tokio::test]
+async fn whoever_ends_a_session_hears_when_nothing_goes_on_an_earlier_word_about_it_any_more() {
+    let mut stage = with_a_word().await;
+    stage.core_end.revoke(crate::harness::SESSION);
+    stage.core_end.followed().await;
+    stage.get("/", "").await;
+    assert!(matches!(stage.told().await, Told::Begin(_)));
+}
+
+#[tokio::test]
+async fn a_front_that_does_not_follow_is_cut_off_and_one_that_is_not_there_is_not_waited_for() {
+    let mut stage = Stage::set().await;
+    // A front that says a word and never reads.
+    let mut deaf = UnixStream::connect(stage.folder.path().join("link.sock"))
+        .await
+        .unwrap();
+    deaf.write_all(b"\0\0\0\x02\x06\0").await.unwrap();
+    assert_eq!(stage.reports.recv().await, Some(Report::Connected));
+    stage.core_end.revoke(crate::harness::SESSION);
+    stage.core_end.followed().await;
+    assert_eq!(stage.reports.recv().await, Some(Report::Lost));
+    stage.core_end.revoke(crate::harness::SESSION);
+    stage.core_end.followed().await;
+}
+
+#[tokio::test]
+async fn a_read_that_waits_for_its_instance_does_not_reach_it_once_its_session_is_over() {
+    let mut stage = with_a_word().await;
+    // The instance is away, so that the read waits with the word in its hand.
+    let socket = stage.folder.path().join("away.sock");
+    stage.admit(forward_on(&socket, Some(8)));
+    let asked = Arc::new(tokio::sync::Notify::new());
+    let tell = asked.clone();
+    let away = crate::harness::instance(&socket, |_| async { Response::default() });
+    assert_eq!(stage.get("/", "").await.status, 200);
+    away.cancel();
+    std::fs::remove_file(&socket).unwrap();
+    while !matches!(stage.told().await, Told::End(end) if end.unasked.is_none()) {}
+    let mut stream = stage.connect(TENANT).await;
+    let request = format!("GET / HTTP/1.1\r\nhost: {TENANT}\r\ncookie: __Host-avouch=good\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    heard(&mut stage).await;
+    stage.core_end.revoke(crate::harness::SESSION);
+    stage.core_end.followed().await;
+    stage.admit(Admit::SignIn {
+        location: "https://signin.acuity.test/".into(),
+    });
+    crate::harness::instance(&socket, move |_| {
+        tell.notify_one();
+        async { Response::default() }
+    });
+    assert_eq!(read_answer(&mut stream).await.status, 303);
+    assert!(
+        matches!(stage.told().await, Told::Begin(_)),
+        "nothing was told of what was not sent"
+    );
+    let reached = futures_util::FutureExt::now_or_never(asked.notified());
+    assert!(
+        reached.is_none(),
+        "the instance was reached after the session was over"
+    );
+}
+
+#[tokio::test]
+async fn a_read_under_way_when_the_core_dies_is_told_to_the_next_core_though_its_client_has_gone() {
+    let mut stage = with_a_word().await;
+    stage.core.keeping.forget_permits(1_000_000);
+    let mut stream = stage.connect(TENANT).await;
+    let request = format!(
+        "GET /wards/1/assessments/9 HTTP/1.1\r\nhost: {TENANT}\r\ncookie: __Host-avouch=good\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let first = stage.ended().await;
+    drop(stream);
+    stage.stop_core().await;
+    stage.core.keeping.add_permits(1_000_000);
+    stage.start_core().await;
+    let second = stage.ended().await;
+    assert_eq!(
+        (second.id, second.subjects),
+        (first.id, vec!["9".to_owned()])
+    );
+    assert!(second.unasked.is_some());
 }
 
 #[tokio::test]
