@@ -17,12 +17,19 @@ const LONGEST_ANSWER: usize = 4 << 20;
 /// Long enough for a restart behind the gateway, short enough for a round.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// The header in which a check's request carries its mark. The gateway takes it out.
+pub const MARK: &str = "avouch-mark";
+
+/// Makes the mark of one request.
+type Marker = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// Where the gateway is, what it is called, and whom to believe.
 #[derive(Clone)]
 pub struct Gateway {
     address: SocketAddr,
     domain: String,
     tls: Arc<ClientConfig>,
+    marker: Option<Marker>,
 }
 
 /// A request to be sent.
@@ -141,7 +148,15 @@ impl Gateway {
             address,
             domain: domain.into(),
             tls: Arc::new(tls),
+            marker: None,
         })
+    }
+
+    /// The same, with a mark in each request by which whoever made it knows it again.
+    #[must_use]
+    pub fn marked(mut self, marker: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.marker = Some(Arc::new(marker));
+        self
     }
 
     /// The address it listens on.
@@ -216,6 +231,9 @@ impl Gateway {
             .header("host", authority);
         for (name, value) in &ask.headers {
             request = request.header(name, value);
+        }
+        if let Some(marker) = &self.marker {
+            request = request.header(MARK, marker());
         }
         let request = request
             .body(Full::new(Bytes::from(ask.body)))

@@ -2,6 +2,7 @@
 
 mod event;
 mod reads;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,9 @@ use avouch_tenancy::permit;
 use sha2::{Digest as _, Sha256};
 
 use self::event::{describe, outcome, shortened};
+use self::words::{Word, Words};
 use super::state::Core;
+use super::strangers::{Sort, TIMES};
 use crate::fail::chain;
 
 /// The status of an answer that opens a tunnel.
@@ -31,6 +34,7 @@ pub struct Gate {
     open: Mutex<HashMap<(LinkId, u64), Open>>,
     /// What tunnels that are open began with, by the link and the id of their request.
     tunnels: Mutex<HashMap<(LinkId, u64), Event>>,
+    words: Words,
     heard: tokio::sync::watch::Sender<Heard>,
 }
 
@@ -80,6 +84,7 @@ impl Gate {
             core,
             open: Mutex::default(),
             tunnels: Mutex::default(),
+            words: Words::default(),
             heard,
         }
     }
@@ -125,7 +130,16 @@ impl Gate {
             }
         };
         let tenant = permitted.tenant().clone();
-        let event = describe(begin, actor, &tenant, &session, core.now());
+        let now = core.now();
+        let person = forwarded(&session.person);
+        let (mark, tag) = (reads::mark(&person, &tenant, &session), tag(&session));
+        let word = Word {
+            given: now,
+            who: actor.clone(),
+            session: hex::encode(tag),
+        };
+        let event = describe(begin, actor, Some(&tenant), word.session.clone(), now);
+        self.words.remember(mark, word);
         if begin.unsafe_method {
             core.record(event.clone())
                 .await
@@ -139,12 +153,11 @@ impl Gate {
                 unsafe_method: begin.unsafe_method,
             },
         );
-        let person = forwarded(&session.person);
         Ok(Admit::Forward {
             upstream: core.layout.tenant_socket(tenant.as_str()),
             tenant: tenant.to_string(),
-            session: tag(&session),
-            warrant: Some(reads::mark(&person, &tenant, &session)),
+            session: tag,
+            warrant: Some(mark),
             person,
         })
     }
@@ -157,21 +170,14 @@ impl Gate {
         why: &str,
     ) -> Result<(), Admit> {
         let tenant = tenant.filter(|tenant| self.core.tenants.get(tenant).is_some());
-        let mut untold = 0;
-        if begin.token_digest.is_none() {
-            let host = tenant.map_or("", TenantId::as_str);
-            match self.core.strangers.write(host, self.core.now()) {
-                Some(before) => untold = before,
-                None => return Ok(()),
-            }
-        }
+        let now = self.core.now();
         let action = if begin.record.is_some() {
             Action::RecordOpened
         } else {
             Action::Request
         };
         let mut event = Event::new(
-            self.core.now(),
+            now,
             who,
             action,
             format!("{} {}{}", begin.method, begin.host, shortened(&begin.path)),
@@ -182,8 +188,11 @@ impl Gate {
         .from(begin.client.to_string());
         event.subjects.clone_from(&begin.subjects);
         event.status = Some(303);
-        if untold > 0 {
-            event = event.with("requests-untold-before", untold.to_string());
+        let marked = begin
+            .mark
+            .is_some_and(|mark| self.core.marks.spend(&mark, now));
+        if !marked && self.core.is_untold(&event) {
+            return Ok(());
         }
         self.core
             .record(event)
@@ -284,10 +293,13 @@ impl Admission for Gate {
         .from(refused.client.to_string());
         event.status = Some(refused.status);
         if refused.count > 1 {
-            event = event.with("times", refused.count.to_string());
+            event = event.with(TIMES, refused.count.to_string());
         }
         if let Some(entry) = refused.entry {
             event = event.with("entry", entry);
+        }
+        if self.core.is_untold(&event) {
+            return;
         }
         let _ = self.core.record(event).await;
     }
@@ -339,6 +351,13 @@ impl Core {
             }
             _ => Actor::nobody(),
         }
+    }
+
+    /// Whether a request that was refused is only counted, because nobody who signed in made it and there is no room for an
+    /// event of its own.
+    fn is_untold(&self, event: &Event) -> bool {
+        let stranger = event.who.role == EventRole::Nobody;
+        stranger && !self.strangers.write(Sort::Request, event, self.now())
     }
 
     /// The tenant whose host this is.

@@ -23,6 +23,7 @@ use avouch_statement::{TenantId, cover};
 
 use super::admission::{actor, session_mark};
 use super::state::Core;
+use super::strangers::Sort;
 use crate::fail::Fail;
 use crate::requirements;
 
@@ -192,7 +193,7 @@ impl Desk for Reception {
             .from(refusal.client);
             match refusal.person {
                 Some(_) => self.note(event).await,
-                None => self.note_stranger(&refusal.host, event).await,
+                None => self.note_stranger(Sort::Request, event).await,
             }
         })
     }

@@ -13,6 +13,7 @@ mod erasure;
 mod jobs;
 mod joins;
 mod localities;
+mod marks;
 mod packs;
 mod people;
 pub mod reading;

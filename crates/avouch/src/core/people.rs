@@ -68,7 +68,9 @@ impl Core {
             .first()
             .copied()
             .ok_or_else(|| Fail::new("the gateway listens nowhere"))?;
+        let (marks, clock) = (self.marks.clone(), self.clock.clone());
         Gateway::new(address, gateway.domain.clone(), self.authority.der())
+            .map(|gateway| gateway.marked(move || marks.issue(clock())))
             .map_err(|error| Fail::new("the gateway cannot be reached").from(error))
     }
 

@@ -29,6 +29,7 @@ use super::jobs::Runner;
 use super::joins::{Exports, Witnesses};
 use super::localities::Localities;
 use super::releases::Running;
+use super::marks::Marks;
 use super::rounds::Rounds;
 use super::steady::Steady;
 use super::strangers::Strangers;
@@ -75,7 +76,10 @@ pub struct Core {
     /// Connections by negotiated suite since the core started.
     pub suites: Arc<Suites>,
     pub shutdown: CancellationToken,
+    /// What somebody without a sign-in may leave in the trail.
     pub strangers: Strangers,
+    /// By which the checks' own requests are known.
+    pub marks: Arc<Marks>,
     /// Who signs, on other machines, that the ledger was not rewritten.
     pub witnesses: Option<Arc<Witnesses>>,
     /// Where each person belongs.
@@ -151,7 +155,13 @@ impl Core {
         .map_err(|error| Fail::new("the accounts cannot be opened").from(error))?;
         let link = CoreEnd::default();
         let fronts = link.clone();
-        access.when_sessions_end(move |ended| fronts.revoke(super::admission::tag_of(ended)));
+        access.when_sessions_end(move |ended| {
+            for ended in ended {
+                fronts.revoke(super::admission::tag_of(ended));
+            }
+            let fronts = fronts.clone();
+            Box::pin(async move { fronts.followed().await })
+        });
         let newest = reader
             .size()
             .checked_sub(1)
@@ -230,6 +240,7 @@ impl Core {
             suites: Arc::default(),
             shutdown,
             strangers: Strangers::default(),
+            marks: Arc::default(),
             witnesses,
             exports,
             localities,
@@ -351,8 +362,17 @@ impl Core {
         }
     }
 
+    /// Writes down what was too much to write down one by one.
+    pub async fn tell_of_strangers(&self) {
+        for event in self.strangers.untold(self.now()) {
+            // What is not recorded is said where it failed.
+            let _ = self.record(event).await;
+        }
+    }
+
     /// Leaves everything in order.
     pub async fn close(&self) {
+        self.tell_of_strangers().await;
         let _ = self.say("stop", Outcome::Done, "told to stop").await;
         if let Err(error) = self.ledger.publish().await {
             tracing::warn!(

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::state::Core;
 use crate::fail::chain;
 
-/// How often what has ended is cleared away, and the clock looked at.
+/// How often what has ended is cleared away, strangers are told of, and the clock is looked at.
 const TIDY: Duration = Duration::from_secs(60);
 
 /// Starts to watch; ends with the core.
@@ -91,20 +91,7 @@ async fn tidy(core: Arc<Core>) {
             () = tokio::time::sleep(TIDY) => {}
             () = core.shutdown.cancelled() => return,
         }
-        for (host, untold) in core.strangers.untold() {
-            let tenant = host.parse().ok();
-            let event = Event::new(
-                core.now(),
-                Actor::nobody(),
-                Action::Request,
-                "requests without a sign-in",
-                Outcome::Refused,
-            )
-            .of(tenant.as_ref())
-            .because("too many to write down one by one")
-            .with("times", untold.to_string());
-            let _ = core.record(event).await;
-        }
+        core.tell_of_strangers().await;
         let doubt = core.steady.doubt(core.now());
         if doubt != doubted {
             let (outcome, reason) = match &doubt {

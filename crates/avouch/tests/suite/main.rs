@@ -34,5 +34,6 @@ mod soak;
 mod sources;
 mod statement_faults;
 mod trail;
+mod strangers;
 mod usurped;
 mod witness;

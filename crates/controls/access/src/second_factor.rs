@@ -265,7 +265,7 @@ impl Access {
         kept::forget(&mut work, id).await?;
         let ended = endings::of_person(&mut work, id).await?;
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(())
     }
 

@@ -82,8 +82,9 @@ fn before_effect_claim() -> Draft {
          what came of it. The entry is on disk before the request can change anything, and before a page is shown.",
         Figure::Word("true".to_owned()),
         "In every round each tenant's synthetic person reads, changes, is refused and tries another tenant's host, at \
-         addresses made up for the purpose, and each must be found with the right entries at once. Not tried: real \
-         people's requests, what goes over a WebSocket once it is open, and pulling the power.",
+         addresses made up for the purpose, and each must be found with the right entries at once. Requests of people who \
+         are not signed in are told as one entry a minute once there are too many to write down one by one: more than \
+         3,000 at once, or one a second after that, or 600 a minute from one address. Not tried: real people's requests, what goes over a WebSocket once it is open, and pulling the power.",
     )
 }
 

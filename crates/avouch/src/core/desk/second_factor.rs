@@ -13,6 +13,7 @@ use avouch_keyring::Secret as Kept;
 
 use super::{Reception, failed, shown, unable};
 use crate::core::admission::actor as named;
+use crate::core::strangers::Sort;
 
 impl Reception {
     /// The actor's session as it is now.
@@ -58,7 +59,7 @@ impl Reception {
         .from(client);
         match who {
             Some(_) => self.note(event).await,
-            None => self.note_stranger(&self.sign_in_host(), event).await,
+            None => self.note_stranger(Sort::SignIn, event).await,
         }
     }
 

@@ -7,6 +7,7 @@ use avouch_events::{Action, Actor, Event, Outcome};
 
 use super::{Reception, unable};
 use crate::core::admission::{actor, session_mark};
+use crate::core::strangers::Sort;
 
 impl Reception {
     pub(super) async fn try_sign_in(
@@ -32,13 +33,7 @@ impl Reception {
                 )
                 .because(refusal.as_str())
                 .from(attempt.client);
-                match refusal {
-                    // As many as there can be guesses.
-                    Refusal::Wrong | Refusal::AccountThrottled => self.note(event).await?,
-                    Refusal::ClientThrottled => {
-                        self.note_stranger(&self.sign_in_host(), event).await?;
-                    }
-                }
+                self.note_stranger(Sort::SignIn, event).await?;
                 Ok(match refusal {
                     // A locked account answers like a wrong password; only a client's own flood is told to wait.
                     Refusal::Wrong | Refusal::AccountThrottled => SignInOutcome::Failed,
@@ -131,8 +126,7 @@ impl Reception {
             Ok(code) => Ok(Some(Secret::new(code.expose().clone()))),
             Err(turned) => {
                 let what = format!("go on to {host}");
-                self.turned_away(&self.sign_in_host(), what, turned, exchange.client)
-                    .await?;
+                self.turned_away(what, turned, exchange.client).await?;
                 Ok(None)
             }
         }
@@ -170,8 +164,7 @@ impl Reception {
                 Ok(Some(Secret::new(opened.token.expose().clone())))
             }
             Err(turned) => {
-                self.turned_away(&entry.host, what, turned, entry.client)
-                    .await?;
+                self.turned_away(what, turned, entry.client).await?;
                 Ok(None)
             }
         }
@@ -180,7 +173,6 @@ impl Reception {
     /// Records that a pass or a code opened nothing, in the trail of whose it was.
     async fn turned_away(
         &self,
-        host: &str,
         what: String,
         turned: Turned,
         client: String,
@@ -196,28 +188,16 @@ impl Reception {
         .of(person.and_then(|person| person.tenant.as_ref()))
         .because(turned.why.as_str())
         .from(client);
-        self.note_stranger(host, event).await
+        self.note_stranger(Sort::SignIn, event).await
     }
 
-    /// Records what a stranger at this host was refused; beyond a rate it is only counted, so that nobody without an
-    /// account can fill the disk.
-    pub(super) async fn note_stranger(&self, host: &str, event: Event) -> Result<(), DeskError> {
-        // A tenant's host counts with the requests to its application, whose label it goes by there.
-        let tenant = self.core.tenant_at(host);
-        let place = tenant.as_ref().map_or(host, |tenant| tenant.as_str());
-        match self.core.strangers.write(place, self.core.now()) {
-            Some(0) => self.note(event).await,
-            Some(untold) => {
-                let untold = untold.to_string();
-                self.note(event.with("requests-untold-before", untold))
-                    .await
-            }
-            None => Ok(()),
+    /// Records what a stranger was refused; where there is no room for an event of its own it is only counted, so that
+    /// nobody without an account can fill the disk.
+    pub(super) async fn note_stranger(&self, sort: Sort, event: Event) -> Result<(), DeskError> {
+        if self.core.strangers.write(sort, &event, self.core.now()) {
+            self.note(event).await
+        } else {
+            Ok(())
         }
-    }
-
-    /// The host that sees passwords, without its port.
-    pub(super) fn sign_in_host(&self) -> String {
-        format!("signin.{}", self.core.statement.gateway.domain)
     }
 }

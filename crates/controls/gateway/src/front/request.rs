@@ -41,6 +41,7 @@ pub(super) struct Head {
     pub(super) host: String,
     place: Place,
     pub(super) token: Option<[u8; 32]>,
+    pub(super) mark: Option<[u8; 32]>,
 }
 
 /// Answers one request. Every end is told to the core.
@@ -125,6 +126,7 @@ fn judge_head(
         host,
         place,
         token: token.map(digest_of),
+        mark: names::mark(headers),
     })
 }
 
@@ -207,6 +209,7 @@ async fn to_core(
             &serving.configure.console_socket,
             request,
             &serving.configure.limits,
+            || true,
         )
         .await
     {
@@ -219,7 +222,9 @@ async fn to_core(
         Err(HopFault::SlowBody) => Err(Stop::Untold(Refusal::SlowBody)),
         Err(HopFault::BadBody) => Err(Stop::Untold(Refusal::BadBody)),
         Err(HopFault::Slow) => Err(Stop::Told(Refusal::Slow)),
-        Err(HopFault::Unreachable | HopFault::Broken(_)) => Err(Stop::Told(Refusal::NoCore)),
+        Err(HopFault::Unreachable | HopFault::Broken(_) | HopFault::TakenBack) => {
+            Err(Stop::Told(Refusal::NoCore))
+        }
     }
 }
 

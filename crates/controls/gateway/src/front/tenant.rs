@@ -25,8 +25,10 @@ enum Came {
     Answer(Response<Incoming>, Lease),
     /// It did not, and the event is on disk.
     Refused(Refusal),
-    /// The event is not on disk: whatever came is thrown away.
+    /// The event is not on disk, or the word that the request went on does not hold any more: what came is thrown away.
     NotKept,
+    /// The word was taken back before anything was sent.
+    Unsent,
 }
 
 /// To a tenant's instance: head, admit, hop, hold, release.
@@ -67,6 +69,7 @@ pub(super) async fn to_tenant(
         upgrade,
         subjects: record.iter().map(|(_, subject)| subject.clone()).collect(),
         record: record.map(|(name, _)| name.to_owned()),
+        mark: head.mark,
     };
     let subjects = begin.subjects.clone();
 
@@ -83,10 +86,12 @@ pub(super) async fn to_tenant(
         });
         let open = open(link, begin.id, subjects.clone(), Some(unasked), started);
         let copy = hop::again(&request);
-        match forward(connection, head, copy, &warrant, false, open).await {
+        let still = || link.warrants().holds(token, &warrant);
+        match forward(connection, head, copy, &warrant, false, open, still).await {
             Came::Answer(answer, lease) => return Ok(finish(connection, answer, lease)),
             Came::Refused(refusal) => return Err(Stop::Told(refusal)),
             Came::NotKept => link.warrants().forget(token),
+            Came::Unsent => {}
         }
         begin.id = link.id();
     }
@@ -117,15 +122,17 @@ pub(super) async fn to_tenant(
         link.warrants()
             .keep(token, &head.host, &warrant, asked, Instant::now());
     }
-    match forward(connection, head, request, &warrant, upgrade, open).await {
+    let still = || true;
+    match forward(connection, head, request, &warrant, upgrade, open, still).await {
         Came::Answer(answer, lease) => match (answer.status(), client_end) {
             (StatusCode::SWITCHING_PROTOCOLS, Some(client_end)) => {
-                Ok(join(connection, id, warrant.session, client_end, answer))
+                let session = (asked, warrant.session);
+                Ok(join(connection, id, session, client_end, answer))
             }
             _ => Ok(finish(connection, answer, lease)),
         },
         Came::Refused(refusal) => Err(Stop::Told(refusal)),
-        Came::NotKept => Err(Stop::Told(Refusal::NotRecorded)),
+        Came::NotKept | Came::Unsent => Err(Stop::Told(Refusal::NotRecorded)),
     }
 }
 
@@ -160,6 +167,7 @@ async fn forward(
     warrant: &Warrant,
     upgrade: bool,
     mut open: Open<'_>,
+    still: impl Fn() -> bool,
 ) -> Came {
     let serving = &connection.serving;
     let headers = request.headers_mut();
@@ -182,19 +190,31 @@ async fn forward(
         point(&mut request, &head.host, &serving.port_suffix)
     });
     let hopped = match ready {
-        Ok(()) => serving
-            .shared
-            .hop
-            .send(&warrant.upstream, request, &serving.configure.limits)
-            .await
-            .map_err(|fault| hop_refusal(&fault)),
-        Err(refusal) => Err((refusal, Outcome::Unreachable)),
+        Ok(()) => {
+            serving
+                .shared
+                .hop
+                .send(&warrant.upstream, request, &serving.configure.limits, still)
+                .await
+        }
+        Err(refusal) => {
+            let status = refusal.status();
+            let kept = open.hold(status, None, Vec::new(), Outcome::Unreachable);
+            return refused(kept.await, refusal);
+        }
+    };
+    let hopped = match hopped {
+        Err(HopFault::TakenBack) => {
+            open.unsent();
+            return Came::Unsent;
+        }
+        hopped => hopped.map_err(|fault| hop_refusal(&fault)),
     };
     let hopped = hopped.and_then(|(answer, lease)| match (answer.status(), upgrade) {
         (StatusCode::SWITCHING_PROTOCOLS, false) => Err((Refusal::Broken, Outcome::Broken)),
         _ => Ok((answer, lease)),
     });
-    let (kept, came) = match hopped {
+    match hopped {
         Ok((mut answer, lease)) => {
             let shown = response::clean(answer.headers_mut());
             let bytes = answer
@@ -204,14 +224,25 @@ async fn forward(
             let kept = open
                 .hold(answer.status(), bytes, shown, Outcome::Answered)
                 .await;
-            (kept, Came::Answer(answer, lease))
+            if kept {
+                Came::Answer(answer, lease)
+            } else {
+                Came::NotKept
+            }
         }
         Err((refusal, outcome)) => {
             let kept = open.hold(refusal.status(), None, Vec::new(), outcome).await;
-            (kept, Came::Refused(refusal))
+            refused(kept, refusal)
         }
-    };
-    if kept { came } else { Came::NotKept }
+    }
+}
+
+fn refused(kept: bool, refusal: Refusal) -> Came {
+    if kept {
+        Came::Refused(refusal)
+    } else {
+        Came::NotKept
+    }
 }
 
 /// Phase `release`.
@@ -280,7 +311,7 @@ async fn only_numbers(
 
 fn hop_refusal(fault: &HopFault) -> (Refusal, Outcome) {
     match fault {
-        HopFault::Unreachable => (Refusal::Unreachable, Outcome::Unreachable),
+        HopFault::Unreachable | HopFault::TakenBack => (Refusal::Unreachable, Outcome::Unreachable),
         HopFault::Broken(_) => (Refusal::Broken, Outcome::Broken),
         HopFault::Slow => (Refusal::Slow, Outcome::Slow),
         HopFault::LargeBody => (Refusal::LargeBody, Outcome::BadBody),
@@ -292,7 +323,7 @@ fn hop_refusal(fault: &HopFault) -> (Refusal, Outcome) {
 fn join(
     connection: &Connection,
     id: u64,
-    session: SessionTag,
+    session: (u64, SessionTag),
     client: hyper::upgrade::OnUpgrade,
     mut answer: Response<Incoming>,
 ) -> Response<Outgoing> {

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use http::header::{self, HeaderMap, HeaderName};
 
 use crate::assertion;
@@ -37,6 +39,12 @@ pub fn judge(headers: &HeaderMap) -> Result<(), NameFault> {
         return Err(NameFault::DuplicateIdentity);
     }
     Ok(())
+}
+
+/// The mark that a check's request carries.
+pub fn mark(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let mark = headers.get(avouch_evidence::MARK)?;
+    BASE64.decode(mark).ok()?.try_into().ok()
 }
 
 /// Takes out everything that must not reach the application: hop-by-hop names, those that `Connection` lists, whole

@@ -34,10 +34,12 @@ pub enum ToFront {
         /// Whether the event is durable. If not, the answer is not released; a read that was not asked about is asked about.
         kept: bool,
     },
-    /// A session is over; its tunnels close now.
+    /// A session is over: its tunnels close now, and nothing goes on an earlier word about it. [`ToCore::Revoked`] follows.
     Revoke {
         /// Which session.
         session: SessionTag,
+        /// Counts revocations.
+        number: u64,
     },
 }
 
@@ -66,6 +68,11 @@ pub enum ToCore {
     Refused(Refused),
     /// What connections negotiated since the last time.
     Suites(Vec<SuiteCount>),
+    /// Every revocation up to this number has been followed.
+    Revoked {
+        /// The number of the last.
+        number: u64,
+    },
 }
 
 /// Everything the front needs to serve.
@@ -218,6 +225,8 @@ pub struct Begin {
     pub record: Option<String>,
     /// The subjects that the path names.
     pub subjects: Vec<String>,
+    /// What is said to be a mark of one of the core's own checks.
+    pub mark: Option<[u8; 32]>,
 }
 
 /// What is to happen to a request.
