@@ -9,7 +9,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { check_axe, launch, overflow, vouched_for, WIDTHS } from "./browser.mjs";
-import { sign_in, start } from "./service.mjs";
+import { run, sign_in, start } from "./service.mjs";
 
 const TOUR = new URL("../../docs/tour/", import.meta.url).pathname;
 
@@ -245,6 +245,51 @@ test("an administrator adds a person, who signs in, and is shut out once disable
   await robin.leave();
   assert.deepEqual(complaints.filter((text) => !/\b400\b/.test(text)), []);
   await leave();
+});
+
+test("somebody sets a second factor up with a telephone, is asked for it, and takes it away again", PATIENCE, async () => {
+  const words = ["--json", "user", "add", "tess@riverside.example", "--name", "Tess Telephone", "--tenant", "riverside"];
+  const person = JSON.parse((await service.avouch(...words)).stdout);
+  const telephone = async (key, later) => {
+    const now = `--now=@${Math.floor(Date.now() / 1000) + later}`;
+    return (await run("oathtool", ["--totp", "--base32", now, key])).stdout.trim();
+  };
+
+  const tess = await at_console(person, "/account/second-factor");
+  await tess.look("second-factor-none");
+  await tess.page.getByRole("button", { name: "Set it up" }).click();
+  const key = (await tess.page.locator("p.nhsuk-u-font-code").innerText()).replaceAll(" ", "");
+  await tess.look("second-factor-offer");
+  const digits = tess.page.getByLabel("The six digits that the application shows");
+  await digits.fill("000000");
+  await tess.page.getByRole("button", { name: "Set it up" }).click();
+  assert.match(await tess.page.title(), /^Error: /);
+  await tess.look("second-factor-refused");
+  await digits.fill(await telephone(key, 0));
+  await tess.page.getByRole("button", { name: "Set it up" }).click();
+  assert.equal(await tess.page.locator("main li").count(), 10);
+  await tess.look("recovery-codes");
+  await tess.page.getByRole("link", { name: "I have kept them" }).click();
+  await tess.look("second-factor");
+  assert.deepEqual(tess.complaints.filter((text) => !/\b401\b/.test(text)), []);
+  await tess.leave();
+
+  const again = await visitor();
+  await again.page.goto(`${service.console}/account/second-factor`);
+  await sign_in(again.page, person);
+  await again.look("code");
+  await again.page.getByLabel("Code").fill(await telephone(key, 30));
+  await again.page.getByRole("button", { name: "Sign in" }).click();
+  await again.page.waitForURL(`${service.console}/account/second-factor`);
+  await again.page.goto(`${service.console}/account/confirm?path=/account`);
+  await again.look("confirm");
+  await again.page.goto(`${service.console}/account/second-factor`);
+  await again.page.getByRole("button", { name: "Take it away" }).click();
+  await again.page.waitForURL(/^https:\/\/signin\./);
+  await sign_in(again.page, person);
+  await again.page.waitForURL(`${service.console}/account`);
+  assert.deepEqual(again.complaints, []);
+  await again.leave();
 });
 
 test("the supplier starts a drill and follows it until it has passed", PATIENCE, async () => {
