@@ -125,7 +125,15 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
     });
     let runtime = section(&mut root, "runtime", avouch_runtime::read);
     let evidence = section(&mut root, "evidence", evidence);
-    let backup = section(&mut root, "backup", avouch_backup::settings::read);
+    let mut reach = None;
+    let backup = section(&mut root, "backup", |table| {
+        // Who reaches backups is a matter of access.
+        reach = avouch_access::read_reach(table);
+        avouch_backup::settings::read(table)
+    });
+    let access = access
+        .zip(reach)
+        .map(|(access, reach)| avouch_access::Settings { reach, ..access });
     let reports = avouch_events::report::read(&mut root);
     let governance = avouch_governance::read(&mut root);
     root.finish();

@@ -4,6 +4,7 @@
 //! The console checks the scope again before it shows a row: see [`Scope::sieve`].
 
 pub mod second_factor;
+pub mod second_person;
 pub mod views;
 
 use std::error::Error;
@@ -166,7 +167,7 @@ pub struct Refusal {
 ///
 /// Whoever implements it audits what it does: reads of the trail, sign-ins, refusals and every
 /// change, each before it takes effect.
-pub trait Desk: second_factor::SecondFactors {
+pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
     /// The public statement, as true as it is now.
     fn statement(&self) -> Answer<'_, StatementView>;
     /// The same as a document to keep.

@@ -35,7 +35,7 @@ mod shown;
 
 pub use callers::{SignedIn, Supplier, TenantAdministrator, Visitor};
 pub use desk::{Actor, Answer, Desk, DeskError, Person, Refusal, Role, Scope};
-pub use desk::{second_factor, views};
+pub use desk::{second_factor, second_person, views};
 pub use local_path::LocalPath;
 pub use routes::{ROUTES, Route, router};
 pub use secret::{Secret, SessionDigest, StateDigest};

@@ -16,8 +16,8 @@ use crate::desk::Desk;
 use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
-    account, assets, backups, checks, drills, entry, log, overview, packs, people, reports,
-    second_factor, sign_in, statement, subject, tenants, trail,
+    account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
+    reports, second_factor, sign_in, statement, subject, tenants, trail,
 };
 use crate::service::{Service, Site};
 
@@ -102,6 +102,8 @@ routes! {
     Console   POST "/trail/proofs"         TenantAdministrator => trail::proofs;
     Console   GET  "/subject"              TenantAdministrator => subject::form;
     Console   POST "/subject"              TenantAdministrator => subject::report;
+    Console   GET  "/approvals"            TenantAdministrator => approvals::list;
+    Console   POST "/approvals/{id}"       TenantAdministrator => approvals::approve;
     Console   GET  "/backups"              TenantAdministrator => backups::list;
     Console   POST "/backups/run"          Supplier => backups::run;
     Console   GET  "/drills"               TenantAdministrator => drills::list;

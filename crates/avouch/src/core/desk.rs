@@ -5,6 +5,7 @@ mod evidence;
 mod reading;
 mod reports;
 mod second_factor;
+mod second_person;
 mod shown;
 mod sign_in;
 

@@ -113,5 +113,28 @@ async fn tidy(core: Arc<Core>) {
                 "ended sessions were not cleared away"
             );
         }
+        match core.access.run_out(core.now()).await {
+            Ok(late) => {
+                for request in late {
+                    let what = format!("run out: {}", request.act);
+                    let event = Event::new(
+                        core.now(),
+                        Actor::platform(),
+                        Action::Administration,
+                        what,
+                        Outcome::Done,
+                    )
+                    .of(request.tenant.as_ref())
+                    .because("no second person went along with it in time")
+                    .with("request", &request.id)
+                    .with("asked-by", request.by.as_str());
+                    let _ = core.record(event).await;
+                }
+            }
+            Err(error) => tracing::warn!(
+                error = chain(&error),
+                "requests for a second person were not ended"
+            ),
+        }
     }
 }

@@ -73,8 +73,14 @@ pub enum Act<'a> {
     Accounts,
     /// Downloading a tenant's evidence.
     Pack(&'a str),
+    /// Taking events of the audit trail away.
+    Trail,
     /// Restoring a tenant's backup to try it.
     Drill(&'a str),
+    /// Seeing backups, or taking one.
+    Backups,
+    /// Approving what somebody else asked for.
+    Approve,
 }
 
 /// Whether it may be done.
@@ -85,6 +91,10 @@ pub enum Permit {
     ShowFactor,
     /// Once there is a second factor.
     SetUpFactor,
+    /// Once a second person has approved it, who is asked for now.
+    SecondPerson,
+    /// Not by this person.
+    Refused,
 }
 
 /// Second factors, as the console sees them. Whoever implements it audits what it does.

@@ -419,6 +419,12 @@ impl Owned for TrailRow {
     }
 }
 
+impl Owned for super::second_person::RequestRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
 impl Owned for BackupRow {
     fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()

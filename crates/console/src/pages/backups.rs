@@ -2,15 +2,20 @@
 
 use http::StatusCode;
 
+use super::second_factor::gate;
 use super::{Answer, see_other, tenant_name};
 use crate::ask::Ask;
 use crate::callers::{Supplier, TenantAdministrator};
 use crate::desk::Role;
+use crate::desk::second_factor::Act;
 use crate::html::{Action, ActionKind, Cell, Listing, Nav, Table, render};
 use crate::shown;
 
 /// The snapshots within scope, newest first.
 pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
+    if let Some(answer) = gate(&ask, who.actor(), Act::Backups, "/backups").await? {
+        return Ok(answer);
+    }
     let rows = ask.desk().backups(who.actor()).await?;
     let rows = who.actor().scope().sieve(rows);
     let frame = ask.console_frame("Backups", &who.caller(), Nav::Backups);
@@ -66,6 +71,9 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
 
 /// Starts a backup of everything.
 pub async fn run(who: Supplier, ask: Ask) -> Answer {
+    if let Some(answer) = gate(&ask, who.actor(), Act::Backups, "/backups").await? {
+        return Ok(answer);
+    }
     ask.desk().run_backup(who.actor()).await?;
     see_other("/backups?done=started")
 }

@@ -19,6 +19,9 @@ const LOOK_AGAIN: HeaderValue = HeaderValue::from_static("3");
 
 /// The drills within scope, newest first.
 pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
+    if let Some(answer) = gate(&ask, who.actor(), Act::Backups, "/drills").await? {
+        return Ok(answer);
+    }
     let rows = ask.desk().drills(who.actor()).await?;
     let rows = who.actor().scope().sieve(rows);
     let frame = ask.console_frame("Restore drills", &who.caller(), Nav::Drills);
@@ -71,6 +74,9 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
     let view = view.ok_or(Problem::Absent)?;
     if !who.actor().scope().covers(view.drill.tenant.as_deref()) {
         return Err(ask.outside_scope(&who.caller()).await);
+    }
+    if let Some(answer) = gate(&ask, who.actor(), Act::Backups, ask.path()).await? {
+        return Ok(answer);
     }
     let title = format!("Drill {}", view.drill.id);
     let frame = ask.console_frame(&title, &who.caller(), Nav::Drills);

@@ -1,6 +1,7 @@
 //! The pages, a file for each subject. A handler takes its caller, and what was asked.
 
 pub mod account;
+pub mod approvals;
 pub mod assets;
 pub mod backups;
 pub mod checks;

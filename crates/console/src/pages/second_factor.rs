@@ -36,6 +36,8 @@ pub async fn gate(
             encode(back)
         ))?),
         Permit::SetUpFactor => Some(see_other(OWN)?),
+        Permit::SecondPerson => Some(see_other("/approvals?done=asked")?),
+        Permit::Refused => return Err(Problem::Forbidden),
     })
 }
 

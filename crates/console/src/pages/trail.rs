@@ -3,10 +3,12 @@
 use askama::Template;
 use http::StatusCode;
 
+use super::second_factor::gate;
 use super::{Answer, days, kept, tenant_name};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
 use crate::desk::DeskError;
+use crate::desk::second_factor::Act;
 use crate::desk::views::{Page as Rows, Proofs, ProofsAsk, TrailQuery, TrailRow};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
@@ -67,6 +69,9 @@ pub async fn search(who: TenantAdministrator, ask: Ask) -> Answer {
 
 /// Everything that a search finds, each event with its proof, as a file.
 pub async fn proofs(who: TenantAdministrator, ask: Ask) -> Answer {
+    if let Some(answer) = gate(&ask, who.actor(), Act::Trail, "/trail").await? {
+        return Ok(answer);
+    }
     let (query, mut errors) = Typed::of(&ask).read("");
     let because = ask.field("because").to_owned();
     let mut wrong = |text: String| {

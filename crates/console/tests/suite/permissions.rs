@@ -158,6 +158,12 @@ const TABLE: &[Line] = &[
         console("POST", "/subject", 200, 200),
         "subject=riverside&because=a+complaint",
     ),
+    console("GET", "/approvals", 200, 200),
+    about(
+        console("POST", "/approvals/{id}", 303, 303),
+        "/approvals/r1",
+        "/approvals/l1",
+    ),
     console("GET", "/backups", 200, 200),
     console("POST", "/backups/run", 403, 303),
     console("GET", "/drills", 200, 200),

@@ -161,6 +161,13 @@ async fn what_is_dangerous_asks_for_a_code_first_and_comes_back() {
             "%2Fpack%2Friverside",
         ),
         (
+            "admin-token",
+            "POST",
+            "/trail/proofs",
+            "because=asked",
+            "%2Ftrail",
+        ),
+        (
             "supplier-token",
             "POST",
             "/drills",
@@ -232,4 +239,29 @@ async fn nobody_takes_their_own_second_factor_away_as_an_administrator() {
         .await;
     assert_eq!(got.status, 403);
     assert_eq!(fake.refusals.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_approves_what_they_asked_for_themselves() {
+    let fake = Arc::new(Fake::default());
+    let own = asked(CONSOLE, "POST", "/approvals/r2")
+        .by("supplier-token")
+        .of(&fake)
+        .await;
+    assert_eq!(own.status, 403);
+    assert_eq!(fake.refusals.lock().unwrap().len(), 1);
+    let page = asked(CONSOLE, "GET", "/approvals")
+        .by("supplier-token")
+        .of(&fake)
+        .await;
+    assert!(
+        page.body.contains("formaction=\"/approvals/r1\""),
+        "{}",
+        page.body
+    );
+    assert!(
+        !page.body.contains("formaction=\"/approvals/r2\""),
+        "{}",
+        page.body
+    );
 }

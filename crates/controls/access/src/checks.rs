@@ -5,6 +5,7 @@ mod door;
 mod generated;
 mod issued;
 mod lockout;
+mod reach;
 mod second_factor;
 mod session;
 mod shown_again;
@@ -44,7 +45,7 @@ pub fn checks(
         }),
         Box::new(administrators::Administrators {
             access: with(),
-            trail,
+            trail: Arc::clone(&trail),
         }),
         Box::new(issued::Issued {
             access: with(),
@@ -58,6 +59,15 @@ pub fn checks(
     if access.settings().second_factor.is_some() {
         checks.push(Box::new(second_factor::SecondFactor { access: with() }));
         checks.push(Box::new(shown_again::ShownAgain { access: with() }));
+    }
+    if let Some(promised) = &access.settings().reach {
+        checks.push(Box::new(reach::Reached {
+            access: with(),
+            trail,
+        }));
+        if promised.second_person {
+            checks.push(Box::new(reach::SecondPerson { access: with() }));
+        }
     }
     checks
 }

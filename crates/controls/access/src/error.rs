@@ -21,6 +21,9 @@ pub enum Forbidden {
     /// The statement demands one.
     #[error("the statement demands a second factor of this role")]
     Demanded,
+    /// Nobody approves what they asked for themselves.
+    #[error("nobody approves what they asked for themselves: ask somebody else")]
+    OwnRequest,
     /// There is one.
     #[error("there is a second factor already: take it away first")]
     Enrolled,

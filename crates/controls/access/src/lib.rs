@@ -23,6 +23,7 @@
 )]
 
 mod accounts;
+mod approvals;
 mod cache;
 pub mod checks;
 mod codes;
@@ -42,6 +43,7 @@ mod synthetic;
 mod throttle;
 
 pub use accounts::{Administrator, NewPerson};
+pub use approvals::{Request, Second};
 pub use codes::{Dead, StateDigest, Turned};
 pub use endings::Ended;
 pub use error::{AccessError, Forbidden};
@@ -50,7 +52,7 @@ pub use password::Password;
 pub use people::{Person, PersonId, Role};
 pub use second_factor::{CodeRefusal, Offer, RecoveryCodes, Shown};
 pub use sessions::{Fresh, Limits, NewSession, Session, TokenDigest, fresh};
-pub use settings::{SecondFactor, Settings, read};
+pub use settings::{Reach, SecondFactor, Settings, read, read_reach};
 pub use sign_in::{Refusal, SignedIn, Tried};
 pub use synthetic::{Guest, Worn};
 pub use throttle::Lockout;
@@ -89,6 +91,9 @@ impl Access {
     ) -> Result<Self, AccessError> {
         store
             .execute_schema(second_factor::kept::PART, second_factor::kept::SCHEMA)
+            .await?;
+        store
+            .execute_schema(approvals::SCHEMA.0, approvals::SCHEMA.1)
             .await?;
         let hasher = password::Hasher::new(&settings).await?;
         Ok(Self {

@@ -138,6 +138,27 @@ impl Seals {
     }
 }
 
+impl Seals {
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.0, bytes).as_ref().to_vec()
+    }
+
+    pub(crate) fn holds(&self, bytes: &[u8], seal: &[u8]) -> bool {
+        hmac::verify(&self.0, bytes, seal).is_ok()
+    }
+}
+
+/// Parts for a seal, each with its length in front, so that none runs into the next.
+pub(crate) fn framed(parts: impl IntoIterator<Item = Option<String>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for part in parts {
+        let length = part.as_ref().map_or(u64::MAX, |part| part.len() as u64);
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(part.unwrap_or_default().as_bytes());
+    }
+    bytes
+}
+
 impl Account {
     /// Whether this account may be used at all.
     pub(crate) fn is_open(&self) -> bool {
@@ -176,8 +197,7 @@ impl Account {
             email_key: stored.email_key,
             password,
         };
-        account.person.intact =
-            hmac::verify(&seals.0, &account.sealed_bytes(), &stored.seal).is_ok();
+        account.person.intact = seals.holds(&account.sealed_bytes(), &stored.seal);
         Ok(account)
     }
 
@@ -250,13 +270,13 @@ impl Account {
             .bind(password.map(|password| password.length))
             .bind(password.map(|password| &password.alphabet))
             .bind(second_factor.map(micros))
-            .bind(hmac::sign(&seals.0, &self.sealed_bytes()).as_ref())
+            .bind(seals.sign(&self.sealed_bytes()))
             .execute(&mut **work)
             .await?;
         Ok(())
     }
 
-    /// What the seal covers: every column but `signed_in`, each with its length in front, so that none runs into the next.
+    /// What the seal covers: every column but `signed_in`.
     fn sealed_bytes(&self) -> Vec<u8> {
         let person = &self.person;
         let password = self.password.as_ref();
@@ -280,13 +300,7 @@ impl Account {
         let second_factor = person
             .second_factor
             .map(|since| Some(micros(since).to_string()));
-        let mut bytes = Vec::new();
-        for part in parts.into_iter().chain(second_factor) {
-            let length = part.as_ref().map_or(u64::MAX, |part| part.len() as u64);
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(part.unwrap_or_default().as_bytes());
-        }
-        bytes
+        framed(parts.into_iter().chain(second_factor))
     }
 }
 

@@ -1,7 +1,9 @@
 //! The `[access]` section: what it promises about who gets in.
 
+mod reach;
 mod second_factor;
 
+pub use reach::{Reach, read_reach};
 pub use second_factor::SecondFactor;
 
 use crate::{Limits, Lockout};
@@ -18,6 +20,8 @@ pub struct Settings {
     pub lockout: Lockout,
     /// Of whom a second factor is demanded, if of anybody.
     pub second_factor: Option<SecondFactor>,
+    /// Who may reach backups, where the section of backups says so.
+    pub reach: Option<Reach>,
 }
 
 /// Reads the section, and states its claims.
@@ -49,6 +53,7 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
             Some(read) => Some(read?),
             None => None,
         },
+        reach: None,
     })
 }
 
@@ -256,6 +261,7 @@ lockout = { failures = 10, within = "15 min" }
                 session,
                 lockout,
                 second_factor: None,
+                reach: None,
             }
         );
         let expected = [

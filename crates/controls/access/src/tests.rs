@@ -1,6 +1,7 @@
 //! The rules of access, tried against a real store.
 
 mod accounts;
+mod approvals;
 mod guessing;
 mod second_factor;
 mod sessions;
@@ -84,6 +85,7 @@ impl World {
                 within: minutes(15),
             },
             second_factor,
+            reach: None,
         };
         let keys = Source::File {
             path: folder.path().join("master.key"),

@@ -80,6 +80,13 @@ impl Reception {
             .collect())
     }
 
+    /// The tenant in whose trail it belongs what is done to this person.
+    pub(super) async fn whose(&self, actor: &Actor, id: &str) -> Result<Option<String>, DeskError> {
+        let people = self.people_for(actor).await?;
+        let found = people.into_iter().find(|person| person.id == id);
+        Ok(found.map_or_else(|| actor.person.tenant.clone(), |person| person.tenant))
+    }
+
     pub(super) async fn add(
         &self,
         actor: &Actor,
@@ -114,12 +121,13 @@ impl Reception {
     pub(super) async fn close_account(&self, actor: &Actor, id: &str) -> Result<(), DeskError> {
         let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
+        let whose = self.whose(actor, id).await?;
         let act = self.core.access.disable(&by, &person, self.core.now());
         self.manage(
             actor,
             "person disable",
             &[("id", id)],
-            actor.person.tenant.as_deref(),
+            whose.as_deref(),
             act,
         )
         .await
@@ -128,13 +136,14 @@ impl Reception {
     pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
         let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
+        let whose = self.whose(actor, id).await?;
         let act = self.core.access.reset(&by, &person);
         let password = self
             .manage(
                 actor,
                 "person reset password",
                 &[("id", id)],
-                actor.person.tenant.as_deref(),
+                whose.as_deref(),
                 act,
             )
             .await?;

@@ -17,7 +17,7 @@ use crate::core::strangers::Sort;
 
 impl Reception {
     /// The actor's session as it is now.
-    async fn own(&self, actor: &Actor) -> Result<(Session, TokenDigest), DeskError> {
+    pub(super) async fn own(&self, actor: &Actor) -> Result<(Session, TokenDigest), DeskError> {
         let host = self.host(&Target::Console);
         let session = self.session_of(actor.session, &host).await?;
         let session = session.ok_or(DeskError::Absent)?;
@@ -190,13 +190,31 @@ impl Reception {
     async fn may(&self, actor: &Actor, act: Act<'_>) -> Result<Permit, DeskError> {
         let (session, _) = self.own(actor).await?;
         let (access, now) = (&self.core.access, self.core.now());
+        let reach = access.settings().reach.as_ref();
+        let of_backups = matches!(act, Act::Backups | Act::Drill(_)) && reach.is_some();
         let factor = match act {
+            _ if of_backups => access.shown(&session, now),
             Act::OwnFactor => access.shown(&session, now),
-            Act::Accounts | Act::Pack(_) | Act::Drill(_) => access.shown_for_act(&session, now),
+            Act::Backups => Shown::Unneeded,
+            _ => access.shown_for_act(&session, now),
         };
+        let needed = of_backups || act == Act::OwnFactor;
         let (permit, why) = match factor {
-            Shown::Fresh => return Ok(Permit::Granted),
-            Shown::Unneeded if act != Act::OwnFactor => return Ok(Permit::Granted),
+            _ if of_backups && !access.reaches_backups(&session.person) => {
+                (Permit::Refused, "not one of those who reach backups")
+            }
+            Shown::Unneeded if !needed => return Ok(Permit::Granted),
+            Shown::Fresh => {
+                let second = reach.is_some_and(|reach| reach.second_person);
+                return match act {
+                    Act::Drill(tenant) if second => {
+                        let tenant = tenant.parse().ok();
+                        self.with_second(actor, &session, &words(act), tenant.as_ref())
+                            .await
+                    }
+                    _ => Ok(Permit::Granted),
+                };
+            }
             Shown::Stale => (Permit::ShowFactor, "the second factor was not shown lately"),
             Shown::Absent | Shown::Unneeded => (Permit::SetUpFactor, "there is no second factor"),
         };
@@ -305,8 +323,9 @@ impl SecondFactors for Reception {
             let (session, _) = self.own(actor).await?;
             let by = self.core.access.administrator(&session).map_err(failed)?;
             let person = PersonId::new(id);
+            let whose = self.whose(actor, id).await?;
             let act = self.core.access.remove_factor(&by, &person);
-            let tenant = actor.person.tenant.as_deref();
+            let tenant = whose.as_deref();
             let parameters = [("id", id)];
             self.manage(
                 actor,
@@ -342,5 +361,8 @@ fn words(act: Act<'_>) -> String {
         Act::Accounts => "change accounts".to_owned(),
         Act::Pack(tenant) => format!("download the pack of {tenant}"),
         Act::Drill(tenant) => format!("start a drill of {tenant}"),
+        Act::Trail => "take events of the audit trail away".to_owned(),
+        Act::Backups => "reach backups".to_owned(),
+        Act::Approve => "approve as a second person".to_owned(),
     }
 }

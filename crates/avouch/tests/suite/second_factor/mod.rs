@@ -1,7 +1,8 @@
 //! The second factor from outside: set up and shown with other people's tools, demanded by the statement, and sabotaged.
 
 mod sabotages;
-mod telephone;
+mod second_person;
+pub mod telephone;
 
 use http::StatusCode;
 

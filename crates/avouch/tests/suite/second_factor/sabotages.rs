@@ -9,7 +9,7 @@ const OF: &str = "access.second-factor.for";
 const AGAIN: &str = "access.second-factor.again-after";
 
 /// Every claim that is not held, as `id status`.
-fn turned(service: &Service) -> Vec<String> {
+pub(super) fn turned(service: &Service) -> Vec<String> {
     let report = service.avouch(&["--json", "check"]).json();
     let claims = report["claims"].as_array().unwrap().iter();
     claims

@@ -3,6 +3,7 @@
 use avouch_console::second_factor::{
     Act, Confirmation, FactorOffer, HalfOutcome, HalfStep, OwnFactor, Permit, SecondFactors,
 };
+use avouch_console::second_person::{RequestRow, SecondPerson};
 use avouch_console::{Actor, Answer, Secret, Target};
 
 use super::{Fake, PASS, now};
@@ -108,5 +109,28 @@ impl SecondFactors for Fake {
             Factor::Wanted => Permit::ShowFactor,
             Factor::Missing => Permit::SetUpFactor,
         })
+    }
+}
+
+impl SecondPerson for Fake {
+    fn requests<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<RequestRow>> {
+        let row = |id: &str, tenant: &str, own| RequestRow {
+            id: id.to_owned(),
+            act: format!("start a drill of {tenant}"),
+            tenant: Some(tenant.to_owned()),
+            by: "p3@example.test".to_owned(),
+            until: "2026-11-22T08:00:00Z".parse().expect("a fixed time"),
+            approved: false,
+            own,
+        };
+        now(vec![
+            row("r1", "riverside", false),
+            row("r2", "riverside", true),
+            row("l1", "lakeside", false),
+        ])
+    }
+
+    fn approve<'a>(&'a self, _: &'a Actor, _: &'a str) -> Answer<'a, ()> {
+        now(())
     }
 }

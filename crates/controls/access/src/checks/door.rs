@@ -151,7 +151,7 @@ fn is_admission(answer: &Answer) -> bool {
     answer.status.is_redirection() && to.is_some_and(|to| to.contains("/.avouch/begin?"))
 }
 
-fn cookie(token: &Secret<String>) -> String {
+pub(super) fn cookie(token: &Secret<String>) -> String {
     format!("{COOKIE}={}", token.expose())
 }
 

@@ -20,29 +20,30 @@ const ROLES: [(Role, &str); 3] = [
 ];
 
 pub(super) fn second_factor(mut table: Table<'_>) -> Option<SecondFactor> {
-    let of = roles(&mut table);
+    let of = roles(&mut table, "for");
     let again = table.need_length_within(
         "again-after",
         "15 min",
         Length::new(1, Unit::Minute)..=Length::new(12, Unit::Hour),
     );
-    if let Some(of) = &of {
-        table.claim("for", demanded(of));
+    if let Some((of, whom)) = &of {
+        table.claim("for", demanded(of, whom));
     }
     if let Some(again) = &again {
         table.claim("again-after", asked_again(again.value));
     }
     table.finish();
     Some(SecondFactor {
-        of: of?,
+        of: of?.0,
         again_after: again?.value.duration(),
     })
 }
 
-fn roles(table: &mut Table<'_>) -> Option<Vec<Role>> {
+/// The roles that a list names, and what to call them in a sentence.
+pub(super) fn roles(table: &mut Table<'_>, key: &'static str) -> Option<(Vec<Role>, String)> {
     let mut of = Vec::new();
     for word in table
-        .need_texts("for", r#"["administrator", "supplier"]"#)?
+        .need_texts(key, r#"["administrator", "supplier"]"#)?
         .value
     {
         match ROLES.iter().find(|(role, _)| role.as_str() == word.value) {
@@ -60,18 +61,17 @@ fn roles(table: &mut Table<'_>) -> Option<Vec<Role>> {
             }
         }
     }
-    Some(of)
+    let named = ROLES.iter().filter(|(role, _)| of.contains(role));
+    let whom: Vec<&str> = named.map(|(_, whom)| *whom).collect();
+    Some((of, whom.join(" and ")))
 }
 
-fn demanded(of: &[Role]) -> Draft {
-    let named = ROLES.iter().filter(|(role, _)| of.contains(role));
-    let whom: Vec<&str> = named.clone().map(|(_, whom)| *whom).collect();
-    let words = named.map(|(role, _)| role.as_str().to_owned()).collect();
+fn demanded(of: &[Role], whom: &str) -> Draft {
+    let words = of.iter().map(|role| role.as_str().to_owned()).collect();
     Draft::enforced(
         format!(
-            "A password is not enough to sign in for {}: a second factor is needed too, a code from an application that \
-             changes every 30 seconds, or a recovery code. Each is taken once.",
-            whom.join(" and ")
+            "A password is not enough to sign in for {whom}: a second factor is needed too, a code from an application that \
+             changes every 30 seconds, or a recovery code. Each is taken once."
         ),
         Figure::Words(words),
         "Tried at the sign-in page by a synthetic member of whom a second factor is demanded as it is of these: the password \

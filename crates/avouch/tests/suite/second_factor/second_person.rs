@@ -1,0 +1,147 @@
+//! Backups that one person alone does not reach.
+
+use http::StatusCode;
+
+use super::sabotages::turned;
+use super::telephone;
+use crate::harness::{Browser, Options, Service, User, within};
+
+fn two_persons() -> Service {
+    let encryption = "encryption = \"aes-256\"";
+    let reach = "reach = { roles = [\"supplier\"], second-person = true }";
+    Service::start(Options {
+        edits: vec![(encryption.to_owned(), format!("{encryption}\n{reach}"))],
+        ..Options::default()
+    })
+}
+
+/// Somebody of the supplier's in the console, with a second factor of their own accord.
+#[track_caller]
+fn with_factor(service: &Service, user: &User) -> Browser {
+    let mut browser = Browser::new(service);
+    browser.sign_in("console", user);
+    let offered = browser
+        .post("console", "/account/second-factor", &[])
+        .text();
+    let telephone = telephone::Telephone::of(&offered);
+    let code = telephone.shows(0);
+    let confirmed = browser.post(
+        "console",
+        "/account/second-factor/confirm",
+        &[("code", &code)],
+    );
+    assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.text());
+    browser
+}
+
+fn of_suppliers(service: &Service, name: &str) -> User {
+    let email = format!("{name}@supplier.example");
+    let added = service.ask(&["user", "add", &email, "--name", name]);
+    User {
+        password: added["password"].as_str().unwrap().to_owned(),
+        email,
+        tenant: String::new(),
+        role: "supplier".to_owned(),
+    }
+}
+
+#[test]
+fn a_drill_waits_for_a_second_person_and_each_step_is_in_the_organisations_trail() {
+    let service = two_persons();
+    let (sue, tom) = (of_suppliers(&service, "sue"), of_suppliers(&service, "tom"));
+    let mut plain = Browser::new(&service);
+    plain.sign_in("console", &sue);
+    let asked = plain.get("console", "/backups");
+    assert_eq!(
+        asked.header("location"),
+        Some("/account/second-factor"),
+        "{}",
+        asked.text()
+    );
+    let mut ada = Browser::new(&service);
+    ada.sign_in("console", &service.user("riverside", "administrator"));
+    assert_eq!(ada.get("console", "/backups").status, StatusCode::FORBIDDEN);
+
+    let (mut sue_at, mut tom_at) = (with_factor(&service, &sue), with_factor(&service, &tom));
+    assert_eq!(sue_at.get("console", "/backups").status, StatusCode::OK);
+    let drill = |browser: &mut Browser| {
+        let started = browser.post("console", "/drills", &[("tenant", "riverside")]);
+        started.header("location").unwrap_or_default().to_owned()
+    };
+    assert_eq!(drill(&mut sue_at), "/approvals?done=asked");
+    assert_eq!(drill(&mut sue_at), "/approvals?done=asked", "it waits");
+    let id = telephone::store(
+        &service,
+        "select id from approval where act like 'start a drill%'",
+    );
+    let approve = format!("/approvals/{}", id.trim());
+    assert_eq!(
+        sue_at.post("console", &approve, &[]).status,
+        StatusCode::FORBIDDEN
+    );
+    assert!(
+        tom_at
+            .get("console", "/approvals")
+            .text()
+            .contains("sue@supplier.example")
+    );
+    let approved = tom_at.post("console", &approve, &[]);
+    assert_eq!(
+        approved.header("location"),
+        Some("/approvals?done=approved"),
+        "{}",
+        approved.text()
+    );
+    assert!(
+        drill(&mut sue_at).starts_with("/drills/"),
+        "it is done once"
+    );
+    let again = within(120, || Some(drill(&mut sue_at)).filter(|to| !to.is_empty()));
+    assert_eq!(
+        again.as_deref(),
+        Some("/approvals?done=asked"),
+        "and then asked for again"
+    );
+    for (words, who) in [
+        ("ask second person start drill", "sue@supplier.example"),
+        ("approve start drill", "tom@supplier.example"),
+        ("use approval start drill", "sue@supplier.example"),
+    ] {
+        let event = service.audited(&["--tenant", "riverside", "--words", words], |row| {
+            row["outcome"] == "done"
+        });
+        assert_eq!(event["who"], who, "{event}");
+    }
+    service.audited(&["--words", "reach backups"], |row| {
+        row["outcome"] == "refused" && row["tenant"] == "riverside"
+    });
+}
+
+#[test]
+fn each_sabotage_of_reaching_backups_turns_what_it_declares_and_mending_turns_it_back() {
+    let service = two_persons();
+    let settled = within(60, || turned(&service).is_empty().then_some(()));
+    assert!(settled.is_some(), "{:?}", turned(&service));
+    for (what, act, mend, claims) in [
+        (
+            "an approval is written into the store",
+            "insert into approval (id, act, asked_by, asked_at, expires, approved_by, seal) \
+             select 'forged', 'start a drill of riverside', id, 1, 9000000000000000, 'somebody', x'00' from person \
+             where role = 'supplier' limit 1",
+            "delete from approval where id = 'forged'",
+            &["backup.reach.second-person broken"][..],
+        ),
+        (
+            "somebody of the supplier's appears whom nobody nominated",
+            "insert into person (id, email, email_key, name, role, nominated_by, nominated_at, seal) \
+             values ('intruder', 'i@example.org', 'i@example.org', 'I', 'supplier', 'setup', 1, x'00')",
+            "delete from person where id = 'intruder'",
+            &["access.administrators broken", "backup.reach.roles broken"],
+        ),
+    ] {
+        telephone::store(&service, act);
+        assert_eq!(turned(&service), claims, "{what}");
+        telephone::store(&service, mend);
+        assert_eq!(turned(&service), Vec::<String>::new(), "{what}, mended");
+    }
+}
