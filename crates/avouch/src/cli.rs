@@ -183,16 +183,9 @@ pub enum Command {
         /// Its port.
         port: u16,
     },
-    /// Hand the master key to the core that asks for it over standard input.
-    #[command(hide = true)]
-    Key {
-        /// Where the key comes from, as JSON.
-        #[arg(long)]
-        spec: String,
-        /// A passphrase can be read from standard output.
-        #[arg(long)]
-        given: bool,
-    },
+    /// Print the master key as sheets of paper, try them, or bring it back from them.
+    #[command(subcommand)]
+    Key(Key),
     /// Try the acts on standard input and say which succeeded: what a taken-over application could do.
     #[command(hide = true)]
     Probe,
@@ -406,6 +399,50 @@ pub enum User {
     Reset {
         /// Their email address.
         email: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Print sheets, some of which bring the master key back; those from before are then useless.
+    Escrow {
+        /// How many sheets.
+        #[arg(long)]
+        sheets: u8,
+        /// How many of them are needed.
+        #[arg(long)]
+        needed: u8,
+        /// Where to put them, one PDF for each holder: an empty or new folder in memory, such as `/dev/shm/sheets`.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
+    /// Type sheets in, and see that they bring the master key back; the date is kept.
+    Rehearse {
+        /// A file with a sheet's lines, instead of typing them; more than once for several.
+        #[arg(long = "sheet", value_name = "FILE")]
+        sheets: Vec<PathBuf>,
+    },
+    /// Bring the master key back from sheets and a copy of the folder of keys, without the service.
+    Recover {
+        /// The copy of the folder: `core/keys` of the data folder.
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+        /// A file with a sheet's lines, instead of typing them; more than once for several.
+        #[arg(long = "sheet", value_name = "FILE")]
+        sheets: Vec<PathBuf>,
+        /// The new file for the master key.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Hand the master key to the core that asks for it over standard input.
+    #[command(hide = true)]
+    Hold {
+        /// Where the key comes from, as JSON.
+        #[arg(long)]
+        spec: String,
+        /// A passphrase can be read from standard output.
+        #[arg(long)]
+        given: bool,
     },
 }
 

@@ -102,6 +102,24 @@ pub enum Request {
     UserRemoveSecondFactor {
         email: String,
     },
+    KeyEscrow {
+        sheets: u8,
+        needed: u8,
+    },
+    KeyRehearse {
+        sheets: Vec<Typed>,
+    },
+}
+
+/// What somebody typed off a sheet: shown by nothing.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Typed(pub String);
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Typed(hidden)")
+    }
 }
 
 /// What the core answers: any number of `Progress` and `Part`, then one of the others.
@@ -159,12 +177,17 @@ impl Request {
             Self::UserLocality { .. } => "user locality",
             Self::UserDisable { .. } => "user disable",
             Self::UserReset { .. } => "user reset",
+            Self::KeyEscrow { .. } => "key escrow",
+            Self::KeyRehearse { .. } => "key rehearse",
             Self::UserRemoveSecondFactor { .. } => "user second factor remove",
         }
     }
 
     /// Its parameters as texts, for the audit trail. None of them is a secret.
     pub fn parameters(&self) -> Vec<(String, String)> {
+        if let Self::KeyRehearse { sheets } = self {
+            return vec![("sheets".to_owned(), sheets.len().to_string())];
+        }
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else {
             return Vec::new();
         };

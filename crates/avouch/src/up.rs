@@ -123,6 +123,7 @@ fn holder(
     let mut command = vec![
         avouch.display().to_string(),
         "key".to_owned(),
+        "hold".to_owned(),
         "--spec".to_owned(),
         spec,
     ];

@@ -15,6 +15,7 @@
 //! | ledger signing seed | `ledger.key` | core | first start | a new log |
 //! | identity assertion seed | `assertion.key` | core, front (in memory) | first start | with the front's configuration |
 //! | seals of account rows | `accounts.key` | core | first start | never; accounts would have to be made anew |
+//! | recovery key of the master | nowhere: split over sheets of paper; `escrow` holds the master wrapped under it | whoever holds the sheets, together | [`Keyring::escrow`] | printing again |
 //! | local authority's private key | `authority.key` | core | first start | a new authority |
 //!
 //! Every wrapped file names its own place in what it authenticates, so one file cannot stand in for another.
@@ -35,6 +36,7 @@
 mod asker;
 pub mod checks;
 mod error;
+pub mod escrow;
 mod files;
 mod holder;
 mod keyring;
@@ -56,4 +58,4 @@ pub use master::{Master, Source};
 pub use names::{KeyId, Purpose};
 pub use origin::Origin;
 pub use secret::Secret;
-pub use settings::{Settings, read};
+pub use settings::{EscrowSettings, Settings, read};

@@ -1,6 +1,6 @@
 //! The master key, and where it comes from at boot.
 
-use crate::{Asker, KeyringError, Secret, files, passphrase::Stretch};
+use crate::{Asker, KeyringError, Secret, files, passphrase::Stretch, root};
 use aws_lc_rs::{
     hkdf::{HKDF_SHA256, KeyType, Salt},
     rand,
@@ -29,6 +29,19 @@ impl Source {
         match self {
             Self::File { path } => Some(path),
             Self::Holder(_) => None,
+        }
+    }
+
+    /// The master, once more.
+    pub(crate) fn again(&self, folder: &Path) -> Result<Master, KeyringError> {
+        match self {
+            Self::File { path } => {
+                Master::from_file(path)?.ok_or_else(|| KeyringError::MasterMissing {
+                    path: path.clone(),
+                    keys: folder.to_owned(),
+                })
+            }
+            Self::Holder(asker) => Ok(root::ask_again(asker, folder)?.master),
         }
     }
 }

@@ -106,6 +106,11 @@ pub(crate) fn wrap(master: &Master, root: &Secret<[u8; 32]>) -> Result<String, K
     Ok(text)
 }
 
+/// Which master opens a root key's file.
+pub(crate) fn fingerprint(text: &str) -> Option<&str> {
+    text.lines().next()?.strip_prefix(MARK)
+}
+
 /// The root key in its file, if this is the master that opens it.
 pub(crate) fn unwrap(
     folder: &Path,

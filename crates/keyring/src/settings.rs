@@ -9,6 +9,19 @@ use std::path::PathBuf;
 pub struct Settings {
     /// Where the master key comes from.
     pub master: Origin,
+    /// How it can be brought back from paper, if the statement says so.
+    pub escrow: Option<EscrowSettings>,
+}
+
+/// What the statement promises of the master key on paper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EscrowSettings {
+    /// How many sheets there are.
+    pub sheets: u8,
+    /// How many of them are needed.
+    pub needed: u8,
+    /// They are tried within this time.
+    pub rehearsed: Length,
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +53,57 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     master.finish();
     let master = origin?;
     section.claim("master", claim(&master));
-    Some(Settings { master })
+    let escrow = match section.table("escrow") {
+        None => None,
+        Some(table) => {
+            let (settings, draft) = escrow(table)?;
+            section.claim("escrow", draft);
+            Some(settings)
+        }
+    };
+    Some(Settings { master, escrow })
+}
+
+fn escrow(mut table: Table<'_>) -> Option<(EscrowSettings, Draft)> {
+    let sheets = table.need_whole("sheets", 2..=crate::escrow::MOST, 5);
+    let needed = table.need_whole("needed", 2..=crate::escrow::MOST, 3);
+    let range = Length::new(1, Unit::Month)..=Length::new(24, Unit::Month);
+    let rehearsed = table.need_length_within("rehearsed", "12 months", range);
+    if let (Some(sheets), Some(needed)) = (&sheets, &needed)
+        && needed.value > sheets.value
+    {
+        table.fault(
+            needed.at.clone(),
+            "`needed` is more than `sheets`",
+            "could never be put together",
+            format!("write a `needed` of at most {}", sheets.value),
+        );
+        table.finish();
+        return None;
+    }
+    table.finish();
+    let settings = EscrowSettings {
+        sheets: sheets?.value,
+        needed: needed?.value,
+        rehearsed: rehearsed?.value,
+    };
+    let EscrowSettings {
+        sheets,
+        needed,
+        rehearsed,
+    } = settings;
+    let draft = Draft::enforced(
+        format!(
+            "The master key can be brought back from paper by any {needed} of {sheets} holders of a sheet together with a \
+             copy of the folder of keys, and by neither alone; the sheets are printed or tried within {rehearsed}."
+        ),
+        Figure::Count(needed.into()),
+        "Sheets are on paper, so people try them: `avouch key rehearse` takes as many as are needed, brings the master key \
+         back from them, sees that it opens the keys, and writes the date down under the keys themselves. The check looks at \
+         that date, that the sheets are for the master key of now, and that what they open was not altered since. Whether \
+         each holder still has theirs is known only of those who came; printing counts as trying once.",
+    );
+    Some((settings, draft))
 }
 
 fn file(master: &mut Table<'_>) -> Option<Origin> {

@@ -1,7 +1,9 @@
 //! Puts one thing under another, page by page.
 
 use crate::font::{Fonts, Weight};
-use crate::page::{BOTTOM, Bookmark, Grey, HEIGHT, MARGIN, MEASURE, Page, Rule, TOP, Text, WIDTH};
+use crate::page::{
+    BOTTOM, Bookmark, Grey, HEIGHT, MARGIN, MEASURE, Page, Rule, Square, TOP, Text, WIDTH,
+};
 use crate::{About, PaperError, write};
 
 const BODY: f32 = 9.5;
@@ -198,6 +200,12 @@ impl Paper {
                 width: MEASURE,
                 grey,
             });
+        }
+    }
+
+    pub(crate) fn put_square(&mut self, page: usize, square: Square) {
+        if let Some(page) = self.pages.get_mut(page) {
+            page.squares.push(square);
         }
     }
 

@@ -17,6 +17,7 @@
 mod font;
 mod layout;
 mod page;
+mod squares;
 mod table;
 mod write;
 

@@ -35,8 +35,17 @@ pub(crate) struct Rule {
     pub grey: Grey,
 }
 
+/// A black square, by its lower left corner.
+#[derive(Debug, Clone)]
+pub(crate) struct Square {
+    pub x: f32,
+    pub y: f32,
+    pub side: f32,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Page {
+    pub squares: Vec<Square>,
     pub texts: Vec<Text>,
     pub rules: Vec<Rule>,
 }

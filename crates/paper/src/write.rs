@@ -91,6 +91,13 @@ fn draw(page: &Page, fonts: &mut Fonts) -> Vec<u8> {
             .line_to(rule.x + rule.width, rule.y)
             .stroke();
     }
+    if !page.squares.is_empty() {
+        content.set_fill_gray(0.0);
+        for square in &page.squares {
+            content.rect(square.x, square.y, square.side, square.side);
+        }
+        content.fill_nonzero();
+    }
     for text in &page.texts {
         let name = match text.weight {
             Weight::Regular => REGULAR,

@@ -3,6 +3,7 @@
 pub mod audit;
 mod doctor;
 mod keeper;
+mod keys;
 mod offline;
 mod online;
 mod proofs;
@@ -11,6 +12,8 @@ mod roles;
 mod trails;
 mod views;
 mod witness;
+
+pub use keys::Printed;
 
 use std::path::PathBuf;
 
@@ -32,7 +35,7 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         } => up::run(&global, demo, passphrase_fd),
         Command::Role(role) => roles::run(&global, role),
         Command::Confine { spec, command } => Err(roles::confine(&spec, &command)),
-        Command::Key { spec, given } => roles::key(&spec, given),
+        Command::Key(key) => keys::run(&global, key),
         Command::Job => roles::job(),
         Command::Probe => roles::probe(),
         Command::Carry { host, port } => roles::carry(&host, port),

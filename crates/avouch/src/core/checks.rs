@@ -31,6 +31,12 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
             core.layout.core().join("statement"),
         ],
     )));
+    if let Some(stated) = statement.keys.escrow {
+        checks.push(Box::new(avouch_keyring::checks::EscrowCheck::new(
+            core.keyring.clone(),
+            stated,
+        )));
+    }
     checks.extend(avouch_gateway::checks::checks(
         &statement.gateway,
         core.authority.der(),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod told;
+mod keys;
 
 use std::sync::Arc;
 
@@ -190,6 +191,8 @@ async fn perform(
                 None => Err(Fail::new("an erasure needs a reason").help("say why with `--because TEXT`; it is recorded")),
             }
         }
+        Request::KeyEscrow { sheets, needed } => keys::escrow(core, (sheets, needed)).await,
+        Request::KeyRehearse { sheets } => keys::rehearse(core, sheets).await,
         Request::UserList
         | Request::UserAdd { .. }
         | Request::UserLocality { .. }

@@ -15,6 +15,7 @@ mod answer;
 mod bad_luck;
 mod erasure;
 mod exports;
+mod escrow;
 mod harness;
 mod hostile;
 mod keeper;
