@@ -115,3 +115,14 @@ fn text_wraps_within_its_width_and_loses_nothing() {
     let letters = |text: &str| text.split_whitespace().collect::<String>();
     assert_eq!(letters(&lines.concat()), letters(&text));
 }
+
+#[test]
+fn a_picture_of_squares_draws_each_dark_one() {
+    let mut paper = Paper::new(about()).unwrap();
+    paper.squares(2, &[true, false, false, true]);
+    paper.paragraph("under it");
+    let (with, mut without) = (paper.finish().unwrap(), Paper::new(about()).unwrap());
+    without.squares(2, &[false; 4]);
+    without.paragraph("under it");
+    assert!(with.len() > without.finish().unwrap().len());
+}

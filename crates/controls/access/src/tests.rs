@@ -5,6 +5,7 @@ mod approvals;
 mod guessing;
 mod second_factor;
 mod sessions;
+mod settings;
 mod sign_in;
 mod synthetic;
 

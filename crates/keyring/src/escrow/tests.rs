@@ -219,3 +219,39 @@ fn numbers_that_protect_nothing_are_refused() {
         assert!(matches!(error, EscrowError::Numbers), "{numbers:?}");
     }
 }
+
+#[test]
+fn the_statement_says_how_many_sheets_how_many_are_needed_and_how_often_they_are_tried() {
+    use avouch_statement::{Document, Length, Reading, Unit};
+    let read = |escrow: &str| {
+        let text = format!(
+            "[keys]\nmaster = {{ from = \"file\", path = \"master.key\" }}\nescrow = {escrow}\n"
+        );
+        let source = avouch_statement::Source::new("avouch.toml", &text);
+        let reading = Reading::new(&source);
+        let document = Document::parse(&reading);
+        let mut section = document.table(&reading).table("keys").unwrap();
+        let settings = crate::read(&mut section);
+        section.finish();
+        let claims = reading.finish().map_err(|faults| faults.to_string())?;
+        Ok::<_, String>((settings.unwrap().escrow.unwrap(), claims.len()))
+    };
+    let whole = "{ sheets = 5, needed = 3, rehearsed = \"12 months\" }";
+    let (settings, claims) = read(whole).unwrap();
+    assert_eq!((settings.sheets, settings.needed, claims), (5, 3, 2));
+    assert_eq!(settings.rehearsed, Length::new(12, Unit::Month));
+    for (from, to, fault) in [
+        ("sheets = 5", "sheets = 1", "`sheets` must be from 2 to 20"),
+        ("needed = 3", "needed = 1", "`needed` must be from 2 to 20"),
+        ("needed = 3", "needed = 6", "`needed` is more than `sheets`"),
+        ("12 months", "3 d", "`rehearsed` must be from"),
+        (
+            ", rehearsed = \"12 months\"",
+            "",
+            "does not say `rehearsed`",
+        ),
+    ] {
+        let faults = read(&whole.replace(from, to)).unwrap_err();
+        assert!(faults.contains(fault), "{faults}");
+    }
+}

@@ -102,13 +102,14 @@ fn a_drill_waits_for_a_second_person_and_each_step_is_in_the_organisations_trail
         Some("/approvals?done=asked"),
         "and then asked for again"
     );
-    for (words, who) in [
-        ("ask second person start drill", "sue@supplier.example"),
-        ("approve start drill", "tom@supplier.example"),
-        ("use approval start drill", "sue@supplier.example"),
+    for (what, who) in [
+        ("ask for a second person", "sue@supplier.example"),
+        ("approve", "tom@supplier.example"),
+        ("use an approval", "sue@supplier.example"),
     ] {
-        let event = service.audited(&["--tenant", "riverside", "--words", words], |row| {
-            row["outcome"] == "done"
+        let object = format!("{what}: start a drill of riverside");
+        let event = service.audited(&["--tenant", "riverside", "--words", &object], |row| {
+            row["outcome"] == "done" && row["object"] == object.as_str()
         });
         assert_eq!(event["who"], who, "{event}");
     }
