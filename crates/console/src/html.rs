@@ -43,7 +43,7 @@ const MENU: [(Nav, &str, &str, Audience); 11] = [
     ),
     (
         Nav::Subject,
-        "Record access",
+        "Records",
         "/subject",
         Audience::Administrators,
     ),
@@ -303,7 +303,7 @@ pub struct Choice {
 /// Whether a text has a word that does not fit a narrow column, such as a digest.
 pub fn has_long_word(text: &str) -> bool {
     // About the width of the narrowest column, in characters.
-    const FITS: usize = 20;
+    const FITS: usize = 16;
     text.split_whitespace()
         .any(|word| word.chars().count() > FITS)
 }

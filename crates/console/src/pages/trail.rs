@@ -302,7 +302,7 @@ fn table(rows: Vec<TrailRow>) -> Table {
                 vec![
                     Cell::second(row.at),
                     Cell::Name(row.who),
-                    Cell::text(row.what),
+                    Cell::Name(row.what),
                     Cell::Name(row.subjects.join(", ")),
                     Cell::text(row.outcome),
                     Cell::text_or(row.source, "–"),
