@@ -1,0 +1,92 @@
+//! How the service is, for anybody signed in, and the faults that people report.
+
+use avouch_console::views::{Counts, FaultRow, Filed, SupportView};
+use avouch_console::{Actor, DeskError, Role};
+use avouch_events::{Action, Event, Outcome};
+use avouch_evidence::Verdict;
+use avouch_statement::TenantId;
+
+use super::{Reception, shown, stopped};
+use crate::core::faults::New;
+
+impl Reception {
+    pub(super) async fn support_for(&self, actor: &Actor) -> Result<SupportView, DeskError> {
+        let mut counts = Counts::default();
+        for standing in self.core.standings() {
+            match standing.verdict {
+                Verdict::Held => counts.held += 1,
+                Verdict::Broken => counts.broken += 1,
+                Verdict::Unproven => counts.unproven += 1,
+            }
+        }
+        let tenant = own(actor)?;
+        let answers = match &tenant {
+            Some(tenant) => Some(self.core.answers(tenant).await),
+            None => None,
+        };
+        let latest = self.core.rounds.latest();
+        let faults = self.core.faults(tenant.as_ref()).await.map_err(stopped)?;
+        let faults = faults.into_iter().map(|fault| FaultRow {
+            number: fault.number,
+            at: fault.at,
+            person: fault.person,
+            who: fault.name,
+            tenant: fault.tenant.map(|tenant| tenant.to_string()),
+            words: fault.words,
+        });
+        Ok(SupportView {
+            counts,
+            last_round: latest.iter().map(|(finding, _)| finding.at).max(),
+            answers,
+            faults: faults
+                .filter(|fault| {
+                    actor.person.role != Role::Member || fault.person == actor.person.id
+                })
+                .collect(),
+        })
+    }
+
+    pub(super) async fn file_fault(&self, actor: &Actor, words: &str) -> Result<Filed, DeskError> {
+        let tenant = own(actor)?;
+        let now = self.core.now();
+        let person = actor.person.id.as_str();
+        if self
+            .core
+            .faults_lately(person, now)
+            .await
+            .map_err(stopped)?
+        {
+            return Ok(Filed::TooMany);
+        }
+        // The words stay out of the trail: they may say more than an entry may hold.
+        let who = shown::event_actor(&actor.person);
+        let event = Event::new(
+            now,
+            who,
+            Action::Administration,
+            "fault report",
+            Outcome::Done,
+        )
+        .of(tenant.as_ref())
+        .from(&actor.client);
+        self.note(event).await?;
+        let new = New {
+            at: now,
+            tenant: tenant.as_ref(),
+            person,
+            name: &actor.person.email,
+            words,
+        };
+        let number = self.core.keep_fault(&new).await.map_err(stopped)?;
+        Ok(Filed::As(number))
+    }
+}
+
+/// The actor's organisation; `None` for the supplier's people.
+fn own(actor: &Actor) -> Result<Option<TenantId>, DeskError> {
+    match (actor.person.role, &actor.person.tenant) {
+        (Role::Supplier, _) => Ok(None),
+        (_, Some(tenant)) => tenant.parse().map(Some).map_err(|_| DeskError::Absent),
+        (_, None) => Err(DeskError::Absent),
+    }
+}

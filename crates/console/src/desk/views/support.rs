@@ -1,0 +1,48 @@
+//! How the service is, and what people have reported.
+
+use jiff::Timestamp;
+
+use super::{Counts, Owned};
+
+/// What somebody sees who wants to know how the service is.
+pub struct SupportView {
+    /// The claims' counts.
+    pub counts: Counts,
+    /// When the last round of checks ended.
+    pub last_round: Option<Timestamp>,
+    /// Whether the application of the asker's organisation answers; `None` for the supplier's people.
+    pub answers: Option<bool>,
+    /// The faults that the asker may see, newest first.
+    pub faults: Vec<FaultRow>,
+}
+
+/// A fault that somebody reported.
+#[derive(Debug, Clone)]
+pub struct FaultRow {
+    /// Its number.
+    pub number: u64,
+    /// When it was reported.
+    pub at: Timestamp,
+    /// Who reported it: the account's id, for whom it is their own.
+    pub person: String,
+    /// Who reported it: the email address.
+    pub who: String,
+    /// Their tenant's slug; `None` for the supplier's people.
+    pub tenant: Option<String>,
+    /// What is wrong, in their words.
+    pub words: String,
+}
+
+/// What came of a report of a fault.
+pub enum Filed {
+    /// It is kept under this number.
+    As(u64),
+    /// This person has reported as many today as one may.
+    TooMany,
+}
+
+impl Owned for FaultRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
