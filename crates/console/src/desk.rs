@@ -13,10 +13,10 @@ use std::pin::Pin;
 
 use crate::secret::{Secret, SessionDigest};
 use views::{
-    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, FindingRow,
-    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs, ProofsAsk, ReportRow,
-    ReportView, RoundRow, RoundView, SignInAttempt, SignInOutcome, StatementView, SubjectAnswer,
-    SubjectAsk, TenantRow, TrailQuery, TrailRow,
+    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, Filed,
+    FindingRow, KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs,
+    ProofsAsk, ReportRow, ReportView, RoundRow, RoundView, SignInAttempt, SignInOutcome,
+    StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, TrailQuery, TrailRow,
 };
 
 /// An answer that comes later.
@@ -206,6 +206,11 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
     /// Makes a new password, ends their sessions, and returns it.
     fn reset_password<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, Secret>;
 
+    /// How the service is, and the faults that the actor may see.
+    fn support<'a>(&'a self, actor: &'a Actor) -> Answer<'a, SupportView>;
+    /// Keeps what somebody says is wrong, for the supplier. That they did is audited, their words are not in the trail.
+    fn report_fault<'a>(&'a self, actor: &'a Actor, words: &'a str) -> Answer<'a, Filed>;
+
     /// Every tenant.
     fn tenants<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<TenantRow>>;
 
@@ -239,6 +244,8 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
 
     /// The reports that the actor may read.
     fn reports<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<ReportRow>>;
+    /// The reports that were made and kept for the actor, newest first.
+    fn kept_reports<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<KeptReportRow>>;
     /// A report of the named period, or of the present one; `None` when there is none that the actor may read.
     /// The reading is audited.
     fn report<'a>(

@@ -81,6 +81,8 @@ pub struct Frame {
     pub stylesheet: String,
     pub home: String,
     pub statement: String,
+    /// Where somebody signed in sees how the service is; only the console has it.
+    pub support: Option<&'static str>,
     pub menu: Vec<MenuItem>,
     pub person: Option<String>,
 }
@@ -124,6 +126,7 @@ impl Frame {
                 Site::SignIn => service.statement_origin(),
             },
             statement: service.statement_origin(),
+            support: (site == Site::Console && caller.actor().is_some()).then_some("/support"),
             menu,
             person: caller.actor().map(|actor| actor.person.name.clone()),
         }

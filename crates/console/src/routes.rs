@@ -17,7 +17,7 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
-    reports, second_factor, sign_in, statement, subject, tenants, trail,
+    reports, second_factor, sign_in, statement, subject, support, tenants, trail,
 };
 use crate::service::{Service, Site};
 
@@ -97,6 +97,8 @@ routes! {
     Console   POST "/people/{id}/disable"  TenantAdministrator => people::disable;
     Console   POST "/people/{id}/reset"    TenantAdministrator => people::reset;
     Console   POST "/people/{id}/second-factor"    TenantAdministrator => people::remove_factor;
+    Console   GET  "/support"              SignedIn => support::page;
+    Console   POST "/support"              SignedIn => support::report;
     Console   GET  "/tenants"              Supplier => tenants::list;
     Console   GET  "/trail"                TenantAdministrator => trail::search;
     Console   POST "/trail/proofs"         TenantAdministrator => trail::proofs;

@@ -179,10 +179,7 @@ impl Index {
     /// If the index cannot be read.
     pub async fn search(&self, query: &Query) -> Result<Page, IndexError> {
         let size = self.0.reader.size();
-        let far = matches!(self.next().await, Ok(next) if next < size && size - next > NEAR);
-        if !far {
-            self.catch_up().await?;
-        }
+        self.take_in_the_newest().await?;
         match self.find(query, size).await {
             Err(error) if error.is_damage() => {
                 tracing::warn!(%error, "the event index is made anew from the ledger");
@@ -198,6 +195,16 @@ impl Index {
             }
             found => found,
         }
+    }
+
+    /// Takes in what was just recorded, unless the index is far behind.
+    pub(crate) async fn take_in_the_newest(&self) -> Result<(), IndexError> {
+        let size = self.0.reader.size();
+        let far = matches!(self.next().await, Ok(next) if next < size && size - next > NEAR);
+        if !far {
+            self.catch_up().await?;
+        }
+        Ok(())
     }
 
     /// Where it is read.
@@ -349,7 +356,7 @@ impl Index {
     }
 
     /// The events with these numbers, from the ledger. Those that nobody can open any more are left out.
-    async fn opened(&self, numbers: Vec<i64>) -> Result<Vec<Row>, IndexError> {
+    pub(crate) async fn opened(&self, numbers: Vec<i64>) -> Result<Vec<Row>, IndexError> {
         let inner = self.0.clone();
         tokio::task::spawn_blocking(move || {
             let mut rows = Vec::new();

@@ -1,5 +1,8 @@
 //! From a recorded event to a search, over a real ledger, real keys and a real index.
 
+mod reports;
+mod searches;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +10,8 @@ use avouch_keyring::{Keyring, Source};
 use avouch_ledger::{Ledger, LogKey, Options};
 use avouch_statement::TenantId;
 use jiff::Timestamp;
+
+use searches::various;
 
 use crate::{Action, Actor, Event, Index, Opener, Outcome, Query, Recorder, Role, Streams};
 
@@ -130,219 +135,6 @@ async fn an_event_is_found_by_its_tenant_person_and_subject_newest_first() {
 }
 
 /// Events that differ in everything that can be looked for.
-async fn various(place: &Place) {
-    let mut first = opened("riverside", "17", 10);
-    first.locality = "ward 3".to_owned();
-    first.source = "10.1.2.3".to_owned();
-    first.session = "5e55".to_owned();
-    place.recorder.record(first).await.unwrap();
-    let second = Event::new(
-        Timestamp::from_second(1_767_225_600 + 20).unwrap(),
-        Actor::local_root(),
-        Action::Administration,
-        "tenant add",
-        Outcome::Failed,
-    )
-    .because("the name is taken")
-    .with("name", "Zürich Klinik")
-    .from("local");
-    place.recorder.record(second).await.unwrap();
-    let mut third = opened("hillside", "18", 30);
-    third.who.role = Role::Synthetic;
-    third.outcome = Outcome::Refused;
-    place.recorder.record(third).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn everything_that_can_be_asked_for_finds_its_event_and_no_other() {
-    let place = place();
-    various(&place).await;
-    let index = indexed(&place, "events.db").await;
-    let text = |text: &str| Some(text.to_owned());
-    let at = |second: i64| Timestamp::from_second(1_767_225_600 + second).ok();
-    let all = Query::default;
-    for (query, expected) in [
-        (all(), vec![2, 1, 0]),
-        (
-            Query {
-                who: text("ANN@riv"),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                who: text("p1"),
-                ..all()
-            },
-            vec![2, 0],
-        ),
-        (
-            Query {
-                who: text("n%@"),
-                ..all()
-            },
-            vec![],
-        ),
-        (
-            Query {
-                action: text("administration"),
-                ..all()
-            },
-            vec![1],
-        ),
-        (
-            Query {
-                outcome: text("refused"),
-                ..all()
-            },
-            vec![2],
-        ),
-        (
-            Query {
-                subject: text("17"),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                subject: text("1"),
-                ..all()
-            },
-            vec![],
-        ),
-        (
-            Query {
-                source: text("10.1.2.3"),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                locality: text("ward 3"),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                session: text("5e55"),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                words: text("zÜRich"),
-                ..all()
-            },
-            vec![1],
-        ),
-        (
-            Query {
-                words: text("NAME taken"),
-                ..all()
-            },
-            vec![1],
-        ),
-        (
-            Query {
-                words: text("/wards/"),
-                ..all()
-            },
-            vec![2, 0],
-        ),
-        (
-            Query {
-                words: text("ward 3"),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                words: text("taken wards"),
-                ..all()
-            },
-            vec![],
-        ),
-        (
-            Query {
-                words: text("-- '\" *"),
-                ..all()
-            },
-            vec![2, 1, 0],
-        ),
-        (
-            Query {
-                without_checks: true,
-                ..all()
-            },
-            vec![1, 0],
-        ),
-        (
-            Query {
-                tenant: Some(None),
-                ..all()
-            },
-            vec![1],
-        ),
-        (
-            Query {
-                tenant: Some(text("hillside")),
-                ..all()
-            },
-            vec![2],
-        ),
-        (
-            Query {
-                from: at(20),
-                ..all()
-            },
-            vec![2, 1],
-        ),
-        (
-            Query {
-                until: at(20),
-                ..all()
-            },
-            vec![0],
-        ),
-        (
-            Query {
-                from: at(11),
-                until: at(20),
-                ..all()
-            },
-            vec![],
-        ),
-        (
-            Query {
-                from: at(20),
-                words: text("wards"),
-                ..all()
-            },
-            vec![2],
-        ),
-        (
-            Query {
-                before: Some(2),
-                words: text("wards"),
-                ..all()
-            },
-            vec![0],
-        ),
-    ] {
-        let query = Query { limit: 10, ..query };
-        let page = index.search(&query).await.unwrap();
-        let found: Vec<u64> = page.rows.iter().map(|row| row.index).collect();
-        assert_eq!(found, expected, "{query:?}");
-        assert!(page.total >= found.len() as u64);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_just_recorded_is_found() {
     let place = place();
@@ -528,72 +320,6 @@ fn a_tenants_stream_stays_its_own_after_a_restart() {
     assert_eq!(again.of(Some(&tenant("riverside"))).unwrap(), riverside);
     assert_eq!(again.owner(&platform), Some(crate::Owner::Platform));
     assert_eq!(again.owner(&[0; 16]), None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_report_from_the_index_is_the_one_from_the_ledger_and_a_changed_index_is_seen() {
-    use crate::report::{
-        Definition, Every, Group, Measure, Period, Readers, Wanted, indexed as made, recorded,
-    };
-    let place = place();
-    for second in 0..20 {
-        let mut event = opened(
-            if second % 3 == 0 {
-                "hillside"
-            } else {
-                "riverside"
-            },
-            "1",
-            second,
-        );
-        event.status = Some(200);
-        place.recorder.record(event).await.unwrap();
-    }
-    let definition = Definition {
-        name: "use".parse().unwrap(),
-        title: "Use".to_owned(),
-        measure: Measure::Use,
-        group: Group::Organisation,
-        every: Every::Day,
-        readers: Readers::EachOrganisation,
-    };
-    let now = Timestamp::from_second(1_767_225_700).unwrap();
-    let period = Period::of(Every::Day, now);
-    let opener = Opener::new(place.keyring.clone(), place.streams.clone());
-    let reader = place.ledger.reader();
-    let path = place.folder.path().join("report.db");
-    let index = indexed(&place, "report.db").await;
-    for tenant in [None, Some(tenant("hillside"))] {
-        let wanted = Wanted {
-            definition: &definition,
-            period,
-            tenant: tenant.as_ref(),
-            checks: false,
-        };
-        let from_ledger = recorded(&reader, &opener, &wanted, 2..18, now).unwrap();
-        let from_index = made(&index, &wanted, Some(2..18), now).await.unwrap();
-        assert_eq!(from_index, from_ledger);
-        assert_eq!(
-            from_ledger.lines.len(),
-            if wanted.tenant.is_some() { 1 } else { 2 }
-        );
-    }
-    let everybodys = Wanted {
-        definition: &definition,
-        period,
-        tenant: None,
-        checks: false,
-    };
-    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
-        .await
-        .unwrap();
-    sqlx::query("update event set kind = kind + 128 where number = 5")
-        .execute(&pool)
-        .await
-        .unwrap();
-    let from_ledger = recorded(&reader, &opener, &everybodys, 0..20, now).unwrap();
-    let from_index = made(&index, &everybodys, Some(0..20), now).await.unwrap();
-    assert_ne!(from_index, from_ledger);
 }
 
 #[test]

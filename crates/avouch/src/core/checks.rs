@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use avouch_access::checks::Page;
 use avouch_audit::checks::{
-    ExportedCheck, Keep, ManagementCheck, Reports, Requests, Tampering, WitnessedCheck,
+    ExportedCheck, Keep, KeptReports, ManagementCheck, Reports, Requests, Tampering, Targets,
+    WitnessedCheck,
 };
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
@@ -84,7 +85,10 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         )));
     }
     if !statement.reports.is_empty() {
-        checks.push(Box::new(Reports::new(Arc::new(Reporter(core.clone())))));
+        let reporter = Arc::new(Reporter(core.clone()));
+        checks.push(Box::new(Reports::new(reporter.clone())));
+        checks.push(Box::new(KeptReports::new(reporter.clone())));
+        checks.push(Box::new(Targets::new(reporter)));
     }
     checks.push(Box::new(RestartWithin::new(
         statement.runtime.within(),

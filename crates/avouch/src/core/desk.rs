@@ -8,6 +8,7 @@ mod second_factor;
 mod second_person;
 mod shown;
 mod sign_in;
+mod support;
 
 use std::sync::Arc;
 
@@ -241,6 +242,18 @@ impl Desk for Reception {
         Box::pin(self.reset(actor, id))
     }
 
+    fn support<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, views::SupportView> {
+        Box::pin(self.support_for(actor))
+    }
+
+    fn report_fault<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        words: &'a str,
+    ) -> Answer<'a, views::Filed> {
+        Box::pin(self.file_fault(actor, words))
+    }
+
     fn tenants<'a>(
         &'a self,
         actor: &'a avouch_console::Actor,
@@ -344,6 +357,13 @@ impl Desk for Reception {
         actor: &'a avouch_console::Actor,
     ) -> Answer<'a, Vec<views::ReportRow>> {
         Box::pin(self.reports_for(actor))
+    }
+
+    fn kept_reports<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+    ) -> Answer<'a, Vec<views::KeptReportRow>> {
+        Box::pin(self.kept_reports_for(actor))
     }
 
     fn report<'a>(

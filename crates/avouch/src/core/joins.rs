@@ -2,6 +2,7 @@
 
 mod exports;
 mod inside;
+mod kept;
 mod ledger_copy;
 mod management;
 mod reporting;

@@ -10,10 +10,12 @@ mod desk;
 pub mod disclosure;
 mod doors;
 mod erasure;
+mod faults;
 mod jobs;
 mod joins;
 mod localities;
 mod marks;
+mod kept_reports;
 mod packs;
 mod people;
 pub mod reading;
@@ -64,6 +66,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     if demo {
         demo::figures(&core).await?;
     }
+    kept_reports::keep_running(&core).await;
     core.supervisor
         .ready(line)
         .await

@@ -1,6 +1,6 @@
 //! Reports made on demand: from the index, for one reader, with the making written in the trail.
 
-use avouch_events::report::{self, Definition, Period, Readers, Report, Wanted};
+use avouch_events::report::{self, Checks, Definition, Period, Readers, Report, Wanted};
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_statement::TenantId;
 
@@ -86,7 +86,7 @@ impl Core {
             definition,
             period,
             tenant,
-            checks: false,
+            checks: Checks::LeftOut,
         };
         report::indexed(&self.index, &wanted, None, now)
             .await

@@ -9,7 +9,7 @@ use avouch_access::Access;
 use avouch_backup::keeper::Backups;
 use avouch_backup::records::Records;
 use avouch_events::{
-    Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams,
+    Action, Actor, Event, Index, Opener, Outcome, RecordError, Recorded, Recorder, Streams, report,
 };
 use avouch_evidence::{Clock, InForce};
 use avouch_gateway::link::CoreEnd;
@@ -121,6 +121,11 @@ impl Core {
         let store = Store::open(&layout.core().join("store.db"))
             .await
             .map_err(|error| Fail::new("the store cannot be opened").from(error))?;
+        for (part, schema) in [super::kept_reports::SCHEMA, super::faults::SCHEMA] {
+            store.execute_schema(part, schema).await.map_err(|error| {
+                Fail::new(format!("the part `{part}` of the store cannot be opened")).from(error)
+            })?;
+        }
         let signer = log_key(&statement, &keyring)?;
         let ledger = open_ledger(&layout, signer.clone())?;
         publish_key(&layout, &ledger)?;
@@ -262,7 +267,7 @@ impl Core {
             .await
             .map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         }
-        core.say("start", Outcome::Done, format!("statement {}", core.digest))
+        core.say_start(newest)
             .await
             .map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         Ok(core)
@@ -332,6 +337,22 @@ impl Core {
             .because(reason),
         )
         .await
+    }
+
+    /// Records the start, with the time of the newest entry before it: nothing ran in between.
+    async fn say_start(&self, newest: Option<Timestamp>) -> Result<Recorded, RecordError> {
+        let mut event = Event::new(
+            self.now(),
+            Actor::platform(),
+            Action::System,
+            report::START,
+            Outcome::Done,
+        )
+        .because(format!("statement {}", self.digest));
+        if let Some(newest) = newest {
+            event = event.with(report::BEFORE, newest.to_string());
+        }
+        self.record(event).await
     }
 
     /// `https://host[:port]` of a label under the domain; the domain itself for an empty label.

@@ -2,6 +2,7 @@
 
 mod reading;
 mod statement;
+mod support;
 
 pub use reading::{
     AccessRow, Download, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
@@ -10,6 +11,7 @@ pub use statement::{
     Assurance, ClaimView, Coverage, CoverageView, DocumentFormat, LogResource, RequirementRow,
     SectionView, SetLink, StatementView, Trial, Verdict,
 };
+pub use support::{FaultRow, Filed, SupportView};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -39,6 +41,20 @@ pub struct ReportRow {
     pub every: String,
 }
 
+/// A report that was made when its period was over, and kept.
+pub struct KeptReportRow {
+    /// Its name, for its address.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// The period's name.
+    pub period: String,
+    /// When it was made.
+    pub made: Timestamp,
+    /// The tenant whose events were counted; `None` for everybody's.
+    pub tenant: Option<String>,
+}
+
 /// A report of one period.
 pub struct ReportView {
     /// Its name, for its address.
@@ -61,6 +77,8 @@ pub struct ReportView {
     pub headings: Vec<String>,
     /// The lines, with units.
     pub lines: Vec<Vec<String>>,
+    /// When it was made and kept, if it was, and whether it says the same now.
+    pub kept: Option<(Timestamp, bool)>,
     /// What a reader has to know to read the figures right.
     pub notes: Vec<String>,
     /// An SVG picture of the first column, made by us.
@@ -420,6 +438,12 @@ impl Owned for TrailRow {
 }
 
 impl Owned for super::second_person::RequestRow {
+    fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
+    }
+}
+
+impl Owned for KeptReportRow {
     fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }

@@ -17,6 +17,7 @@ pub mod second_factor;
 pub mod sign_in;
 pub mod statement;
 pub mod subject;
+pub mod support;
 pub mod tenants;
 pub mod trail;
 

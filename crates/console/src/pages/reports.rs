@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::{Answer, Problem, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
-use crate::desk::views::{Download, ReportView};
+use crate::desk::views::{Download, KeptReportRow, ReportView};
 use crate::html::{Cell, Frame, Listing, Nav, Table, render};
 use crate::service::encode;
 use crate::shown;
@@ -33,7 +33,33 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             .collect(),
         nothing: "The statement names no report that you may read.",
     }];
+    let kept = ask.desk().kept_reports(who.actor()).await?;
+    let kept = who.actor().scope().sieve(kept);
+    if !kept.is_empty() {
+        page.tables.push(made(kept));
+    }
     render(&page, StatusCode::OK)
+}
+
+/// What was made when a period was over.
+fn made(kept: Vec<KeptReportRow>) -> Table {
+    Table {
+        caption: "Made for you when a period was over",
+        headings: vec!["Report", "Of", "Made"],
+        rows: kept
+            .into_iter()
+            .map(|row| {
+                let at = format!("{}?period={}", path(&row.name), encode(&row.period));
+                let text = format!("{}, {}", row.title, row.period);
+                vec![
+                    Cell::link(text, at),
+                    Cell::text(row.tenant.unwrap_or_else(|| "All organisations".to_owned())),
+                    Cell::minute(row.made),
+                ]
+            })
+            .collect(),
+        nothing: "No period is over yet.",
+    }
 }
 
 /// One report, of the present period or the one asked for.
@@ -44,6 +70,9 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
         frame,
         at: path(&view.name),
         began: shown::day(view.from),
+        kept: view
+            .kept
+            .map(|(made, same)| kept_sentence(&shown::minute(made), same)),
         table: Table {
             caption: "Figures",
             headings: std::mem::take(&mut view.headings),
@@ -81,6 +110,16 @@ async fn read(who: &TenantAdministrator, ask: &Ask) -> Result<ReportView, Proble
     Ok(view)
 }
 
+fn kept_sentence(made: &str, same: bool) -> String {
+    if same {
+        format!("It was made on {made} and kept. Counted again now, it says the same.")
+    } else {
+        format!(
+            "Counted again now, it differs from what was made on {made} and kept. Tell the supplier."
+        )
+    }
+}
+
 fn path(name: &str) -> String {
     format!("/reports/{}", encode(name))
 }
@@ -93,6 +132,8 @@ struct ReportPage {
     at: String,
     /// The first day of the period.
     began: String,
+    /// Whether it is what was made when the period was over.
+    kept: Option<String>,
     table: Table<String>,
     view: ReportView,
 }

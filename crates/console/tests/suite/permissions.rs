@@ -147,6 +147,8 @@ const TABLE: &[Line] = &[
         "/people/p1/second-factor",
         "/people/q1/second-factor",
     ),
+    anybody("GET", "/support", 200),
+    sending(anybody("POST", "/support", 303), "words=The+form+is+slow"),
     console("GET", "/tenants", 403, 200),
     console("GET", "/trail", 200, 200),
     sending(

@@ -2,20 +2,24 @@
 
 mod exported;
 mod keep;
+mod kept;
 mod management;
 mod reports;
 mod requests;
 mod sweep;
 mod tampering;
+mod target;
 mod trail;
 mod witnessed;
 
 pub use exported::{Back, Delivery, ExportedCheck, Exports};
 pub use keep::Keep;
+pub use kept::{Keeping, Kept, KeptReports};
 pub use management::{Management, ManagementCheck, Performed, Through};
-pub use reports::{Recount, Reporting, Reports};
+pub use reports::{Known, Recount, Reporting, Reports};
 pub use requests::Requests;
 pub use sweep::Sweep;
 pub use tampering::Tampering;
+pub use target::{Availability, Measured, Targets};
 pub use trail::{Contents, Damage, Harm, Line, Mark, Stage, Trail};
 pub use witnessed::{Answers, WitnessedCheck, Witnesses};

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use super::IndexError;
 
 /// Of these tables. A file of another version is made anew.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// `event` has what reports count and no more: an event itself is opened from the ledger. `tally` has how many there were
 /// of a kind, by one person in one hour, among the entries of one block ([`super::BLOCK`]). `words` holds no text of its
@@ -41,7 +41,7 @@ insert into progress (only, next) values (1, 0);
 create virtual table words using fts5
     (terms, content = '', detail = none, columnsize = 0, tokenize = \"ascii tokenchars '_'\");
 insert into words (words, rank) values ('secure-delete', 1);
-pragma user_version = 3;
+pragma user_version = 4;
 ";
 
 /// Opens the file as it is; makes it if it is not there.

@@ -2,35 +2,59 @@
 
 use crate::{Action, Event, Outcome, Role};
 
+/// Whether an event has the answer to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It has none.
+    None,
+    /// The service gave one.
+    Given,
+    /// The service failed: nobody answered for it, or it answered with an error of its own.
+    Fault,
+}
+
+impl Answer {
+    const ALL: [Self; 3] = [Self::None, Self::Given, Self::Fault];
+
+    /// What an event says of it.
+    pub(crate) fn of(event: &Event) -> Self {
+        match event.status {
+            None => Self::None,
+            Some(..500) => Self::Given,
+            Some(_) => Self::Fault,
+        }
+    }
+}
+
 /// The number of an event. A new word goes to the end of its list; [`super::file`] counts up where one is moved.
 pub(crate) fn of_event(event: &Event) -> i64 {
     pack(
         event.action,
         event.outcome,
         event.who.role,
-        event.status.is_some(),
+        Answer::of(event),
     )
 }
 
 /// The same in parts; `None` for a number that no event has.
-pub(crate) fn parts(kind: i64) -> Option<(Action, Outcome, Role, bool)> {
+pub(crate) fn parts(kind: i64) -> Option<(Action, Outcome, Role, Answer)> {
     let field = |shift: u32, bits: u32| usize::try_from(kind >> shift & ((1 << bits) - 1)).ok();
     Some((
         *Action::ALL.get(field(0, 6)?)?,
         *Outcome::ALL.get(field(6, 3)?)?,
         *Role::ALL.get(field(9, 4)?)?,
-        field(13, 1)? == 1,
+        *Answer::ALL.get(field(13, 2)?)?,
     ))
 }
 
-fn pack(action: Action, outcome: Outcome, role: Role, answered: bool) -> i64 {
+fn pack(action: Action, outcome: Outcome, role: Role, answer: Answer) -> i64 {
     let place = |found: Option<usize>, most: i64| {
         found.and_then(|at| i64::try_from(at).ok()).unwrap_or(most)
     };
     place(Action::ALL.iter().position(|known| *known == action), 63)
         | place(Outcome::ALL.iter().position(|known| *known == outcome), 7) << 6
         | place(Role::ALL.iter().position(|known| *known == role), 15) << 9
-        | i64::from(answered) << 13
+        | place(Answer::ALL.iter().position(|known| *known == answer), 3) << 13
 }
 
 #[cfg(test)]
@@ -43,10 +67,10 @@ mod tests {
         for action in Action::ALL {
             for outcome in Outcome::ALL {
                 for role in Role::ALL {
-                    for answered in [false, true] {
-                        let number = pack(action, outcome, role, answered);
+                    for answer in Answer::ALL {
+                        let number = pack(action, outcome, role, answer);
                         assert!(seen.insert(number));
-                        assert_eq!(parts(number), Some((action, outcome, role, answered)));
+                        assert_eq!(parts(number), Some((action, outcome, role, answer)));
                     }
                 }
             }

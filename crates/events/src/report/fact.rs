@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::index::kind;
+use super::available::stopped;
+use crate::index::kind::{self, Answer};
 use crate::{Action, Event, Outcome, Role};
 
 /// One event, or several that are alike in all of this.
@@ -14,8 +15,11 @@ pub struct Fact<'a> {
     pub(super) tenant: Option<&'a str>,
     pub(super) action: Action,
     pub(super) outcome: Outcome,
-    /// Whether it has the status of an answer.
-    pub(super) answered: bool,
+    /// Whether it has the status of an answer, and whose fault that is.
+    pub(super) answer: Answer,
+    pub(super) locality: &'a str,
+    /// From when until when the service did not run, if this is its start.
+    pub(super) stopped: Option<(Timestamp, Timestamp)>,
     pub(super) object: &'a str,
     pub(super) session: &'a str,
     pub(super) micros: Option<u64>,
@@ -34,7 +38,9 @@ impl<'a> Fact<'a> {
             tenant: event.tenant.as_ref().map(|tenant| tenant.as_str()),
             action: event.action,
             outcome: event.outcome,
-            answered: event.status.is_some(),
+            answer: Answer::of(event),
+            locality: &event.locality,
+            stopped: stopped(event),
             object: &event.object,
             session: &event.session,
             micros: event.micros,
@@ -50,7 +56,7 @@ impl<'a> Fact<'a> {
         kind: i64,
         events: u64,
     ) -> Option<Self> {
-        let (action, outcome, role, answered) = kind::parts(kind)?;
+        let (action, outcome, role, answer) = kind::parts(kind)?;
         Some(Self {
             at,
             who,
@@ -58,7 +64,9 @@ impl<'a> Fact<'a> {
             tenant,
             action,
             outcome,
-            answered,
+            answer,
+            locality: "",
+            stopped: None,
             object: "",
             session: "",
             micros: None,

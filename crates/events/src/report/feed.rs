@@ -6,9 +6,9 @@ use avouch_ledger::{Kind, Reader};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::{Fact, Report, Tally, Wanted};
+use super::{Fact, Group, Measure, Report, START, Tally, Wanted};
 use crate::index::{BLOCK, HOUR, Index, IndexError};
-use crate::{Event, Opener};
+use crate::{Action, Event, Opener, Query};
 
 /// Rows read at once.
 const PAGE: i64 = 20_000;
@@ -25,11 +25,14 @@ pub async fn indexed(
     entries: Option<Range<u64>>,
     now: Timestamp,
 ) -> Result<Report, IndexError> {
+    index.take_in_the_newest().await?;
     let mut tally = Tally::new(wanted);
     let whole = 0..u64::MAX;
     let entries = entries.unwrap_or(whole);
     let blocks = entries.start.div_ceil(BLOCK)..entries.end / BLOCK;
-    if wanted.definition.measure.is_count() && blocks.start < blocks.end {
+    if wanted.needs_whole_events() {
+        open_events(index, wanted, &entries, &mut tally).await?;
+    } else if wanted.definition.measure.is_count() && blocks.start < blocks.end {
         count_blocks(index, wanted, &blocks, &mut tally).await?;
         let before = entries.start..blocks.start * BLOCK;
         let after = blocks.end.saturating_mul(BLOCK)..entries.end;
@@ -85,6 +88,79 @@ async fn count_blocks(
         tally.add(&fact.ok_or(IndexError::Kind(*kind))?);
     }
     Ok(())
+}
+
+/// Counts what the index has no column for: each event is opened from the ledger, the platform's with the tenant's.
+async fn open_events(
+    index: &Index,
+    wanted: &Wanted<'_>,
+    entries: &Range<u64>,
+    tally: &mut Tally<'_>,
+) -> Result<(), IndexError> {
+    let (from, until) = wanted.period.bounds();
+    let mut after = (from.as_microsecond(), -1);
+    loop {
+        let mut sql = QueryBuilder::<Sqlite>::new(
+            "select at, number from event left join tenant on tenant.id = event.tenant where at < ",
+        );
+        sql.push_bind(until.as_microsecond());
+        sql.push(" and (at, number) > (").push_bind(after.0);
+        sql.push(", ").push_bind(after.1).push(")");
+        sql.push(" and number >= ").push_bind(signed(entries.start));
+        sql.push(" and number < ").push_bind(signed(entries.end));
+        if let Some(tenant) = wanted.tenant {
+            sql.push(" and (tenant.name = ")
+                .push_bind(tenant.to_string());
+            sql.push(" or event.tenant is null)");
+        }
+        sql.push(" order by at, number limit ").push_bind(PAGE);
+        let rows: Vec<(i64, i64)> = sql.build_query_as().fetch_all(&index.pool()).await?;
+        after = rows.last().copied().unwrap_or(after);
+        let more = i64::try_from(rows.len()).unwrap_or(i64::MAX) == PAGE;
+        let numbers = rows.into_iter().map(|(_, number)| number).collect();
+        for row in index.opened(numbers).await? {
+            tally.add(&Fact::of(&row.event));
+        }
+        if !more {
+            break;
+        }
+    }
+    if matches!(wanted.definition.measure, Measure::Available { .. }) {
+        for start in starts_since(index, until).await? {
+            tally.add(&Fact::of(&start));
+        }
+    }
+    Ok(())
+}
+
+/// The platform's starts from then on: one of them may say that nothing ran before.
+async fn starts_since(index: &Index, from: Timestamp) -> Result<Vec<Event>, IndexError> {
+    let mut query = Query {
+        tenant: Some(None),
+        action: Some(Action::System.to_string()),
+        words: Some(START.to_owned()),
+        from: Some(from),
+        limit: 1_000,
+        ..Query::default()
+    };
+    let mut starts = Vec::new();
+    loop {
+        let page = index.search(&query).await?;
+        let events = page.rows.into_iter().map(|row| row.event);
+        starts.extend(events.filter(|event| event.object == START));
+        query.before = page.next;
+        if query.before.is_none() {
+            return Ok(starts);
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// Whether more of an event is needed than the index has.
+    fn needs_whole_events(&self) -> bool {
+        self.definition.group == Group::Locality
+            || matches!(self.definition.measure, Measure::Available { .. })
+    }
 }
 
 type Row = (
@@ -144,17 +220,17 @@ async fn count_events(
     }
 }
 
-/// Makes the same report from a part of the ledger, without the index.
+/// Makes the same of several reports from a part of the ledger, without the index, all in one reading.
 ///
 /// # Errors
 /// If the ledger cannot be read.
 pub fn recorded(
     reader: &Reader,
     opener: &Opener,
-    wanted: &Wanted<'_>,
+    wanted: &[Wanted<'_>],
     entries: Range<u64>,
     now: Timestamp,
-) -> Result<Report, avouch_ledger::ReadError> {
+) -> Result<Vec<Report>, avouch_ledger::ReadError> {
     let mut events: Vec<(u64, Event)> = Vec::new();
     for stored in reader.scan(entries.start) {
         let stored = stored?;
@@ -168,11 +244,14 @@ pub fn recorded(
         }
     }
     events.sort_by_key(|(index, event)| (event.at.as_microsecond(), *index));
-    let mut tally = Tally::new(wanted);
-    for (_, event) in &events {
-        tally.add(&Fact::of(event));
-    }
-    Ok(tally.finish(now))
+    let count = |wanted| {
+        let mut tally = Tally::new(wanted);
+        for (_, event) in &events {
+            tally.add(&Fact::of(event));
+        }
+        tally.finish(now)
+    };
+    Ok(wanted.iter().map(count).collect())
 }
 
 fn signed(entry: u64) -> i64 {

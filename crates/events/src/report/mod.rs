@@ -3,6 +3,7 @@
 //! A report is a pure function of its definition, its period and the events, so that the same period gives the same
 //! figures again, from the index or from the ledger itself. People who exist only for checks are never counted.
 
+mod available;
 mod fact;
 mod feed;
 mod period;
@@ -13,6 +14,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use available::{BEFORE, START};
 pub use fact::Fact;
 pub use feed::{indexed, recorded};
 pub use period::{BadPeriod, Every, Period};
@@ -41,6 +43,18 @@ pub struct Definition {
     pub every: Every,
     /// Who may read it.
     pub readers: Readers,
+    /// For whom one is made and kept when a period is over; for nobody if it is only counted when asked for.
+    pub to: Vec<Recipient>,
+}
+
+/// For whom a report is made and kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recipient {
+    /// Each organisation's administrators, of their own organisation.
+    Administrators,
+    /// The supplier's people, of all together.
+    Supplier,
 }
 
 /// Which report is wanted.
@@ -52,8 +66,19 @@ pub struct Wanted<'a> {
     pub period: Period,
     /// Counted from this tenant's events alone.
     pub tenant: Option<&'a TenantId>,
-    /// Whether the requests of checks count as well; they do when a report is itself being tried.
-    pub checks: bool,
+    /// Whether the requests of checks count.
+    pub checks: Checks,
+}
+
+/// Whether the requests of those who exist only for checks count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Never: what people read.
+    LeftOut,
+    /// Like everybody's: when the counting itself is tried.
+    Counted,
+    /// They alone: when a check knows what it has asked for.
+    Alone,
 }
 
 /// What is measured.
@@ -82,6 +107,11 @@ pub enum Measure {
         /// The share that is aimed at, in hundredths of a per cent.
         target: Option<u64>,
     },
+    /// The share of minutes in which the service answered, of those in which somebody asked or it did not run.
+    Available {
+        /// The share that is promised, in hundredths of a per cent.
+        target: u64,
+    },
     /// Attempts to sign in, and how many were refused.
     SignIn,
 }
@@ -101,6 +131,8 @@ pub enum Group {
     Nothing,
     /// For each tenant.
     Organisation,
+    /// For each site or unit.
+    Locality,
     /// For each role.
     Role,
     /// For each person.
@@ -219,7 +251,37 @@ impl Report {
     }
 }
 
+impl Recipient {
+    /// Who it is, in a sentence.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Administrators => "each organisation's administrators",
+            Self::Supplier => "the supplier's people",
+        }
+    }
+}
+
 impl Transaction {
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// A path of this request with `value` in every place, if it has any.
+    #[must_use]
+    pub fn path_with(&self, value: &str) -> Option<String> {
+        let (_, path) = self.text.split_once(' ')?;
+        let parts = path
+            .trim_start()
+            .split('/')
+            .skip(1)
+            .map(|part| if part.starts_with('{') { value } else { part });
+        path.contains('{')
+            .then(|| parts.fold(String::new(), |path, part| path + "/" + part))
+    }
+
     /// Reads `METHOD /path/{part}`.
     ///
     /// # Errors
@@ -239,7 +301,8 @@ impl Transaction {
     }
 
     /// Whether an event's object is this request.
-    fn is(&self, object: &str) -> bool {
+    #[must_use]
+    pub fn is(&self, object: &str) -> bool {
         object.split_once(' ').is_some_and(|(method, target)| {
             let path = target.split('?').next().unwrap_or_default();
             method == self.method && self.path.matches(path).is_some()
@@ -258,7 +321,10 @@ impl Measure {
     const fn is_count(&self) -> bool {
         match self {
             Self::Use | Self::Answered { .. } | Self::SignIn => true,
-            Self::Sessions | Self::Interaction { .. } | Self::Action { .. } => false,
+            Self::Sessions
+            | Self::Interaction { .. }
+            | Self::Action { .. }
+            | Self::Available { .. } => false,
         }
     }
 }
@@ -275,6 +341,7 @@ impl Group {
         match self {
             Self::Nothing => "",
             Self::Organisation => "organisation",
+            Self::Locality => "locality",
             Self::Role => "role",
             Self::Person => "person",
             Self::Day => "day",

@@ -2,7 +2,7 @@
 
 use avouch_statement::{Audience, Draft, Figure, Slug, Table};
 
-use super::{Definition, Every, Group, Measure, Readers, Transaction};
+use super::{Definition, Every, Group, Measure, Readers, Recipient, Transaction, Unit};
 
 const MEASURES: &[(&str, Kind)] = &[
     ("use", Kind::Use),
@@ -10,11 +10,13 @@ const MEASURES: &[(&str, Kind)] = &[
     ("interaction", Kind::Interaction),
     ("action", Kind::Action),
     ("answered", Kind::Answered),
+    ("available", Kind::Available),
     ("sign-in", Kind::SignIn),
 ];
 
 const GROUPS: &[(&str, Group)] = &[
     ("organisation", Group::Organisation),
+    ("locality", Group::Locality),
     ("role", Group::Role),
     ("person", Group::Person),
     ("day", Group::Day),
@@ -34,6 +36,21 @@ const READERS: &[(&str, Readers)] = &[
     ("supplier", Readers::Supplier),
 ];
 
+const RECIPIENTS: &[(&str, Recipient)] = &[
+    ("administrators", Recipient::Administrators),
+    ("supplier", Recipient::Supplier),
+];
+
+/// How the claim of a kept report is tried.
+const KEPT_LIMITS: &str = "Tried by looking for the report of the newest period that is over, for each of its readers, and \
+                           counting it again: it must give the same figures. Not tried: that anybody read it; it is \
+                           listed in the console and is not sent.";
+
+/// How the claim of a share of minutes is tried.
+const TARGET_LIMITS: &str = "Tried by counting the present period so far from what the gateway saw, requests of checks \
+                             included, and from when the service did not run. Not seen: minutes in which it ran and \
+                             nobody asked, and what happens between a person and the gateway.";
+
 /// How the claim is tried.
 const LIMITS: &str = "Tried by counting the newest entries of the ledger again, up to 5,000 of them, without the index \
                       that reports are made from: both must give the same report, for the supplier and for each \
@@ -46,6 +63,7 @@ enum Kind {
     Interaction,
     Action,
     Answered,
+    Available,
     SignIn,
 }
 
@@ -67,6 +85,7 @@ fn definition(name: Slug, mut entry: Table<'_>) -> Option<Definition> {
     });
     let every = entry.need_word("every", PERIODS);
     let readers = entry.need_word("for", READERS);
+    let to = recipients(&mut entry, readers.as_ref().map(|readers| readers.value));
     if let Some((title, every, readers)) = title
         .as_ref()
         .zip(every.as_ref())
@@ -79,6 +98,18 @@ fn definition(name: Slug, mut entry: Table<'_>) -> Option<Definition> {
                 "Each organisation may read it, counted from its own entries alone."
             }
         };
+        let audience = match readers {
+            Readers::Supplier => Audience::Supplier,
+            Readers::EachOrganisation => Audience::Tenant,
+        };
+        further_claims(
+            &entry,
+            title,
+            every,
+            audience,
+            measure.as_ref(),
+            to.as_deref(),
+        );
         entry.claim(
             "every",
             Draft::enforced(
@@ -89,10 +120,7 @@ fn definition(name: Slug, mut entry: Table<'_>) -> Option<Definition> {
                 Figure::Word(every.word().to_owned()),
                 LIMITS,
             )
-            .for_audience(match readers {
-                Readers::Supplier => Audience::Supplier,
-                Readers::EachOrganisation => Audience::Tenant,
-            }),
+            .for_audience(audience),
         );
     }
     entry.finish();
@@ -103,7 +131,89 @@ fn definition(name: Slug, mut entry: Table<'_>) -> Option<Definition> {
         group: group?,
         every: every?.value,
         readers: readers?.value,
+        to: to?,
     })
+}
+
+/// For whom a report is kept. What organisations may not read is not kept for their administrators.
+fn recipients(entry: &mut Table<'_>, readers: Option<Readers>) -> Option<Vec<Recipient>> {
+    if !entry.has("to") {
+        return Some(Vec::new());
+    }
+    let named = entry.need_texts("to", "[\"administrators\"]")?;
+    let mut to = Vec::new();
+    for name in named.value {
+        let known = RECIPIENTS.iter().find(|(word, _)| *word == name.value);
+        match known {
+            Some((_, Recipient::Administrators)) if readers == Some(Readers::Supplier) => {
+                entry.fault(
+                    name.at,
+                    "only the supplier may read this report",
+                    "not theirs",
+                    "write `for = \"each-organisation\"`, or keep it for `supplier`",
+                );
+                return None;
+            }
+            Some((_, recipient)) if !to.contains(recipient) => to.push(*recipient),
+            Some(_) => {}
+            None => {
+                entry.fault(
+                    name.at,
+                    format!("`to` cannot hold \"{}\"", name.value),
+                    "nobody of that name",
+                    "write `administrators` or `supplier`",
+                );
+                return None;
+            }
+        }
+    }
+    Some(to)
+}
+
+/// That a report is kept for somebody, and the share that it is measured by.
+fn further_claims(
+    entry: &Table<'_>,
+    title: &str,
+    every: Every,
+    audience: Audience,
+    measure: Option<&Measure>,
+    to: Option<&[Recipient]>,
+) {
+    if let Some(to @ [_, ..]) = to {
+        let whom: Vec<&str> = to.iter().map(|recipient| recipient.words()).collect();
+        let words = RECIPIENTS
+            .iter()
+            .filter(|(_, recipient)| to.contains(recipient))
+            .map(|(word, _)| (*word).to_owned());
+        entry.claim(
+            "to",
+            Draft::enforced(
+                format!(
+                    "When a {} is over, “{title}” is made of it within an hour, kept, and listed in the console for {}.",
+                    every.word(),
+                    whom.join(" and ")
+                ),
+                Figure::Words(words.collect()),
+                KEPT_LIMITS,
+            )
+            .for_audience(audience),
+        );
+    }
+    if let Some(Measure::Available { target }) = measure {
+        entry.claim(
+            "target",
+            Draft::enforced(
+                format!(
+                    "“{title}”: in each {} the service answers in {} of the minutes in which somebody asks, or more.",
+                    every.word(),
+                    Unit::Share.shown(*target)
+                ),
+                Figure::Count(*target),
+                TARGET_LIMITS,
+            )
+            .for_audience(audience),
+        );
+    }
 }
 
 fn measure(entry: &mut Table<'_>) -> Option<Measure> {
@@ -132,9 +242,12 @@ fn measure(entry: &mut Table<'_>) -> Option<Measure> {
                 ends: ends?,
             }
         }
+        Kind::Available => Measure::Available {
+            target: share(entry, "target")?.value,
+        },
         Kind::Answered => Measure::Answered {
             target: entry.or("target", None, |entry, key| {
-                let found = entry.need_parsed(key, "a share", "99.5%", hundredths)?;
+                let found = share(entry, key)?;
                 Some(avouch_statement::Spanned {
                     value: Some(found.value),
                     at: found.at,
@@ -142,6 +255,10 @@ fn measure(entry: &mut Table<'_>) -> Option<Measure> {
             })?,
         },
     })
+}
+
+fn share(entry: &mut Table<'_>, key: &'static str) -> Option<avouch_statement::Spanned<u64>> {
+    entry.need_parsed(key, "a share", "99.5%", hundredths)
 }
 
 fn transaction(entry: &mut Table<'_>, key: &'static str) -> Option<Transaction> {
@@ -174,74 +291,4 @@ fn hundredths(text: &str) -> Result<u64, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use avouch_statement::{Document, Reading, Source};
-
-    fn parsed(text: &str) -> Result<(Vec<Definition>, Vec<String>), String> {
-        let source = Source::new("avouch.toml", text.to_owned());
-        let reading = Reading::new(&source);
-        let document = Document::parse(&reading);
-        let mut root = document.table(&reading);
-        let definitions = read(&mut root);
-        root.finish();
-        let claims = reading
-            .finish()
-            .map_err(|faults| faults.list()[0].message.clone())?;
-        Ok((
-            definitions.unwrap(),
-            claims.iter().map(|claim| claim.id.to_string()).collect(),
-        ))
-    }
-
-    #[test]
-    fn a_report_is_a_few_lines_and_makes_one_claim() {
-        let (reports, claims) = parsed(
-            "[[report]]\nname = \"save\"\ntitle = \"Time to save\"\nmeasure = \"interaction\"\non = \"POST /wards/{ward}/assessments\"\nwithin = \"2 s\"\ngroup = \"organisation\"\nevery = \"month\"\nfor = \"supplier\"\n\n[[report]]\nname = \"answered\"\ntitle = \"Answered\"\nmeasure = \"answered\"\ntarget = \"99.5%\"\nevery = \"quarter\"\nfor = \"each-organisation\"\n",
-        )
-        .unwrap();
-        assert_eq!(claims, ["report.save.every", "report.answered.every"]);
-        assert_eq!(reports[0].group, Group::Organisation);
-        assert_eq!(
-            reports[1].measure,
-            Measure::Answered {
-                target: Some(9_950)
-            }
-        );
-    }
-
-    #[test]
-    fn each_wrong_line_is_a_fault() {
-        let sound = "[[report]]\nname = \"a\"\ntitle = \"A\"\nmeasure = \"action\"\nbegins = \"GET /a\"\nends = \"POST /a\"\nevery = \"month\"\nfor = \"supplier\"\n";
-        parsed(sound).unwrap();
-        for (from, to, message) in [
-            ("title = \"A\"\n", "", "`report.a` does not say `title`"),
-            ("\"action\"", "\"usage\"", "`measure` cannot be \"usage\""),
-            ("GET /a", "get /a", "`begins` must be a method and a path"),
-            ("POST /a", "POST a", "`ends` must be a method and a path"),
-            ("ends = \"POST /a\"\n", "", "`report.a` does not say `ends`"),
-            (
-                "\"month\"",
-                "\"fortnight\"",
-                "`every` cannot be \"fortnight\"",
-            ),
-            ("\"supplier\"", "\"all\"", "`for` cannot be \"all\""),
-        ] {
-            assert_eq!(
-                parsed(&sound.replace(from, to)).unwrap_err(),
-                message,
-                "{from} as {to}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_share_has_two_decimal_places_at_most() {
-        for (text, share) in [("99.5%", 9_950), ("100%", 10_000), ("0.01%", 1)] {
-            assert_eq!(hundredths(text), Ok(share));
-        }
-        for text in ["99.5", "99.555%", "101%", "-1%", "%", "9.%", "1e2%"] {
-            assert!(hundredths(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

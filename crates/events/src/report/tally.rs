@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::available::Minutes;
 use super::period::{day, hour};
-use super::{Column, Definition, Fact, Group, Line, Measure, Period, Report, Unit, Wanted};
+use super::{Checks, Column, Definition, Fact, Group, Line, Measure, Period, Report, Unit, Wanted};
+use crate::index::kind::Answer;
 use crate::{Action, Outcome, Role};
 
 /// A report that is being counted.
@@ -14,7 +16,7 @@ pub struct Tally<'a> {
     definition: &'a Definition,
     period: Period,
     tenant: Option<String>,
-    checks: bool,
+    checks: Checks,
     bounds: (Timestamp, Timestamp),
     lines: BTreeMap<String, Counted>,
     sessions: HashMap<String, Session>,
@@ -31,6 +33,7 @@ struct Counted {
     people: BTreeSet<String>,
     /// Each measured time, in the unit of the report.
     times: Vec<u64>,
+    minutes: Minutes,
 }
 
 /// A session so far.
@@ -59,16 +62,14 @@ impl<'a> Tally<'a> {
 
     /// Counts one event, or several that are alike. They come in the order in which they happened.
     pub fn add(&mut self, event: &Fact<'_>) {
+        if let (Measure::Available { .. }, Some((from, until))) =
+            (&self.definition.measure, event.stopped)
+        {
+            self.not_running(from, until, event);
+        }
         let theirs = self.tenant.is_none() || self.tenant.as_deref() == event.tenant;
-        let real = match event.role {
-            Role::Platform | Role::LocalRoot => false,
-            Role::Synthetic => self.checks,
-            // Strangers are turned away at the door: that is no use of the service.
-            Role::Nobody => self.definition.measure == Measure::SignIn,
-            Role::Member | Role::Administrator | Role::Supplier => true,
-        };
         if !theirs
-            || !real
+            || !self.is_real(event)
             || event.outcome == Outcome::Intended
             || event.at < self.bounds.0
             || event.at >= self.bounds.1
@@ -78,18 +79,50 @@ impl<'a> Tally<'a> {
         match &self.definition.measure {
             Measure::SignIn => self.sign_in(event),
             _ if !is_request(event) => {}
-            Measure::Use | Measure::Answered { .. } => self.line(event).count(event),
+            Measure::Use => self.line(event).count(event),
+            Measure::Answered { .. } => self.line(event).answered(event),
+            Measure::Available { .. } => self.line(event).minutes.request(event),
             Measure::Sessions | Measure::Action { .. } => self.in_session(event),
             Measure::Interaction { on, .. } => {
                 if on.is(event.object) {
-                    let micros = event.micros;
                     let line = self.line(event);
                     line.count(event);
-                    if event.outcome != Outcome::Failed {
-                        line.times.extend(micros.map(|micros| micros / 1_000));
+                    if !is_fault(event) {
+                        line.times.extend(event.micros.map(|micros| micros / 1_000));
                     }
                 }
             }
+        }
+    }
+
+    /// Whether this is somebody's use of the service.
+    fn is_real(&self, event: &Fact<'_>) -> bool {
+        let probed = matches!(self.definition.measure, Measure::Available { .. });
+        match (event.role, self.checks) {
+            (Role::Platform | Role::LocalRoot, _) => false,
+            (Role::Synthetic, Checks::Counted | Checks::Alone) => true,
+            // What checks ask for tells as well as anything whether the service is there.
+            (Role::Synthetic, Checks::LeftOut) => probed,
+            (_, Checks::Alone) => false,
+            // Strangers are turned away at the door: that is no use of the service.
+            (Role::Nobody, _) => self.definition.measure == Measure::SignIn,
+            (Role::Member | Role::Administrator | Role::Supplier, _) => true,
+        }
+    }
+
+    /// Counts what lies within the period of a time in which nothing ran.
+    fn not_running(&mut self, from: Timestamp, until: Timestamp, start: &Fact<'_>) {
+        let last = Timestamp::from_nanosecond(self.bounds.1.as_nanosecond() - 1);
+        let (from, until) = (from.max(self.bounds.0), until.min(last.unwrap_or(until)));
+        if from <= until && self.checks != Checks::Alone {
+            let label = match self.definition.group {
+                Group::Organisation | Group::Locality | Group::Role | Group::Person => {
+                    "not running".to_owned()
+                }
+                Group::Nothing | Group::Day | Group::Hour => self.label(start),
+            };
+            let line = self.lines.entry(label).or_default();
+            line.minutes.down(from, until);
         }
     }
 
@@ -195,6 +228,8 @@ impl<'a> Tally<'a> {
             Group::Organisation => event
                 .tenant
                 .map_or_else(|| "none".to_owned(), ToString::to_string),
+            Group::Locality if event.locality.is_empty() => "none stated".to_owned(),
+            Group::Locality => event.locality.to_owned(),
             Group::Role => event.role.to_string(),
             Group::Person => event.who.to_owned(),
             Group::Day => day(event.at).to_string(),
@@ -204,6 +239,14 @@ impl<'a> Tally<'a> {
 }
 
 impl Counted {
+    /// Counts a request by whether the service did its part.
+    fn answered(&mut self, event: &Fact<'_>) {
+        self.requests += event.events;
+        if is_fault(event) {
+            self.failed += event.events;
+        }
+    }
+
     fn count(&mut self, event: &Fact<'_>) {
         self.requests += event.events;
         match event.outcome {
@@ -268,6 +311,10 @@ impl Counted {
                 Some(self.failed),
                 share(self.requests - self.failed, self.requests),
             ],
+            Measure::Available { .. } => {
+                let (all, lost) = self.minutes.counted();
+                vec![Some(all), Some(lost), share(all - lost, all)]
+            }
             Measure::SignIn => vec![
                 Some(self.requests),
                 Some(self.refused),
@@ -277,9 +324,14 @@ impl Counted {
     }
 }
 
+/// Whether the service itself failed: it did not answer, or with an error of its own.
+pub(super) fn is_fault(event: &Fact<'_>) -> bool {
+    event.answer == Answer::Fault
+}
+
 fn is_request(event: &Fact<'_>) -> bool {
     event.tenant.is_some()
-        && event.answered
+        && event.answer != Answer::None
         && matches!(
             event.action,
             Action::Request | Action::RecordOpened | Action::RecordChanged
@@ -335,6 +387,11 @@ fn columns(measure: &Measure) -> Vec<Column> {
             count("Failed"),
             column("Answered", Unit::Share),
         ],
+        Measure::Available { .. } => vec![
+            count("Minutes"),
+            count("Lost"),
+            column("Available", Unit::Share),
+        ],
         Measure::SignIn => vec![
             count("Attempts"),
             count("Refused"),
@@ -345,8 +402,13 @@ fn columns(measure: &Measure) -> Vec<Column> {
 
 fn notes(measure: &Measure) -> Vec<String> {
     let mut notes = vec![
-        "Only people who are signed in are counted, and nobody who exists only for checks."
-            .to_owned(),
+        match measure {
+            Measure::Available { .. } => {
+                "Requests of people who are signed in are counted, and those of checks, which ask when nobody else does."
+            }
+            _ => "Only people who are signed in are counted, and nobody who exists only for checks.",
+        }
+        .to_owned(),
     ];
     notes.extend(match measure {
         Measure::Use => vec![],
@@ -364,6 +426,10 @@ fn notes(measure: &Measure) -> Vec<String> {
             notes.extend(target.map(|target| format!("The target is {}.", Unit::Share.shown(target))));
             notes
         }
+        Measure::Available { target } => vec![
+            "A minute is lost when half of its requests or more were not answered, or were answered with an error of the service's own; and when the service did not run, from the last entry of the ledger before to the start. Minutes in which it ran and nobody asked are not counted.".to_owned(),
+            format!("Promised are {}.", Unit::Share.shown(*target)),
+        ],
         Measure::SignIn => vec![
             "Attempts are counted whether they succeed or not. An attempt with an address that no account has belongs to no organisation.".to_owned(),
         ],

@@ -12,6 +12,7 @@ fn definition(measure: Measure, group: Group) -> Definition {
         group,
         every: Every::Day,
         readers: Readers::EachOrganisation,
+        to: Vec::new(),
     }
 }
 
@@ -42,7 +43,7 @@ fn counted(definition: &Definition, tenant: Option<&str>, events: &[Event]) -> R
         definition,
         period: Period::of(definition.every, now),
         tenant: tenant.as_ref(),
-        checks: false,
+        checks: Checks::LeftOut,
     });
     for event in events {
         tally.add(&Fact::of(event));
@@ -176,9 +177,9 @@ fn a_delay_added_to_every_answer_moves_every_percentile_by_that_delay() {
 }
 
 #[test]
-fn what_failed_has_no_time_and_is_not_answered() {
+fn what_the_service_failed_at_has_no_time_and_is_not_answered() {
     let mut failed = request("lake", "ann", "10:00:00", "GET /a", 1);
-    failed.outcome = Outcome::Failed;
+    (failed.outcome, failed.status) = (Outcome::Failed, Some(502));
     let events = [failed, request("lake", "ann", "10:00:01", "GET /a", 20)];
     let answered = definition(Measure::Answered { target: None }, Group::Nothing);
     assert_eq!(
@@ -249,4 +250,78 @@ fn a_picture_has_a_bar_and_a_figure_for_each_line_and_no_markup_of_a_label() {
     assert!(svg.contains("&lt;b&gt;&amp;&quot;") && !svg.contains("<b>"));
     report.lines.truncate(1);
     assert_eq!(picture(&report), None);
+}
+
+#[test]
+fn an_answer_that_is_the_askers_own_fault_is_an_answer() {
+    let mut absent = request("lake", "ann", "10:00:00", "GET /a", 20);
+    (absent.outcome, absent.status) = (Outcome::Failed, Some(404));
+    let answered = definition(Measure::Answered { target: None }, Group::Nothing);
+    assert_eq!(
+        lines(&counted(&answered, None, &[absent])),
+        [("all", [1, 0, 10_000].map(Some).to_vec())]
+    );
+}
+
+/// The platform's start, with when its newest entry before was made.
+fn start(time: &str, before: &str) -> Event {
+    let mut event =
+        request("lake", "avouch", time, START, 1).with(BEFORE, format!("2026-11-22T{before}Z"));
+    (event.tenant, event.who) = (None, Actor::platform());
+    (event.action, event.status) = (Action::System, None);
+    event
+}
+
+#[test]
+fn a_minute_is_lost_when_half_of_it_failed_or_nothing_ran_and_one_nobody_asked_in_is_not_counted() {
+    let available = definition(Measure::Available { target: 9_950 }, Group::Nothing);
+    let failed = |time| {
+        let mut event = request("lake", "ann", time, "GET /a", 1);
+        (event.outcome, event.status) = (Outcome::Failed, Some(503));
+        event
+    };
+    let mut check = request("lake", "check", "10:09:00", "GET /a", 1);
+    check.who.role = Role::Synthetic;
+    let events = [
+        request("lake", "ann", "10:00:00", "GET /a", 1),
+        request("lake", "ann", "10:01:00", "GET /a", 1),
+        failed("10:01:30"),
+        failed("10:02:00"),
+        request("lake", "ann", "10:02:10", "GET /a", 1),
+        request("lake", "ann", "10:02:20", "GET /a", 1),
+        request("hill", "bob", "10:04:00", "GET /a", 1),
+        start("10:07:05", "10:05:50"),
+        check,
+    ];
+    // 10:01 by half, 10:05 to 10:07 because nothing ran.
+    assert_eq!(
+        lines(&counted(&available, None, &events)),
+        [("all", [8, 4, 5_000].map(Some).to_vec())]
+    );
+    assert_eq!(
+        lines(&counted(&available, Some("hill"), &events)),
+        [("all", [4, 3, 2_500].map(Some).to_vec())]
+    );
+}
+
+#[test]
+fn a_stop_over_midnight_counts_on_both_days_as_far_as_it_reaches_into_each() {
+    let available = definition(Measure::Available { target: 9_950 }, Group::Nothing);
+    let stop = start("00:01:30", "00:00:00").with(BEFORE, "2026-11-21T23:50:00Z");
+    assert_eq!(
+        lines(&counted(&available, None, &[stop])),
+        [("all", [2, 2, 0].map(Some).to_vec())]
+    );
+}
+
+#[test]
+fn use_is_counted_by_locality_and_what_states_none_stands_by_itself() {
+    let use_by = definition(Measure::Use, Group::Locality);
+    let mut north = request("lake", "ann", "10:00:00", "GET /a", 1);
+    north.locality = "north".to_owned();
+    let events = [north, request("lake", "bob", "10:00:00", "GET /a", 1)];
+    let report = counted(&use_by, None, &events);
+    assert_eq!(report.headings()[0], "Locality");
+    let labels: Vec<&str> = lines(&report).iter().map(|(label, _)| *label).collect();
+    assert_eq!(labels, ["none stated", "north"]);
 }

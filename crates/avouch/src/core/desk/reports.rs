@@ -1,6 +1,6 @@
 //! Reports, for administrators.
 
-use avouch_console::views::{ReportRow, ReportView};
+use avouch_console::views::{KeptReportRow, ReportRow, ReportView};
 use avouch_console::{Actor, DeskError};
 use avouch_events::report::{self, Period, Report};
 
@@ -54,11 +54,48 @@ impl Reception {
             .await
             .map_err(stopped)?;
         let after = Some(period.after()).filter(|after| after.bounds().0 <= now);
-        Ok(Some(view(report, period, after)))
+        let kept = self
+            .core
+            .report_kept(definition, &report.period, tenant.as_ref())
+            .await
+            .map_err(stopped)?
+            .map(|kept| (kept.made, report::csv(&kept.report) == report::csv(&report)));
+        Ok(Some(view(report, period, after, kept)))
+    }
+
+    pub(super) async fn kept_reports_for(
+        &self,
+        actor: &Actor,
+    ) -> Result<Vec<KeptReportRow>, DeskError> {
+        let Some(tenant) = whose(actor)? else {
+            return Ok(Vec::new());
+        };
+        let mut rows = Vec::new();
+        for definition in self.core.reports_for(tenant.as_ref()) {
+            let kept = self.core.reports_kept(definition, tenant.as_ref()).await;
+            rows.extend(
+                kept.map_err(stopped)?
+                    .into_iter()
+                    .map(|kept| KeptReportRow {
+                        name: definition.name.to_string(),
+                        title: definition.title.clone(),
+                        period: kept.period,
+                        made: kept.made,
+                        tenant: kept.tenant.map(|tenant| tenant.to_string()),
+                    }),
+            );
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.made));
+        Ok(rows)
     }
 }
 
-fn view(report: Report, period: Period, after: Option<Period>) -> ReportView {
+fn view(
+    report: Report,
+    period: Period,
+    after: Option<Period>,
+    kept: Option<(jiff::Timestamp, bool)>,
+) -> ReportView {
     ReportView {
         picture: report::picture(&report),
         sheet: report::csv(&report),
@@ -72,6 +109,7 @@ fn view(report: Report, period: Period, after: Option<Period>) -> ReportView {
         after: after.map(|after| after.to_string()),
         from: report.from,
         complete: report.complete,
+        kept,
         notes: report.notes,
     }
 }

@@ -13,7 +13,14 @@ use crate::harness::{Browser, Entry, bend, impersonate, straighten};
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
         what: "the outcomes of requests never reach the core",
-        turns: &[("audit.before-effect", "broken")],
+        turns: &[
+            ("audit.before-effect", "broken"),
+            // The requests that the check of reports makes are in no figure.
+            ("report.use.every", "broken"),
+            ("report.sessions.every", "broken"),
+            ("report.saving.every", "broken"),
+            ("report.answered.every", "broken"),
+        ],
         act: |bench| {
             let swallow = |message| match message {
                 ToCore::End(end) => Err(Box::new(ToFront::Ended {

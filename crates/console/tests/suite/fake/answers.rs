@@ -2,10 +2,11 @@
 
 use avouch_console::views::{
     Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download, DrillRow,
-    DrillStep, DrillView, Entry, Exchange, FindingRow, LogResource, NewPerson, Overview, PackRow,
-    Page, PersonRow, Progress, Proofs, ProofsAsk, ReportRow, ReportView, RequirementRow, RoundRow,
-    RoundView, SignInAttempt, SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SubjectForm,
-    SubjectReport, TenantRow, TrailQuery, TrailRow,
+    DrillStep, DrillView, Entry, Exchange, FaultRow, Filed, FindingRow, KeptReportRow, LogResource,
+    NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs, ProofsAsk, ReportRow,
+    ReportView, RequirementRow, RoundRow, RoundView, SignInAttempt, SignInOutcome, StatementView,
+    SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport, SupportView, TenantRow, TrailQuery,
+    TrailRow,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Secret, SessionDigest, Target,
@@ -169,6 +170,38 @@ impl Desk for Fake {
 
     fn reset_password<'a>(&'a self, _: &'a Actor, _: &'a str) -> Answer<'a, Secret> {
         now(Secret::new(self.text("Zm4vBn8cHd3f")))
+    }
+
+    fn support<'a>(&'a self, _: &'a Actor) -> Answer<'a, SupportView> {
+        let row = |number, person: &str, tenant: Option<&str>, words: &str| FaultRow {
+            number,
+            at: at("2026-11-22T07:10:21Z"),
+            person: person.to_owned(),
+            who: format!("{person}@example.test"),
+            tenant: tenant.map(str::to_owned),
+            words: self.text(words),
+        };
+        now(SupportView {
+            counts: Counts {
+                held: 30,
+                broken: 1,
+                unproven: 2,
+            },
+            last_round: Some(at("2026-11-22T07:00:05Z")),
+            answers: Some(true),
+            faults: vec![
+                row(3, "p1", Some("riverside"), "The form is slow"),
+                row(2, "q1", Some("lakeside"), "Lakeside is slow"),
+                row(1, "p9", Some("riverside"), "A colleague's trouble"),
+            ],
+        })
+    }
+
+    fn report_fault<'a>(&'a self, _: &'a Actor, words: &'a str) -> Answer<'a, Filed> {
+        now(match words {
+            "again" => Filed::TooMany,
+            _ => Filed::As(3),
+        })
     }
 
     fn tenants<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<TenantRow>> {
@@ -336,6 +369,21 @@ impl Desk for Fake {
         }])
     }
 
+    fn kept_reports<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<KeptReportRow>> {
+        let row = |tenant: Option<&str>, title: &str| KeptReportRow {
+            name: "riverside".to_owned(),
+            title: self.text(title),
+            period: "2026-06".to_owned(),
+            made: at("2026-07-01T00:00:40Z"),
+            tenant: tenant.map(str::to_owned),
+        };
+        now(vec![
+            row(Some("riverside"), "Use by organisation"),
+            row(Some("lakeside"), "Lakeside use"),
+            row(None, "Lakeside and all others"),
+        ])
+    }
+
     fn report<'a>(
         &'a self,
         _: &'a Actor,
@@ -353,6 +401,7 @@ impl Desk for Fake {
             complete: false,
             headings: vec!["Organisation".to_owned(), "Requests".to_owned()],
             lines: vec![vec![self.text(name), "42".to_owned()]],
+            kept: (period == Some("2026-06")).then(|| (at("2026-07-01T00:00:40Z"), false)),
             notes: vec![self.text("Checks are not counted.")],
             picture: Some("<svg role=\"img\" aria-label=\"Use\"></svg>".to_owned()),
             sheet: "organisation,Requests\r\nriverside,42\r\n".to_owned(),

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use avouch_evidence::{Audience, BoxFuture, Check, ClaimId, Ctx, Seen};
 
-/// Makes each report twice: the way people get it, and from the ledger alone.
+/// Makes requests that are known beforehand, and each report twice: the way people get it, and from the ledger alone.
 pub trait Reporting: Send + Sync {
     /// Each report's claim.
     fn claims(&self) -> Vec<ClaimId>;
-    /// Both counts of one report, for everybody and for each organisation that may read it.
-    fn counted_twice<'a>(&'a self, claim: &'a ClaimId) -> BoxFuture<'a, Result<Recount, String>>;
+    /// Both counts of every report, for everybody and for each organisation that may read it.
+    fn counted_twice<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Result<Vec<Recount>, String>>;
 }
 
 /// Both counts of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recount {
+    /// The report's claim.
+    pub claim: ClaimId,
     /// So many entries of the ledger were counted.
     pub entries: u64,
     /// What was counted in them: requests, sessions, attempts.
@@ -23,6 +25,30 @@ pub struct Recount {
     pub period: String,
     /// For each reader: who it is, the sheet as reported, and the sheet as counted again.
     pub readers: Vec<(String, Result<String, String>, String)>,
+    /// What the check asked for itself, for each reader of whom it did.
+    pub known: Vec<Known>,
+}
+
+/// What a check asked for, and what a report says of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Of whose application.
+    pub reader: String,
+    /// What was asked for.
+    pub made: u64,
+    /// What the report counted of it.
+    pub counted: u64,
+}
+
+impl Recount {
+    /// Whether both counts are the same, and have what was asked for.
+    #[must_use]
+    pub fn agrees(&self) -> bool {
+        let same = |(_, reported, counted): &(String, Result<String, String>, String)| {
+            reported.as_ref() == Ok(counted)
+        };
+        self.readers.iter().all(same) && self.known.iter().all(|known| known.made == known.counted)
+    }
 }
 
 /// The check of reports.
@@ -47,28 +73,28 @@ impl Check for Reports {
         self.reporting.claims()
     }
 
-    fn run<'a>(&'a self, _ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let mut seen = Vec::new();
-            for claim in self.reporting.claims() {
-                seen.push(judge(&claim, &self.reporting.counted_twice(&claim).await));
+            match self.reporting.counted_twice(ctx).await {
+                Ok(recounts) => recounts.iter().map(judge).collect(),
+                Err(why) => unread(&self.reporting.claims(), &why),
             }
-            seen
         })
     }
 }
 
-/// Broken where a line differs; unproven where the ledger could not be counted.
-fn judge(claim: &ClaimId, recount: &Result<Recount, String>) -> Seen {
-    let recount = match recount {
-        Ok(recount) => recount,
-        Err(why) => {
-            return Seen::unproven(
-                claim,
-                format!("The ledger could not be counted again: {why}."),
-            );
-        }
-    };
+/// A ledger that cannot be counted proves nothing.
+fn unread(claims: &[ClaimId], why: &str) -> Vec<Seen> {
+    let why = format!("The ledger could not be counted again: {why}.");
+    claims
+        .iter()
+        .map(|claim| Seen::unproven(claim, why.clone()))
+        .collect()
+}
+
+/// Broken where a line differs, or a request that was made is not counted; unproven where there was nothing to count.
+fn judge(recount: &Recount) -> Seen {
+    let claim = &recount.claim;
     for (reader, reported, counted) in &recount.readers {
         let reported = match reported {
             Ok(reported) => reported,
@@ -92,10 +118,38 @@ fn judge(claim: &ClaimId, recount: &Result<Recount, String>) -> Seen {
             .for_audience(Audience::Supplier);
         }
     }
+    for known in &recount.known {
+        if known.made != known.counted {
+            return Seen::broken(
+                claim,
+                format!(
+                    "For {}: of {} that the check had just made, the report counts {}.",
+                    known.reader, known.made, known.counted
+                ),
+            )
+            .for_audience(Audience::Supplier);
+        }
+    }
+    let made: u64 = recount.known.iter().map(|known| known.made).sum();
+    if recount.counted == 0 && made == 0 {
+        return Seen::unproven(
+            claim,
+            format!(
+                "The newest {} entries of the ledger have nothing that this report of {} counts, so there was nothing to compare.",
+                recount.entries, recount.period
+            ),
+        );
+    }
+    let known = match made {
+        0 => String::new(),
+        made => format!(
+            " {made} that the check had just made itself are counted, no more and no fewer."
+        ),
+    };
     Seen::held(
         claim,
         format!(
-            "The report of {}, of {} counted in the newest {} entries of the ledger, is the same for {} when they are counted again.",
+            "The report of {}, of {} counted in the newest {} entries of the ledger, is the same for {} when they are counted again.{known}",
             recount.period,
             recount.counted,
             recount.entries,
@@ -108,7 +162,7 @@ fn judge(claim: &ClaimId, recount: &Result<Recount, String>) -> Seen {
 }
 
 /// The first line that differs.
-fn difference(reported: &str, counted: &str) -> String {
+pub(super) fn difference(reported: &str, counted: &str) -> String {
     let (mut reported, mut counted) = (reported.lines(), counted.lines());
     loop {
         match (reported.next(), counted.next()) {
@@ -128,10 +182,9 @@ mod tests {
     use super::*;
     use avouch_evidence::Verdict;
 
-    #[track_caller]
-    fn check(reported: Result<&str, &str>, counted: &str, verdict: Verdict, says: &str) {
-        let claim = ClaimId::new("report.use.every");
-        let recount = Recount {
+    fn recount(reported: Result<&str, &str>, counted: &str) -> Recount {
+        Recount {
+            claim: ClaimId::new("report.use.every"),
             entries: 40,
             counted: 3,
             period: "2026-11".to_owned(),
@@ -147,39 +200,75 @@ mod tests {
                     counted.to_owned(),
                 ),
             ],
-        };
-        let seen = judge(&claim, &Ok(recount));
+            known: Vec::new(),
+        }
+    }
+
+    #[track_caller]
+    fn check(recount: &Recount, verdict: Verdict, says: &str) {
+        let seen = judge(recount);
         assert_eq!(seen.verdict, verdict, "{}", seen.observed);
         assert!(seen.observed.contains(says), "{}", seen.observed);
+        assert_eq!(recount.agrees(), verdict != Verdict::Broken);
     }
 
     #[test]
     fn a_report_must_say_what_the_ledger_says() {
-        check(
-            Ok("a,1\nb,2"),
-            "a,1\nb,2",
-            Verdict::Held,
-            "of 3 counted in the newest 40 entries of the ledger, is the same for 2 readers",
-        );
-        check(
-            Ok("a,1\nb,2"),
-            "a,1\nb,3",
-            Verdict::Broken,
-            "says `b,2`, the ledger `b,3`",
-        );
-        check(Ok("a,1"), "a,1\nb,3", Verdict::Broken, "leaves out `b,3`");
-        check(Ok("a,1\nb,2"), "a,1", Verdict::Broken, "the ledger nothing");
-        check(
-            Err("no index"),
-            "a,1",
-            Verdict::Broken,
-            "cannot be made: no index",
-        );
+        for (reported, counted, verdict, says) in [
+            (
+                Ok("a,1\nb,2"),
+                "a,1\nb,2",
+                Verdict::Held,
+                "of 3 counted in the newest 40 entries of the ledger, is the same for 2 readers",
+            ),
+            (
+                Ok("a,1\nb,2"),
+                "a,1\nb,3",
+                Verdict::Broken,
+                "says `b,2`, the ledger `b,3`",
+            ),
+            (Ok("a,1"), "a,1\nb,3", Verdict::Broken, "leaves out `b,3`"),
+            (Ok("a,1\nb,2"), "a,1", Verdict::Broken, "the ledger nothing"),
+            (
+                Err("no index"),
+                "a,1",
+                Verdict::Broken,
+                "cannot be made: no index",
+            ),
+        ] {
+            check(&recount(reported, counted), verdict, says);
+        }
     }
 
     #[test]
-    fn a_ledger_that_cannot_be_counted_proves_nothing() {
-        let seen = judge(&ClaimId::new("report.use.every"), &Err("gone".to_owned()));
-        assert_eq!(seen.verdict, Verdict::Unproven);
+    fn what_the_check_asked_for_itself_must_be_counted_no_more_and_no_fewer() {
+        for (counted, verdict, says) in [
+            (4, Verdict::Held, "4 that the check had just made itself"),
+            (
+                3,
+                Verdict::Broken,
+                "of 4 that the check had just made, the report counts 3",
+            ),
+            (5, Verdict::Broken, "the report counts 5"),
+        ] {
+            let mut recount = recount(Ok("a,1"), "a,1");
+            recount.known = vec![Known {
+                reader: "riverside".to_owned(),
+                made: 4,
+                counted,
+            }];
+            check(&recount, verdict, says);
+        }
+    }
+
+    #[test]
+    fn nothing_to_compare_and_a_ledger_that_cannot_be_counted_prove_nothing() {
+        let mut nothing = recount(Ok("a"), "a");
+        nothing.counted = 0;
+        check(&nothing, Verdict::Unproven, "nothing to compare");
+        let claims = [nothing.claim.clone()];
+        let seen = unread(&claims, "gone");
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen[0].verdict, Verdict::Unproven);
     }
 }
