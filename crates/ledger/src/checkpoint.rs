@@ -167,7 +167,11 @@ impl fmt::Debug for Published {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
+    use crate::verify;
 
     fn key() -> LogKey {
         LogKey::from_seed("log.example.test/node-1", &[9; 32]).unwrap()
@@ -189,6 +193,23 @@ mod tests {
         let other = LogKey::from_seed("log.example.test/node-2", &[9; 32]).unwrap();
         let signed = LogKey::sign(&other, 7, Hash([3; 32])).unwrap();
         assert!(key().read(signed.text.as_bytes()).is_err());
+    }
+
+    /// As a key of another kind would sign it: the log's name, another number, the length of an ML-DSA-44 signature.
+    #[test]
+    fn a_second_signature_of_a_kind_that_is_not_known_here_is_passed_over_and_does_not_stand_for_the_first()
+     {
+        let signed = LogKey::sign(&key(), 7, Hash([3; 32])).unwrap();
+        let blob = [[0, 1, 2, 9].as_slice(), &[7; 2428]].concat();
+        let second = format!("\u{2014} {} {}\n", key().name(), STANDARD.encode(blob));
+        let vkey = key().vkey().parse().unwrap();
+        let both = format!("{}{second}", signed.text);
+        assert_eq!(key().read(both.as_bytes()).unwrap().root, signed.root);
+        assert_eq!(verify::checkpoint(&both, &vkey).unwrap().root, signed.root);
+        let (body, _) = signed.text.rsplit_once("\u{2014} ").unwrap();
+        let alone = format!("{body}{second}");
+        assert!(key().read(alone.as_bytes()).is_err());
+        assert!(verify::checkpoint(&alone, &vkey).is_err());
     }
 
     #[test]
