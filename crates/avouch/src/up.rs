@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use avouch_audit::Export;
+use avouch_backup::settings::{At, Destination};
 use avouch_backup::source::Reach;
 use avouch_keyring::Origin;
 use avouch_runtime::confine::{BaseSystem, Confinement, Network, Ports, Processes};

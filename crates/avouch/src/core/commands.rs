@@ -1,8 +1,8 @@
 //! The control socket's server: `avouch` commands, each recorded before it is done and after.
 
 mod accounts;
-mod told;
 mod keys;
+mod told;
 
 use std::sync::Arc;
 

@@ -30,7 +30,7 @@ impl Access {
                 .await?;
         }
         self.commit(work).await?;
-        self.tell(&ended);
+        self.tell(&ended).await;
         Ok(people.len() as u64)
     }
 }
