@@ -352,6 +352,9 @@ async fn restore(
     stream: &mut UnixStream,
 ) -> Result<Value, Fail> {
     let plan = core.restore_plan(order).await?;
+    if to.is_none() {
+        restores::can_be_put_in_place(&plan)?;
+    }
     let mut shown = restores::shown(order, &plan, to.as_deref());
     if !execute {
         return Ok(shown);

@@ -61,13 +61,7 @@ impl Core {
             )
             .help("restore it to a folder with `--to DIR`"));
         };
-        if !plan.into_place {
-            return Err(Fail::new(format!(
-                "`{}` does not lie in a folder of the tenant's, so it is not put in place",
-                plan.source
-            ))
-            .help("restore it to a folder with `--to DIR`, and from there into its server"));
-        }
+        can_be_put_in_place(plan)?;
         let tenant = self
             .tenants
             .get(tenant)
@@ -264,6 +258,21 @@ impl Core {
         self.tenant_begin(tenant).await?;
         self.tenant_wait(tenant).await
     }
+}
+
+/// Whether a source has a place in a folder where the service can put it.
+///
+/// # Errors
+/// With what to do instead, if it has none.
+pub fn can_be_put_in_place(plan: &Plan) -> Result<(), Fail> {
+    if plan.into_place {
+        return Ok(());
+    }
+    Err(Fail::new(format!(
+        "`{}` does not lie in a folder of the tenant's, so it is not put in place",
+        plan.source
+    ))
+    .help("restore it to a folder with `--to DIR`, and from there into its server"))
 }
 
 /// A plan as it is shown: what, from where, to where, how long, and what is overwritten.

@@ -267,6 +267,35 @@ fn what_keeps_a_postgresql_database_from_being_dumped_breaks_its_claim_and_is_na
     server.fill("riverside");
     mended();
 
+    // What the statement expects of it is asked by a drill, and does not stand in the way of who needs the data.
+    server.sql(
+        "bookings_riverside",
+        "update account set amount = 99 where id = 1",
+    );
+    service.avouch(&["backup", "run", "riverside"]).with(0);
+    service.avouch(&["drill", "run", "riverside"]).with(1);
+    let seen = judged(&service, CLAIM, "broken");
+    assert!(seen.contains("is not answered by yes"), "{seen}");
+    let to = service.place().join("short");
+    let words = [
+        "restore",
+        "riverside",
+        "--source",
+        "bookings",
+        "--because",
+        "a question",
+    ];
+    service
+        .avouch(&[&words[..], &["--execute", "--to", to.to_str().unwrap()]].concat())
+        .with(0);
+    server.sql(
+        "bookings_riverside",
+        "update account set amount = 100 where id = 1",
+    );
+    service.avouch(&["backup", "run", "riverside"]).with(0);
+    service.avouch(&["drill", "run", "riverside"]).with(0);
+    judged(&service, CLAIM, "held");
+
     // In the middle of the dump: it waits for a table, and the server is killed.
     let mut holding = server
         .client("psql", "bookings_riverside")
@@ -295,15 +324,7 @@ fn what_keeps_a_postgresql_database_from_being_dumped_breaks_its_claim_and_is_na
 
     // It is not the service's to put in place.
     let plan = service
-        .avouch(&[
-            "restore",
-            "riverside",
-            "--source",
-            "bookings",
-            "--because",
-            "a trial",
-            "--execute",
-        ])
+        .avouch(&["restore", "riverside", "--source", "bookings"])
         .with(2);
     assert!(plan.err.contains("does not lie in a folder"), "{plan:?}");
 }

@@ -248,16 +248,15 @@ impl Backups {
             .sources
             .iter()
             .find(|source| source.name.as_str() == what.source);
-        let (asked, engine) = match source.map(|source| &source.kind) {
-            Some(Kind::Sqlite { .. }) => (expect, None),
-            Some(Kind::Postgres(server)) => (server.expect.as_slice(), Some(Engine::Postgres)),
-            Some(Kind::Mariadb(server)) => (server.expect.as_slice(), Some(Engine::Mariadb)),
-            Some(Kind::Files { .. } | Kind::Command(_)) | None => ([].as_slice(), None),
+        let engine = match source.map(|source| &source.kind) {
+            Some(Kind::Postgres(_)) => Some(Engine::Postgres),
+            Some(Kind::Mariadb(_)) => Some(Engine::Mariadb),
+            Some(Kind::Sqlite { .. } | Kind::Files { .. } | Kind::Command(_)) | None => None,
         };
         let spec = Spec::Compare {
             restored: scratch.join("restored"),
             manifest: what.manifest.clone(),
-            expect: asked.to_vec(),
+            expect: expect.to_vec(),
             engine,
         };
         let access = Access {

@@ -89,6 +89,15 @@ impl Kind {
         matches!(self, Self::Sqlite { .. } | Self::Files { .. })
     }
 
+    /// What a drill asks of it once it is restored; `stated` is for every database in a tenant's folder.
+    pub(crate) fn questions<'a>(&'a self, stated: &'a [String]) -> &'a [String] {
+        match self {
+            Self::Sqlite { .. } => stated,
+            Self::Postgres(server) | Self::Mariadb(server) => &server.expect,
+            Self::Files { .. } | Self::Command(_) => &[],
+        }
+    }
+
     /// What is known of a backup of it that was restored and found the same, in words.
     pub(crate) fn came_back(&self) -> &'static str {
         match self {

@@ -25,11 +25,10 @@ impl Backups {
         scratch: &Path,
         drill: &mut Drill,
     ) {
-        let questions = self
-            .settings
-            .drill
-            .as_ref()
-            .map_or([].as_slice(), |drill| drill.expect.as_slice());
+        let stated = self.settings.drill.as_ref();
+        let questions = source
+            .kind
+            .questions(stated.map_or(&[], |drill| &drill.expect));
         let restored = scratch.join("restored");
         let restoring = async {
             let bytes = self.restored(owner, what, &restored, scratch).await;
