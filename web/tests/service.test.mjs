@@ -192,7 +192,7 @@ test("an administrator says who opened a record, and takes the answer away with 
   const row = page.getByRole("row").filter({ hasText: "127.0.0.1" }).first();
   assert.match((await row.innerText()).replaceAll("\u200b", ""), /record-opened: GET \/wards\/2\/assessments\/9990000026/);
   assert.doesNotMatch(await page.locator("main").innerText(), /member@/, "staff are not named");
-  await look("subject-report", { 1440: 1240 });
+  await look("subject-report", { 1440: 1640 });
   const document = await readFile(await download(page, "Document (PDF)", "button"));
   assert.equal(document.subarray(0, 5).toString(), "%PDF-");
   assert.match(await readFile(await download(page, "FHIR AuditEvents", "button"), "utf8"), /"AuditEvent"/);
