@@ -95,7 +95,8 @@ impl Strangers {
 impl Seen {
     fn has_room_at(&mut self, address: Option<IpAddr>, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(60);
-        if self.minute != minute {
+        // Who comes late with the minute before counts with this one; only a clock that was set back goes further.
+        if minute != self.minute && minute != self.minute - 1 {
             self.minute = minute;
             self.written.clear();
         }
@@ -241,6 +242,16 @@ mod tests {
         assert!(!write("::ffff:192.0.2.1"));
         assert!(write("2001:db8:0:1::2"));
         assert!(strangers.write(Sort::Request, &refusal(None, "x", "192.0.2.1"), at(60)));
+    }
+
+    #[test]
+    fn one_that_comes_late_from_the_minute_before_brings_no_room() {
+        let strangers = Strangers::default();
+        let refusal = refusal(None, "x", "192.0.2.1");
+        let write = |second| strangers.write(Sort::Request, &refusal, at(second));
+        assert_eq!((0..700).filter(|_| write(60)).count(), 600);
+        assert!(!write(59));
+        assert!(!write(60), "room came back with the one before");
     }
 
     #[test]
