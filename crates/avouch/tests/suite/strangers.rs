@@ -44,7 +44,7 @@ fn a_flood_without_a_sign_in_is_counted_and_neither_fills_the_disk_nor_drowns_a_
     let minutes = u64::try_from(ended - started).unwrap() + 2;
     let sent = sent.load(Ordering::Relaxed);
 
-    let written = || total(&service, &["--words", WORD]);
+    let written = || total(&service, &["--outcome", "refused", "--words", WORD]);
     let counted = || {
         let words = ["--words", "requests without", "--limit", "1000"];
         let search = [&["audit", "search"], &words[..]].concat();
