@@ -7,10 +7,12 @@
 //   assert.deepEqual(await check_axe(page), []);
 //   await shot(page, "sign-in", 360);
 
+import assert from "node:assert/strict";
 import { createHash, X509Certificate } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import tls from "node:tls";
 import { chromium } from "playwright-core";
 
@@ -89,6 +91,15 @@ export async function check_axe(page) {
 /** How far the page is wider than its window, in pixels: 0 when nobody has to scroll sideways. */
 export async function overflow(page) {
   return page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth));
+}
+
+/** Looks again and again until it is so. A page's script is not told when the browser has taken its cookies. */
+export async function becomes_so(what, look) {
+  const until = Date.now() + 10_000;
+  while (!(await look())) {
+    assert.ok(Date.now() < until, `${what}: not within 10 s`);
+    await setTimeout(50);
+  }
 }
 
 /** Sets the window's width and writes a picture of the whole page to `SHOTS` (default: tests/shots). Returns its path. */

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { chmod, copyFile, readdir, readFile, rename } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { launch, vouched_for } from "./browser.mjs";
+import { becomes_so, launch, vouched_for } from "./browser.mjs";
 import { run, sign_in, start } from "./service.mjs";
 
 const SPOILT = process.env.SPOILT ?? new URL("../../target/debug/examples/spoilt", import.meta.url).pathname;
@@ -230,8 +230,9 @@ test("the cookies that it tosses take nobody's session away and give nobody anot
     // A cookie without a name, which a careless server reads as one with.
     document.cookie = `=__Host-avouch=tossed; ${wide}`;
   });
+  const tossed_wide = ({ name, domain }) => name === "avouch" && domain === ".acuity.localhost";
+  await becomes_so("something is tossed", async () => (await victim.context.cookies()).some(tossed_wide));
   const all = await victim.context.cookies();
-  assert.ok(all.some(({ name, domain }) => name === "avouch" && domain === ".acuity.localhost"), "nothing was tossed");
   assert.deepEqual(await ours(), earlier, "what the service set is as it was");
   const tossed = all.filter(({ name, httpOnly }) => /^__host-/i.test(name) && !httpOnly);
   assert.deepEqual(tossed.filter(({ domain }) => domain !== host(service.apps.riverside)), [], "only to itself");
@@ -286,12 +287,12 @@ test("cookies too large for a request, set for the whole domain, are forgotten a
       document.cookie = `bomb${number}=${"x".repeat(4000)}; Domain=acuity.localhost; Path=/; Secure`;
     }
   });
-  assert.ok((await bombs()) > 50, "the cookies were set");
+  await becomes_so("the cookies are set", async () => (await bombs()) > 50);
   const page = victim.hillside;
   const refused = await page.reload();
   assert.equal(refused.status(), 431);
   assert.match(await page.locator("main").innerText(), /more cookies than fit .* Open the page again and sign in/s);
-  assert.equal(await bombs(), 0, "the browser forgot them");
+  await becomes_so("the browser forgets them", async () => (await bombs()) === 0);
   await page.goto(`${service.apps.hillside}/`);
   await sign_in(page, known("member", "hillside"));
   await page.waitForURL(`${service.apps.hillside}/`);
