@@ -89,6 +89,11 @@ impl Action {
                 &[Session],
                 &[],
             ),
+            Self::Connection => (
+                "A connection to the gateway is over, where the statement promises that: from which port, to which address and port, how many bytes each way, how long, and whether it was let in. Bytes are those of the transport, with all that TLS adds.",
+                &[Parameters],
+                &[],
+            ),
             Self::Request => (
                 "A request that opened no record, or that was turned away: by the gateway's hygiene, for want of a session, or at another organisation's host. What strangers are refused beyond a rate is summed up. A tunnel leaves one more when it closes.",
                 &[],

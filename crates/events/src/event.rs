@@ -104,6 +104,8 @@ pub enum Action {
     SignIn,
     /// Signing out.
     SignOut,
+    /// A connection is over.
+    Connection,
     /// A request that opened no record.
     Request,
     /// A record was opened.
@@ -148,9 +150,10 @@ pub enum Outcome {
 
 impl Action {
     /// Every action, in the order of the catalogue.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SignIn,
         Self::SignOut,
+        Self::Connection,
         Self::Request,
         Self::RecordOpened,
         Self::RecordChanged,

@@ -32,4 +32,4 @@ pub use promise::{InForce, Promise};
 pub use round::{Header, Opened, Previous, Round, Sealed, Summary};
 pub use standing::{Standing, standing};
 pub use trail::Trail;
-pub use vantage::{Answer, Ask, Gateway, MARK, VantageError};
+pub use vantage::{Answer, Ask, Gateway, MARK, Passed, VantageError};

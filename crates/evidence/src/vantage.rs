@@ -1,5 +1,7 @@
 //! The service as a client sees it: a small HTTPS client that believes only the given authority.
 
+mod passed;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+pub use passed::Passed;
+
 /// A page longer than this is cut off: no check needs more.
 const LONGEST_ANSWER: usize = 4 << 20;
 /// Long enough for a restart behind the gateway, short enough for a round.
@@ -22,6 +26,8 @@ pub const MARK: &str = "avouch-mark";
 
 /// Makes the mark of one request.
 type Marker = Arc<dyn Fn() -> String + Send + Sync>;
+/// Is told where a connection was made from.
+type Announce = Arc<dyn Fn(SocketAddr) + Send + Sync>;
 
 /// Where the gateway is, what it is called, and whom to believe.
 #[derive(Clone)]
@@ -30,6 +36,7 @@ pub struct Gateway {
     domain: String,
     tls: Arc<ClientConfig>,
     marker: Option<Marker>,
+    announce: Option<Announce>,
 }
 
 /// A request to be sent.
@@ -149,6 +156,7 @@ impl Gateway {
             domain: domain.into(),
             tls: Arc::new(tls),
             marker: None,
+            announce: None,
         })
     }
 
@@ -156,6 +164,13 @@ impl Gateway {
     #[must_use]
     pub fn marked(mut self, marker: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.marker = Some(Arc::new(marker));
+        self
+    }
+
+    /// The same, telling of each connection where it was made from before anything goes over it.
+    #[must_use]
+    pub fn announced(mut self, announce: impl Fn(SocketAddr) + Send + Sync + 'static) -> Self {
+        self.announce = Some(Arc::new(announce));
         self
     }
 
@@ -202,12 +217,24 @@ impl Gateway {
         }
     }
 
+    async fn dial(&self) -> Result<(TcpStream, SocketAddr), VantageError> {
+        let failed = |error| VantageError::Connect(self.address, error);
+        let socket = TcpStream::connect(self.address).await.map_err(failed)?;
+        let from = socket.local_addr().map_err(failed)?;
+        if let Some(announce) = &self.announce {
+            announce(from);
+        }
+        Ok((socket, from))
+    }
+
+    fn name(host: &str) -> Result<ServerName<'static>, VantageError> {
+        ServerName::try_from(host.to_owned())
+            .map_err(|error| VantageError::Request(error.to_string()))
+    }
+
     async fn exchange(&self, host: &str, ask: Ask) -> Result<Answer, VantageError> {
-        let socket = TcpStream::connect(self.address)
-            .await
-            .map_err(|error| VantageError::Connect(self.address, error))?;
-        let name = ServerName::try_from(host.to_owned())
-            .map_err(|error| VantageError::Request(error.to_string()))?;
+        let (socket, _) = self.dial().await?;
+        let name = Self::name(host)?;
         let stream = TlsConnector::from(self.tls.clone())
             .connect(name, socket)
             .await

@@ -1,6 +1,7 @@
 //! What the core says to the front about each request, and what it writes down of it.
 
 mod event;
+mod flowed;
 mod reads;
 mod words;
 
@@ -11,7 +12,8 @@ use avouch_access::{Ended, Person, Role, Session, TokenDigest};
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
 use avouch_gateway::checks::SuiteLog;
 use avouch_gateway::link::{
-    self, Admission, Admit, Begin, Closed, End, LinkId, NotRecorded, Refused, Report, SuiteCount,
+    self, Admission, Admit, Begin, Closed, End, Flowed, LinkId, NotRecorded, Refused, Report,
+    SuiteCount,
 };
 use avouch_gateway::tls::TlsUsed;
 use avouch_statement::TenantId;
@@ -302,6 +304,10 @@ impl Admission for Gate {
             return;
         }
         let _ = self.core.record(event).await;
+    }
+
+    async fn flowed(&self, flowed: Flowed) {
+        self.core.keep_flow(flowed).await;
     }
 
     async fn report(&self, link: LinkId, report: Report) {

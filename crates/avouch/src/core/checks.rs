@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use avouch_access::checks::Page;
 use avouch_audit::checks::{
-    ExportedCheck, Keep, KeptReports, ManagementCheck, Reports, Requests, Tampering, Targets,
-    WitnessedCheck,
+    Connections, ExportedCheck, Keep, KeptReports, ManagementCheck, Reports, Requests, Tampering,
+    Targets, WitnessedCheck,
 };
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
@@ -60,6 +60,11 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         Arc::new(Trail::entries(core.clone())),
         statement.audit.records.clone(),
     )));
+    if statement.audit.connections {
+        checks.push(Box::new(Connections::new(Arc::new(Trail::entries(
+            core.clone(),
+        )))));
+    }
     checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(
         core.clone(),
     )))));

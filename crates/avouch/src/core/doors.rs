@@ -120,6 +120,7 @@ fn configuration(core: &Core) -> Result<Configure, Fail> {
                 subject: record.subject.to_string(),
             })
             .collect(),
+        flows: core.statement.audit.connections,
     })
 }
 

@@ -69,8 +69,13 @@ impl Core {
             .copied()
             .ok_or_else(|| Fail::new("the gateway listens nowhere"))?;
         let (marks, clock) = (self.marks.clone(), self.clock.clone());
+        let (dialled, since) = (self.marks.clone(), self.clock.clone());
         Gateway::new(address, gateway.domain.clone(), self.authority.der())
-            .map(|gateway| gateway.marked(move || marks.issue(clock())))
+            .map(|gateway| {
+                gateway
+                    .marked(move || marks.issue(clock()))
+                    .announced(move |from| dialled.dialled(from, since()))
+            })
             .map_err(|error| Fail::new("the gateway cannot be reached").from(error))
     }
 

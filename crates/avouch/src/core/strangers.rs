@@ -2,9 +2,10 @@
 //!
 //! Each refusal leaves an event of its own while there is room for it. What finds none is counted, and one event a minute
 //! and organisation says how many there were, from how many addresses and of what kinds. So nobody without an account can
-//! fill the disk: of either sort there are at most 89,400 events a day (3,000 and one each second), besides one a minute and
-//! organisation. An event takes about 1.5 KiB in the ledger and the index together, so that both sorts take at most some
-//! 270 MiB a day, and 2 MiB for each organisation. The checks' own requests are known by their marks, and always have room.
+//! fill the disk: of each sort there are at most 89,400 events a day (3,000 and one each second), besides one a minute and
+//! organisation. An event takes about 1.5 KiB in the ledger and the index together, so that the three sorts take at most some
+//! 400 MiB a day, and 2 MiB each for each organisation. The checks' own requests are known by their marks, and always have
+//! room.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
@@ -32,6 +33,8 @@ pub enum Sort {
     Request,
     /// Trying to sign in.
     SignIn,
+    /// Connecting, whatever comes of it.
+    Connection,
 }
 
 /// What has been written of strangers, and what not.
@@ -144,6 +147,7 @@ impl Untold {
         let (action, object) = match sort {
             Sort::Request => (Action::Request, "requests without a sign-in"),
             Sort::SignIn => (Action::SignIn, "attempts to sign in"),
+            Sort::Connection => (Action::Connection, "connections without a sign-in"),
         };
         let addresses = match self.addresses.len() {
             many if many > ADDRESSES => format!("more than {ADDRESSES}"),

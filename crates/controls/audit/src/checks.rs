@@ -1,5 +1,6 @@
 //! Attempts to find something that is not in the ledger, and to change the ledger unnoticed.
 
+pub mod connections;
 mod exported;
 mod keep;
 mod kept;
@@ -12,6 +13,7 @@ mod target;
 mod trail;
 mod witnessed;
 
+pub use connections::Connections;
 pub use exported::{Back, Delivery, ExportedCheck, Exports};
 pub use keep::Keep;
 pub use kept::{Keeping, Kept, KeptReports};

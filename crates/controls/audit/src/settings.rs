@@ -10,6 +10,8 @@ use crate::witness::{self, Witnessed};
 pub const BEFORE_EFFECT: &str = "audit.before-effect";
 /// The claim that management acts are recorded.
 pub const MANAGEMENT: &str = "audit.management";
+/// The claim that connections are recorded.
+pub const CONNECTIONS: &str = "audit.connections";
 /// The claim that entries are kept.
 pub const KEEP: &str = "audit.keep";
 
@@ -20,6 +22,8 @@ pub struct Settings {
     pub before_effect: bool,
     /// Is every management act promised to be recorded?
     pub management: bool,
+    /// Is every connection promised to be recorded?
+    pub connections: bool,
     /// How long entries are kept.
     pub keep: Length,
     /// Are staff named in a subject report, or only their roles?
@@ -39,6 +43,9 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
     let before_effect = section.need_truth("before-effect");
     let management = section.or("management", false, |section, key| {
         section.need_word(key, &[("every-action", true)])
+    });
+    let connections = section.or("connections", false, |section, key| {
+        section.need_word(key, &[("every", true)])
     });
     let keep = section.need_length("keep", "8 years");
     let staff_named = section
@@ -61,12 +68,16 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
     if management == Some(true) {
         section.claim("management", management_claim());
     }
+    if connections == Some(true) {
+        section.claim("connections", connections_claim());
+    }
     if let Some(keep) = &keep {
         section.claim("keep", keep_claim(keep.value));
     }
     Some(Settings {
         before_effect: before_effect?.value,
         management: management?,
+        connections: connections?,
         keep: keep?.value,
         staff_named: staff_named?,
         because_required: because_required?,
@@ -95,6 +106,19 @@ fn management_claim() -> Draft {
         Figure::Word("every-action".to_owned()),
         "In every round a set of actions is done in the console and on the command line, some of them refused, and \
          each must leave one entry. Not tried: actions outside that set, and what root does without Avouch's commands.",
+    )
+}
+
+fn connections_claim() -> Draft {
+    Draft::enforced(
+        "Every connection to the service, let in or turned away, leaves an entry once it is over: from which address and \
+         port, to which, how many bytes each way, how long, and whether it was let in.",
+        Figure::Word("every".to_owned()),
+        "In every round a connection is let in and one is turned away, and each must leave one entry with the bytes that its \
+         client counted. Connections over which nobody signed in are summed up once there are too many to write down one by \
+         one: more than 100 in a second, 3,000 at once, one a second after that, or 600 a minute from one address. Not seen: \
+         what the machine itself refuses at a port that nothing listens on, and connections that are open when the gateway's \
+         process is killed, whose end is not told.",
     )
 }
 
@@ -144,10 +168,11 @@ mod tests {
     fn what_is_promised_is_claimed_and_nothing_else() {
         for (text, claims) in [
             (
-                "before-effect = true\nmanagement = \"every-action\"\nkeep = \"8 years\"",
+                "before-effect = true\nmanagement = \"every-action\"\nconnections = \"every\"\nkeep = \"8 years\"",
                 vec![
                     "audit.before-effect = true",
                     "audit.management = every-action",
+                    "audit.connections = every",
                     "audit.keep = 8 years",
                 ],
             ),

@@ -21,6 +21,9 @@ pub enum Refusal {
     /// The handshake took too long.
     #[error("the TLS handshake took too long")]
     SlowHandshake,
+    /// It was asked for in the clear, and sent to the same place over TLS.
+    #[error("nothing is served in the clear")]
+    InTheClear,
     /// The head cannot be understood.
     #[error("the head cannot be understood")]
     Malformed,
@@ -154,6 +157,13 @@ impl Refusal {
                 "slow-handshake",
                 Phase::Tls,
                 "Too slow",
+                UNCLEAR,
+            ),
+            Self::InTheClear => told(
+                S::PERMANENT_REDIRECT,
+                "in-the-clear",
+                Phase::Tls,
+                "Connection not secure",
                 UNCLEAR,
             ),
             Self::Malformed => told(

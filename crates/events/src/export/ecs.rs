@@ -92,6 +92,7 @@ fn sorted(action: Action) -> (&'static str, &'static [&'static str]) {
     match action {
         Action::SignIn => ("authentication", &["start"]),
         Action::SignOut => ("authentication", &["end"]),
+        Action::Connection => ("network", &["connection", "end"]),
         Action::Request => ("web", &["access"]),
         Action::RecordOpened | Action::Search | Action::Export => ("database", &["access"]),
         Action::RecordChanged | Action::Restore => ("database", &["change"]),

@@ -38,6 +38,44 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
+        what: "connections that were turned away are not told to the core",
+        turns: &[("audit.connections", "broken")],
+        act: |bench| {
+            let swallow = |message| match message {
+                // Nothing is answered to it; the count of suites that stands in its place is empty.
+                ToCore::Flowed(flowed) if flowed.refused.is_some() => {
+                    Ok(ToCore::Suites(Vec::new()))
+                }
+                other => Ok(other),
+            };
+            let aside = bend(
+                &bench.service,
+                Arc::new(|message| message),
+                Arc::new(swallow),
+            );
+            Box::new(|bench| straighten(&bench.service, aside))
+        },
+    },
+    &Sabotage {
+        what: "the bytes of connections are told too low",
+        turns: &[("audit.connections", "broken")],
+        act: |bench| {
+            let shorten = |message| match message {
+                ToCore::Flowed(mut flowed) => {
+                    flowed.sent /= 2;
+                    Ok(ToCore::Flowed(flowed))
+                }
+                other => Ok(other),
+            };
+            let aside = bend(
+                &bench.service,
+                Arc::new(|message| message),
+                Arc::new(shorten),
+            );
+            Box::new(|bench| straighten(&bench.service, aside))
+        },
+    },
+    &Sabotage {
         what: "somebody answers for the console before it hears of an act",
         turns: &[("audit.management", "broken")],
         act: |bench| {

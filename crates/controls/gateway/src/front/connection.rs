@@ -1,7 +1,7 @@
 //! One connection: handshake, then requests until it rests for too long or the gateway stops.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::flow::Flow;
 use super::io::{Guarded, Seen};
 use super::request;
 use super::serving::Serving;
@@ -49,6 +50,7 @@ pub(super) struct Connection {
     /// Whether heads are watched: HTTP/1.1 only.
     pub(super) scanned: bool,
     pub(super) requests: AtomicU64,
+    pub(super) flow: Arc<Flow>,
     /// Requests whose client went away before the answer.
     given_up: AtomicU64,
     flooded: Notify,
@@ -84,14 +86,20 @@ impl Drop for Asked<'_> {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, client: IpAddr) {
+pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, from: SocketAddr) {
+    let (client, flow) = (from.ip(), serving.flow(&socket, from));
     // Without this, small answers would wait for an acknowledgement; failing is only slower.
     let _ = socket.set_nodelay(true);
+    let socket = flow.counted(socket);
+    let refuse = |refusal: Refusal| {
+        flow.refuse(&refusal);
+        tell(&serving, client, &refusal);
+    };
     let stream = match timeout(serving.header_time(), serving.acceptor.accept(socket)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => return,
-        Ok(Err(_)) => return tell(&serving, client, &Refusal::Handshake),
-        Err(_) => return tell(&serving, client, &Refusal::SlowHandshake),
+        Ok(Err(_)) => return refuse(Refusal::Handshake),
+        Err(_) => return refuse(Refusal::SlowHandshake),
     };
     let session = stream.get_ref().1;
     let used = tls::used(
@@ -102,6 +110,7 @@ pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, client: IpAd
         .server_name()
         .unwrap_or_default()
         .to_ascii_lowercase();
+    flow.let_in(&name);
     let http2 = session.alpn_protocol() == Some(b"h2");
     serving.shared.suites.count(used);
     // What is beyond the limit is refused with a page, by us, and beyond this by the library, without.
@@ -122,6 +131,7 @@ pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, client: IpAd
         name,
         scanned: !http2,
         requests: AtomicU64::new(0),
+        flow,
         given_up: AtomicU64::new(0),
         flooded: Notify::new(),
         busy: Arc::new(()),

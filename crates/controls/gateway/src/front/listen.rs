@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::connection;
 use super::serving::Serving;
 use crate::hygiene::path;
+use crate::refusal::Refusal;
 
 /// How long to wait when the system has no descriptor left; asking at once would only spin.
 const NO_DESCRIPTORS: Duration = Duration::from_millis(100);
@@ -50,8 +51,8 @@ pub(super) async fn accept(listener: TcpListener, kind: Kind, gate: Gate) {
             let serving = gate.serving.borrow().clone();
             gate.connections.spawn(async move {
                 match kind {
-                    Kind::Tls => connection::serve(serving, socket, from.ip()).await,
-                    Kind::Redirect => redirect(serving, socket).await,
+                    Kind::Tls => connection::serve(serving, socket, from).await,
+                    Kind::Redirect => redirect(serving, socket, from).await,
                 }
                 drop(place);
             });
@@ -76,7 +77,9 @@ async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// One request, one redirect, closed: nothing that matters is ever said in the clear.
-async fn redirect(serving: Arc<Serving>, socket: TcpStream) {
+async fn redirect(serving: Arc<Serving>, socket: TcpStream, from: SocketAddr) {
+    let flow = serving.flow(&socket, from);
+    flow.refuse(&Refusal::InTheClear);
     let limit = serving.header_time();
     let service = service_fn(|request: Request<Incoming>| {
         let answer = to_https(&serving, &request);
@@ -90,7 +93,7 @@ async fn redirect(serving: Arc<Serving>, socket: TcpStream) {
     // A client that does not finish is cut by the time-out; there is nobody to tell.
     let _ = timeout(
         limit * 2,
-        builder.serve_connection(TokioIo::new(socket), service),
+        builder.serve_connection(TokioIo::new(flow.counted(socket)), service),
     )
     .await;
 }

@@ -2,6 +2,7 @@
 
 mod body;
 mod connection;
+mod flow;
 mod hop;
 mod io;
 mod listen;
@@ -26,6 +27,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::flow::Flows;
 use self::hop::Hop;
 use self::listen::{Gate, Kind, accept};
 use self::refusals::Refusals;
@@ -38,7 +40,7 @@ use crate::tls::SuiteCounts;
 /// Reads the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// How often counts (of refusals and of suites) are told to the core.
+/// How often counts (of refusals, of connections and of suites) are told to the core.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// What lives as long as the role, whatever the configuration.
@@ -46,6 +48,7 @@ struct Shared {
     link: Arc<FrontEnd>,
     hop: Hop,
     refusals: Refusals,
+    flows: Arc<Flows>,
     suites: SuiteCounts,
     tunnels: Arc<Tunnels>,
     clock: Clock,
@@ -74,6 +77,7 @@ pub async fn run(
     let tunnels = Arc::new(Tunnels::new(front.clone(), shutdown.clone()));
     let shared = Arc::new(Shared {
         refusals: Refusals::new(front.clone()),
+        flows: Arc::new(Flows::new(front.clone())),
         hop: Hop::default(),
         suites: SuiteCounts::default(),
         tunnels: tunnels.clone(),
@@ -292,6 +296,7 @@ async fn listener(
 
 fn tell_counts(shared: &Shared) {
     shared.refusals.next_second();
+    shared.flows.next_second();
     let suites = shared.suites.take();
     if !suites.is_empty() {
         shared.link.say(&ToCore::Suites(suites));

@@ -1,12 +1,15 @@
 //! What one configuration comes to: rules compiled, keys loaded, everything a request needs in one place.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
+use super::flow::Flow;
 use crate::assertion::{BadSeed, Signer};
 use crate::link::{Configure, EntryRule, RecordRule};
 use crate::tls::{self, TlsError};
@@ -97,6 +100,12 @@ impl Serving {
             records,
             configure,
         })
+    }
+
+    /// Begins to count what passes over a connection, which is told where the statement promises it.
+    pub(super) fn flow(&self, socket: &TcpStream, client: SocketAddr) -> Arc<Flow> {
+        let told_to = self.configure.flows.then(|| self.shared.flows.clone());
+        Flow::new(told_to, socket, client)
     }
 
     /// Whose host this is; `None` when it is not ours.

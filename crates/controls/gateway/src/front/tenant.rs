@@ -170,6 +170,7 @@ async fn forward(
     still: impl Fn() -> bool,
 ) -> Came {
     let serving = &connection.serving;
+    connection.flow.belongs_to_somebody();
     let headers = request.headers_mut();
     names::clean(headers);
     cookies::to_application(headers);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gather::Gather;
 use super::message::{
-    Admit, Begin, Closed, Configure, End, Refused, SessionTag, SuiteCount, ToCore, ToFront,
+    Admit, Begin, Closed, Configure, End, Flowed, Refused, SessionTag, SuiteCount, ToCore, ToFront,
 };
 use super::wire::{Inbox, Outbox, WireError};
 
@@ -37,6 +37,8 @@ pub trait Admission: Send + Sync + 'static {
     fn closed(&self, link: LinkId, closed: Closed) -> impl Future<Output = ()> + Send;
     /// Keeps what the front refused by itself.
     fn refused(&self, refused: Refused) -> impl Future<Output = ()> + Send;
+    /// Keeps what passed over a connection.
+    fn flowed(&self, flowed: Flowed) -> impl Future<Output = ()> + Send;
     /// Takes news of the front itself.
     fn report(&self, link: LinkId, report: Report) -> impl Future<Output = ()> + Send;
 }
@@ -289,6 +291,7 @@ async fn answer<A: Admission>(
                 }
                 ToCore::Closed(closed) => return admission.closed(link, closed).await,
                 ToCore::Refused(refused) => return admission.refused(refused).await,
+                ToCore::Flowed(flowed) => return admission.flowed(flowed).await,
                 ToCore::Suites(suites) => {
                     return admission.report(link, Report::Suites(suites)).await;
                 }

@@ -66,6 +66,8 @@ pub enum ToCore {
     Closed(Closed),
     /// The front itself refused something.
     Refused(Refused),
+    /// A connection is over, or several were.
+    Flowed(Flowed),
     /// What connections negotiated since the last time.
     Suites(Vec<SuiteCount>),
     /// Every revocation up to this number has been followed.
@@ -100,6 +102,8 @@ pub struct Configure {
     pub entries: Vec<EntryRule>,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
+    /// Whether each connection is told.
+    pub flows: bool,
 }
 
 /// Versions, suites and certificates.
@@ -365,6 +369,29 @@ pub struct Closed {
     pub micros: u64,
     /// Whether it was cut by a sign-out or a shutdown.
     pub cut: bool,
+}
+
+/// A connection that is over; or, where there were too many of strangers' to tell one by one, the first of several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flowed {
+    /// The client's address and port.
+    pub client: SocketAddr,
+    /// Ours.
+    pub local: SocketAddr,
+    /// The name that was asked for in the handshake.
+    pub host: Option<String>,
+    /// Why it was turned away, if it was.
+    pub refused: Option<String>,
+    /// Whether somebody who is signed in went over it to an application.
+    pub known: bool,
+    /// Bytes from the client; of all where there were several.
+    pub received: u64,
+    /// Bytes to the client; of all where there were several.
+    pub sent: u64,
+    /// How long it lasted; of the first where there were several.
+    pub micros: u64,
+    /// How many there were.
+    pub count: u64,
 }
 
 /// What the front refused by itself, before any [`Begin`].

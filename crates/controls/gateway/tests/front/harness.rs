@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use avouch_gateway::certs::LocalCa;
 use avouch_gateway::front;
 use avouch_gateway::link::{
-    Admission, Admit, Begin, Ciphers, Closed, Configure, CoreEnd, End, EntryRule, Limits, LinkId,
-    Minimum, NotRecorded, Person, RecordRule, Refused, Report, Role, SuiteCount, TlsRules,
+    Admission, Admit, Begin, Ciphers, Closed, Configure, CoreEnd, End, EntryRule, Flowed, Limits,
+    LinkId, Minimum, NotRecorded, Person, RecordRule, Refused, Report, Role, SuiteCount, TlsRules,
 };
 use avouch_gateway::secret::SecretBytes;
 use bytes::Bytes;
@@ -36,6 +36,7 @@ pub enum Told {
     End(End),
     Closed(Closed),
     Refused(Refused),
+    Flowed(Flowed),
     Suites(Vec<SuiteCount>),
 }
 
@@ -97,6 +98,10 @@ impl Admission for Core {
 
     async fn refused(&self, refused: Refused) {
         self.told.send(Told::Refused(refused)).unwrap();
+    }
+
+    async fn flowed(&self, flowed: Flowed) {
+        self.told.send(Told::Flowed(flowed)).unwrap();
     }
 
     async fn report(&self, _: LinkId, report: Report) {
@@ -177,6 +182,7 @@ impl Stage {
                 path: "/wards/{ward}/assessments/{id}".into(),
                 subject: "{id}".into(),
             }],
+            flows: false,
         };
         change(&mut configure);
         let (told_to, told) = mpsc::unbounded_channel();

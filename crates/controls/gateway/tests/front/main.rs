@@ -10,6 +10,7 @@
 
 mod admission;
 mod checks;
+mod flows;
 mod framing;
 mod harness;
 mod identity;

@@ -1,0 +1,46 @@
+//! What is written down of a connection once it is over.
+
+use avouch_audit::checks::connections as named;
+use avouch_events::{Action, Actor, Event, Outcome};
+use avouch_gateway::link::Flowed;
+use avouch_statement::TenantId;
+use jiff::Timestamp;
+
+use crate::core::state::Core;
+use crate::core::strangers::{Sort, TIMES};
+
+impl Core {
+    /// Keeps a connection: by itself if somebody went over it who is signed in, or a check, or while there is room for
+    /// strangers'.
+    pub(super) async fn keep_flow(&self, flowed: Flowed) {
+        let now = self.now();
+        let tenant = flowed.host.as_deref().and_then(|host| self.tenant_at(host));
+        let ours = self.marks.hung_up(&flowed.client, now);
+        let whose = flowed.known || ours;
+        let event = event(flowed, tenant.as_ref(), now);
+        if whose || self.strangers.write(Sort::Connection, &event, now) {
+            let _ = self.record(event).await;
+        }
+    }
+}
+
+fn event(flowed: Flowed, tenant: Option<&TenantId>, now: Timestamp) -> Event {
+    let outcome = match flowed.refused {
+        Some(_) => Outcome::Refused,
+        None => Outcome::Done,
+    };
+    let host = flowed.host.unwrap_or_else(|| "-".to_owned());
+    let mut event = Event::new(now, Actor::nobody(), Action::Connection, host, outcome)
+        .of(tenant)
+        .because(flowed.refused.unwrap_or_default())
+        .from(flowed.client.ip().to_canonical().to_string())
+        .with(named::SOURCE_PORT, flowed.client.port().to_string())
+        .with(named::DESTINATION, flowed.local.to_string())
+        .with(named::BYTES_IN, flowed.received.to_string())
+        .with(named::BYTES_OUT, flowed.sent.to_string());
+    event.micros = Some(flowed.micros);
+    if flowed.count > 1 {
+        event = event.with(TIMES, flowed.count.to_string());
+    }
+    event
+}
