@@ -15,7 +15,7 @@ use crate::secret::{Secret, SessionDigest};
 use views::{
     BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, Filed,
     FindingRow, KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs,
-    ProofsAsk, ReportRow, ReportView, RoundRow, RoundView, SignInAttempt, SignInOutcome,
+    ProofsAsk, ReportRow, ReportView, RoomRow, RoundRow, RoundView, SignInAttempt, SignInOutcome,
     StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, TrailQuery, TrailRow,
 };
 
@@ -223,6 +223,8 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
 
     /// The snapshots within the actor's scope, newest first.
     fn backups<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<BackupRow>>;
+    /// The destinations, and what room they have.
+    fn room<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<RoomRow>>;
     /// Starts a backup of everything; answers once it has started.
     fn run_backup<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ()>;
 

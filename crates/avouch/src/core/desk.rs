@@ -292,6 +292,10 @@ impl Desk for Reception {
         Box::pin(self.backups_for(actor))
     }
 
+    fn room<'a>(&'a self, _: &'a avouch_console::Actor) -> Answer<'a, Vec<views::RoomRow>> {
+        Box::pin(self.room_left())
+    }
+
     fn run_backup<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, ()> {
         Box::pin(self.start_backup(actor))
     }

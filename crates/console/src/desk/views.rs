@@ -2,6 +2,7 @@
 
 mod reading;
 mod statement;
+mod stored;
 mod support;
 
 pub use reading::{
@@ -11,6 +12,7 @@ pub use statement::{
     Assurance, ClaimView, Coverage, CoverageView, DocumentFormat, LogResource, RequirementRow,
     SectionView, SetLink, StatementView, Trial, Verdict,
 };
+pub use stored::{BackupRow, RoomRow};
 pub use support::{FaultRow, Filed, SupportView};
 
 use jiff::Timestamp;
@@ -289,25 +291,6 @@ pub struct TrailRow {
     pub source: String,
     /// The event's index in the ledger.
     pub index: u64,
-}
-
-/// One snapshot at one destination.
-#[derive(Debug, Clone)]
-pub struct BackupRow {
-    /// The tenant's slug; `None` for the platform's own state.
-    pub tenant: Option<String>,
-    /// The source's name.
-    pub source: String,
-    /// The destination's name.
-    pub destination: String,
-    /// The snapshot's short id.
-    pub snapshot: String,
-    /// When it was taken.
-    pub taken: Timestamp,
-    /// Its size before compression, in bytes.
-    pub bytes: u64,
-    /// Why it is kept, such as `daily, weekly`.
-    pub kept_as: String,
 }
 
 /// How far a drill, or a step of it, has come.

@@ -8,6 +8,7 @@ use crate::ask::Ask;
 use crate::callers::{Supplier, TenantAdministrator};
 use crate::desk::Role;
 use crate::desk::second_factor::Act;
+use crate::desk::views::RoomRow;
 use crate::html::{Action, ActionKind, Cell, Listing, Nav, Table, render};
 use crate::shown;
 
@@ -39,7 +40,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             kind: ActionKind::Button,
         }];
     }
-    page.tables = vec![Table {
+    let snapshots = Table {
         caption: "Snapshots",
         headings: vec![
             "Taken",
@@ -48,6 +49,7 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
             "Destination",
             "Snapshot",
             "Size",
+            "Changed",
             "Kept as",
         ],
         rows: rows
@@ -60,13 +62,47 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
                     Cell::text(row.destination),
                     Cell::Code(row.snapshot),
                     Cell::text(shown::size(row.bytes)),
+                    Cell::text(row.changed),
                     Cell::text(row.kept_as),
                 ]
             })
             .collect(),
         nothing: "There are no snapshots yet. The first is taken at the time in the statement.",
-    }];
+    };
+    page.tables = vec![snapshots];
+    // What all tenants together take is the supplier's to know.
+    if who.actor().person.role == Role::Supplier {
+        page.tables
+            .insert(0, destinations(ask.desk().room(who.actor()).await?));
+    }
     render(&page, StatusCode::OK)
+}
+
+/// The destinations, with how long their room lasts.
+fn destinations(rows: Vec<RoomRow>) -> Table {
+    let size = |bytes: Option<u64>| bytes.map_or_else(|| "not known".to_owned(), shown::size);
+    Table {
+        caption: "Destinations",
+        headings: vec!["Destination", "Stored", "Free", "Added a day", "Full"],
+        rows: rows
+            .into_iter()
+            .map(|row| {
+                let full = match (row.per_day, row.free, row.full_in_days) {
+                    (_, _, Some(days)) => format!("in {}", shown::count(days, "day", "days")),
+                    (Some(_), Some(_), None) => "not at this rate".to_owned(),
+                    _ => "not known".to_owned(),
+                };
+                vec![
+                    Cell::text(row.destination),
+                    Cell::text(shown::size(row.stored)),
+                    Cell::text(size(row.free)),
+                    Cell::text(size(row.per_day)),
+                    Cell::text(full),
+                ]
+            })
+            .collect(),
+        nothing: "There are no destinations yet.",
+    }
 }
 
 /// Starts a backup of everything.

@@ -3,10 +3,10 @@
 //! What is observed comes from the repositories themselves, read through by a confined job; each file here judges one
 //! claim, purely.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use avouch_evidence::{Audience, BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{ClaimId, Slug, Verdict};
+use avouch_statement::{ClaimId, Length, Slug, Verdict};
 use jiff::Timestamp;
 
 use crate::{
@@ -26,6 +26,8 @@ mod encryption;
 mod every;
 mod keep;
 mod kind;
+mod read_all;
+mod room_for;
 mod to;
 
 /// A verdict and what was observed.
@@ -64,6 +66,12 @@ pub fn all(backups: &Arc<Backups>) -> Vec<Box<dyn Check>> {
         }
     }
     trials.push(("backup.encryption".to_owned(), What::Encryption));
+    if let Some(within) = backups.settings().read_all_within {
+        trials.push(("backup.read-all-within".to_owned(), What::ReadAll(within)));
+    }
+    if let Some(stated) = backups.settings().room_for {
+        trials.push(("backup.room-for".to_owned(), What::Room(stated)));
+    }
     if backups.settings().drill.is_some() {
         trials.push(("backup.drill.every".to_owned(), What::Every));
         trials.push(("backup.drill.back-within".to_owned(), What::BackWithin));
@@ -90,6 +98,8 @@ enum What {
     Keep(SourceSettings, Grade),
     AppendOnly(Slug, PublicKey),
     Encryption,
+    ReadAll(Length),
+    Room(Length),
     Every,
     BackWithin,
 }
@@ -155,7 +165,9 @@ impl Trial {
                 .backups
                 .sources(owner)
                 .any(|source| source.to.contains(place)),
-            What::Encryption | What::Every | What::BackWithin => true,
+            // It is about all of them together, so one is asked.
+            What::Room(_) => self.backups.owners().first() == Some(owner),
+            What::Encryption | What::ReadAll(_) | What::Every | What::BackWithin => true,
         }
     }
 
@@ -215,15 +227,25 @@ impl Trial {
                 judged.push(append_only::judge(place.as_str(), &seen, &recorded, now));
             }
             What::Encryption => {
-                let mut places: Vec<_> = backups
-                    .sources(owner)
-                    .flat_map(|source| source.to.iter())
-                    .collect();
-                places.sort();
-                places.dedup();
-                for place in places {
+                for place in places(backups, owner) {
                     let (at, seen) = backups.examine(owner, place).await?;
                     judged.push(encryption::judge(place.as_str(), &seen, at));
+                }
+            }
+            What::ReadAll(within) => {
+                for place in places(backups, owner) {
+                    // What is due is read first; what was noted of it is judged.
+                    backups.examine(owner, place).await?;
+                    let read = backups.readings(owner, place).await?;
+                    judged.push(read_all::judge(*within, place.as_str(), &read, now));
+                }
+            }
+            What::Room(stated) => {
+                for place in places(backups, owner) {
+                    backups.examine(owner, place).await?;
+                }
+                for room in backups.room().await? {
+                    judged.push(room_for::judge(*stated, &room));
                 }
             }
             What::Every => {
@@ -257,6 +279,9 @@ impl Trial {
 
     fn said(&self, owner: &Owner, (verdict, observed): Judged) -> Seen {
         match owner {
+            _ if matches!(self.what, What::Room(_)) => {
+                Seen::new(&self.claim, verdict, observed).for_audience(Audience::Supplier)
+            }
             Owner::Tenant(tenant) => Seen::new(&self.claim, verdict, observed).of(tenant),
             Owner::Platform => Seen::new(
                 &self.claim,
@@ -306,6 +331,14 @@ impl There {
             at,
         })
     }
+}
+
+/// The destinations of an owner's sources.
+fn places<'b>(backups: &'b Backups, owner: &Owner) -> BTreeSet<&'b Slug> {
+    backups
+        .sources(owner)
+        .flat_map(|source| source.to.iter())
+        .collect()
 }
 
 /// The drills of the newest snapshot, and apart from them those of older ones, if there were any: that the one comes back

@@ -11,18 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     far::{Dial, Place, PublicKey, Site},
-    manifest::{self, Changes, Difference, Engine},
-    repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
+    manifest::{self, Changes, Engine},
+    repository::{Finding, Label, Listed, Password, Repository, RepositoryError, Shelves},
     retention::{self, Grade, Rule, Snapshot, SnapshotId},
     schedule::At,
     source::{self, Source, SourceFault},
 };
 
 mod attempt;
+mod compare;
 mod error;
 mod examine;
+mod room;
 
 pub use attempt::Attempted;
+pub use compare::Compared;
 pub use error::JobError;
 pub use examine::{Examination, fingerprint};
 
@@ -118,12 +121,15 @@ pub enum Spec {
         /// The gathering folder.
         into: PathBuf,
     },
-    /// Read everything in a repository, and try its encryption on a copy. The repository's key.
+    /// Read a repository through, and try its encryption on a copy. The repository's key.
     Examine {
         /// The repository.
         repository: Place,
         /// An empty scratch folder.
         scratch: PathBuf,
+        /// Packs on these shelves are not read while they are as they were; without it, everything is read.
+        #[serde(default)]
+        settled: Option<Shelves>,
     },
     /// Say whether anything about a repository's files changed. No key.
     Fingerprint {
@@ -246,34 +252,11 @@ pub enum Outcome {
         digest: String,
         /// Their size together.
         bytes: u64,
+        /// Bytes that can still be written beside them, if that is known.
+        free: Option<u64>,
     },
     /// What a keeper let itself be made to do, and what it says.
     Attempted(Attempted),
-}
-
-/// What a comparison found.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Compared {
-    /// Files compared.
-    pub files: u64,
-    /// Rows compared.
-    pub rows: u64,
-    /// Where the restored data differ; the first fifty.
-    pub differences: Vec<Difference>,
-    /// Each question and whether it was answered by yes.
-    pub expected: Vec<(String, bool)>,
-    /// What the database's own checks found, if anything.
-    pub damage: Option<String>,
-}
-
-impl Compared {
-    /// Whether the restored data are what was backed up, and answer as they should.
-    #[must_use]
-    pub fn sound(&self) -> bool {
-        self.damage.is_none()
-            && self.differences.is_empty()
-            && self.expected.iter().all(|(_, yes)| *yes)
-    }
 }
 
 /// Does one job. Repositories are read and written on this thread: it is the only work of its process.
@@ -375,7 +358,7 @@ pub async fn run(
             manifest,
             expect,
             ..
-        } => compare(&restored, &manifest, &expect).await,
+        } => compare::compare(&restored, &manifest, &expect).await,
         Spec::Gather {
             restored,
             into,
@@ -391,10 +374,17 @@ pub async fn run(
         Spec::Examine {
             repository,
             scratch,
-        } => examine::examine(&there(&repository)?, &scratch, key()?).map(Outcome::Examined),
+            settled,
+        } => examine::examine(&there(&repository)?, &scratch, settled.as_ref(), key()?)
+            .map(Outcome::Examined),
         Spec::Fingerprint { repository } => {
-            let (digest, bytes) = fingerprint(&there(&repository)?)?;
-            Ok(Outcome::Fingerprint { digest, bytes })
+            let site = there(&repository)?;
+            let (digest, bytes) = fingerprint(&site)?;
+            Ok(Outcome::Fingerprint {
+                digest,
+                bytes,
+                free: room::free(&repository, &site),
+            })
         }
         Spec::Attempt { repository, key } => {
             attempt::attempt(&there(&repository)?, &key).map(Outcome::Attempted)
@@ -441,6 +431,7 @@ fn store(
     if repository.manifest(&repository.find(&snapshot.id)?)? != *manifest {
         return Err(JobError::Differs(snapshot.id));
     }
+    repository.must_hold(&verified, manifest)?;
     let changes = earlier.map(|earlier| manifest.changes_since(&earlier));
     Ok(Outcome::Stored {
         snapshot,
@@ -454,32 +445,6 @@ fn list(repository: &Repository, source: Option<&str>) -> Result<Vec<Listed>, Jo
     Ok(all
         .filter(|s| source.is_none_or(|source| s.label.source == source))
         .collect())
-}
-
-async fn compare(restored: &Path, digest: &str, expect: &[String]) -> Result<Outcome, JobError> {
-    let path = restored.join(manifest::FILE);
-    let recorded = source::read(&path)?;
-    let mut compared = Compared {
-        files: recorded.files.len() as u64,
-        rows: recorded.rows(),
-        ..Compared::default()
-    };
-    if recorded.digest() != digest {
-        compared.damage =
-            Some("the manifest is not the one that the snapshot was labelled with".to_owned());
-    }
-    match source::try_out(restored, &recorded, expect).await {
-        Ok(tried) => {
-            compared.differences = recorded.compare(&tried.found);
-            compared.differences.truncate(MOST);
-            compared.expected = tried.answers;
-        }
-        Err(error) => match error.fault() {
-            Some(fault) => compared.damage = Some(fault.to_string()),
-            None => return Err(error.into()),
-        },
-    }
-    Ok(Outcome::Compared(compared))
 }
 
 /// The first findings, as many as fit a message.

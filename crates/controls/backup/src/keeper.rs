@@ -28,16 +28,19 @@ use crate::{
 mod drills;
 mod erasure;
 mod error;
+mod estimate;
 mod examinations;
 mod jobs;
 mod removals;
 mod restores;
+mod room;
 mod sources;
 mod trials;
 
 pub use error::KeeperError;
 pub use jobs::{Access, Jobs, Owner, Who};
 pub use restores::{Plan, Restored};
+pub use room::Room;
 
 /// How long after a failed run the same one is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);
@@ -50,8 +53,8 @@ const LOOK: Duration = Duration::from_secs(30);
 pub struct Progress {
     /// Runs under way: whose, which source, since when.
     pub runs: Vec<(String, String, Timestamp)>,
-    /// The drill under way.
-    pub drill: Option<DrillProgress>,
+    /// The drills under way: one of each owner at most.
+    pub drills: Vec<DrillProgress>,
 }
 
 /// A drill under way.

@@ -143,6 +143,17 @@ pub struct Changes {
     pub rows: u64,
 }
 
+impl std::fmt::Display for Changes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.rows, self.files) {
+            (0, 0) => f.write_str("nothing new"),
+            (0, files) => write!(f, "{files} files"),
+            (rows, 0) => write!(f, "{rows} rows"),
+            (rows, files) => write!(f, "{rows} rows, {files} files"),
+        }
+    }
+}
+
 impl Manifest {
     /// Rows in all tables.
     #[must_use]

@@ -15,8 +15,13 @@ use crate::{
     source::SourceFault,
 };
 
+mod asides;
 mod drills;
 mod examinations;
+mod readings;
+mod room;
+
+pub use asides::Aside;
 
 /// The name of this part of the schema.
 pub const PART: &str = "backup";
@@ -149,7 +154,9 @@ impl Records {
     /// If the store refuses.
     pub async fn open(store: Store) -> Result<Self, RecordError> {
         store.execute_schema(PART, SCHEMA).await?;
-        store.execute_schema(FAULTS.0, FAULTS.1).await?;
+        for (part, sql) in [FAULTS, readings::SCHEMA, asides::SCHEMA, room::SCHEMA] {
+            store.execute_schema(part, sql).await?;
+        }
         Ok(Self { store })
     }
 
@@ -364,6 +371,8 @@ impl Records {
             "delete from backup_run where owner = $1",
             "delete from backup_drill where owner = $1",
             "delete from backup_examination where owner = $1",
+            "delete from backup_reading where owner = $1",
+            "delete from backup_aside where owner = $1",
         ] {
             sqlx::query(statement)
                 .bind(owner)

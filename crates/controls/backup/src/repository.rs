@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::tz::TimeZone;
 use rustic_backend::BackendOptions;
 use rustic_core::{
     BackupOptions, ConfigOptions, Credentials, KeyOptions, OpenStatus, PathList, RepositoryOptions,
@@ -20,23 +20,31 @@ use serde::{Deserialize, Serialize};
 use crate::{
     far::{self, FileKind, Site},
     manifest::{self, Manifest},
-    retention::{Grade, Removable, SnapshotId},
+    retention::{Removable, SnapshotId},
 };
 
 mod admit;
 mod cipher;
 mod error;
+mod label;
 pub(crate) mod remote;
 mod restore;
 mod sample;
+mod shelves;
 mod verify;
+mod whole;
 
 pub(crate) use admit::CipherKey;
 pub use cipher::{CipherFacts, cipher_facts, files, readable};
 pub use error::{Engine, RepositoryError};
+pub use label::{Label, Listed};
 pub use restore::Restored;
 pub use sample::{BOUND, Flips, Sample};
-pub use verify::{Finding, Unverified, Verified};
+pub use shelves::Shelves;
+pub(crate) use shelves::{listing, state};
+pub use verify::{Finding, Through, Unverified, Verified};
+
+use label::{listed, name};
 
 /// Within a snapshot, the folder that holds what was staged.
 pub(crate) const ROOT: &str = "/backup";
@@ -65,36 +73,6 @@ impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Password(…)")
     }
-}
-
-/// What a snapshot is of, kept in its tags so that a repository explains itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Label {
-    /// The tenant's short name, or `platform`.
-    pub owner: String,
-    /// The name of the source in the statement.
-    pub source: String,
-    /// When reading the source began.
-    pub taken: Timestamp,
-    /// The civil day of the slot it serves.
-    pub day: civil::Date,
-    /// The grades it was given.
-    pub grades: Vec<Grade>,
-    /// SHA-256 of its manifest, in hexadecimal.
-    pub manifest: String,
-}
-
-/// A snapshot as the repository lists it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listed {
-    /// Its name.
-    pub id: SnapshotId,
-    /// What it is of.
-    pub label: Label,
-    /// Bytes that were read from the staged copy.
-    pub bytes: u64,
-    /// Bytes by which the repository grew.
-    pub added: u64,
 }
 
 /// An open repository.
@@ -164,6 +142,8 @@ impl Repository {
         clear_start(&site)?;
         let mut config = ConfigOptions::default().set_version(2_u32);
         config.set_datapack_size = PACK.parse().ok();
+        // What is stored is read back whole before it counts, so it is not decrypted once more while it is written.
+        config.set_extra_verify = Some(false);
         let inner = attach(&site)?
             .init(
                 &Credentials::password(&password.0),
@@ -203,7 +183,10 @@ impl Repository {
         let snapshot = options
             .to_snapshot()
             .map_err(fault("label a snapshot in"))?;
-        let options = BackupOptions::default().as_path(Some(PathBuf::from(ROOT)));
+        // Nobody watches it being counted.
+        let options = BackupOptions::default()
+            .as_path(Some(PathBuf::from(ROOT)))
+            .no_scan(true);
         let stored = indexed
             .backup(&options, &source, snapshot)
             .map_err(fault("write to"))?;
@@ -312,61 +295,6 @@ impl Repository {
             .map_err(fault("plan the pruning of"))?;
         self.inner.prune(&options, plan).map_err(fault("prune"))
     }
-}
-
-impl Label {
-    fn tags(&self) -> Vec<String> {
-        let mut tags = vec![
-            "avouch".to_owned(),
-            format!("owner={}", self.owner),
-            format!("source={}", self.source),
-            format!("day={}", self.day),
-            format!("manifest={}", self.manifest),
-        ];
-        tags.extend(
-            self.grades
-                .iter()
-                .map(|grade| format!("grade={}", grade.word())),
-        );
-        tags
-    }
-}
-
-/// Reads a snapshot's tags back; `None` for one that somebody else made.
-fn listed(file: &SnapshotFile) -> Option<Listed> {
-    let tags: Vec<&str> = (&file.tags).into_iter().map(String::as_str).collect();
-    if !tags.contains(&"avouch") {
-        return None;
-    }
-    let value = |key: &str| {
-        tags.iter()
-            .find_map(|tag| tag.strip_prefix(key)?.strip_prefix('='))
-    };
-    let label = Label {
-        owner: value("owner")?.to_owned(),
-        source: value("source")?.to_owned(),
-        taken: file.time.timestamp(),
-        day: value("day")?.parse().ok()?,
-        grades: Grade::ALL
-            .into_iter()
-            .filter(|g| tags.contains(&format!("grade={}", g.word()).as_str()))
-            .collect(),
-        manifest: value("manifest")?.to_owned(),
-    };
-    let (bytes, added) = file.summary.as_ref().map_or((0, 0), |summary| {
-        (summary.total_bytes_processed, summary.data_added_packed)
-    });
-    Some(Listed {
-        id: name(&file.id),
-        label,
-        bytes,
-        added,
-    })
-}
-
-/// The whole name: the library's own text form is cut to eight digits.
-fn name(id: &rustic_core::repofile::SnapshotId) -> SnapshotId {
-    SnapshotId(id.to_hex().as_str().to_owned())
 }
 
 fn attach(site: &Site) -> Result<rustic_core::Repository<()>, RepositoryError> {

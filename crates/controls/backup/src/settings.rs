@@ -10,6 +10,7 @@ mod destination;
 mod drill;
 mod keep;
 mod kind;
+mod proof;
 mod source;
 
 pub use kind::{Command, Kind, Server};
@@ -30,6 +31,12 @@ pub struct Settings {
     pub sources: Vec<SourceSettings>,
     /// How restores are rehearsed, if they are.
     pub drill: Option<DrillSettings>,
+    /// Within what time everything that is stored is read again; without it, that is done each time that anything changed.
+    pub read_all_within: Option<Length>,
+    /// For how long each destination is to have room.
+    pub room_for: Option<Length>,
+    /// How long data that a restore took the place of stand aside.
+    pub keep_aside: Length,
 }
 
 /// A place for copies.
@@ -119,6 +126,8 @@ impl SourceSettings {
 /// Reads the section: `None` if anything in it is at fault.
 pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     encryption(section);
+    let proof = proof::read(section);
+    let read_all_within = proof.as_ref().and_then(|proof| proof.read_all_within);
     let entries = section.entries("destination");
     // By its name a destination is known even where its address is at fault: one fault is reported once.
     let mut names: Vec<Slug> = entries.iter().map(|(name, _)| name.clone()).collect();
@@ -130,7 +139,7 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     let sources: Vec<_> = section
         .entries("source")
         .into_iter()
-        .map(|(name, table)| source::read(name, table, &names))
+        .map(|(name, table)| source::read(name, table, &names, read_all_within))
         .collect();
     if sources.is_empty() && !section.has("source") {
         section.fault(
@@ -149,6 +158,9 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         destinations: destinations.into_iter().collect::<Option<_>>()?,
         sources: sources.into_iter().collect::<Option<_>>()?,
         drill,
+        read_all_within,
+        room_for: proof.as_ref()?.room_for,
+        keep_aside: proof?.keep_aside,
     })
 }
 

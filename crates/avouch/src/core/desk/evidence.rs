@@ -1,10 +1,10 @@
 //! Backups, drills, checks, rounds and packs, for administrators.
 
 use avouch_backup::drill::{Drill, StepName, Verdict as DrillVerdict};
-use avouch_backup::keeper::Owner;
+use avouch_backup::keeper::{Owner, Progress as Running, Room};
 use avouch_console::views::{
     Attention, BackupRow, Counts, DrillRow, DrillStep, DrillView, FindingRow, Overview, PackRow,
-    Progress, RoundRow, RoundView,
+    Progress, RoomRow, RoundRow, RoundView,
 };
 use avouch_console::{Actor, DeskError, Scope};
 use avouch_events::{Action, Event, Outcome};
@@ -113,6 +113,9 @@ impl Reception {
                     snapshot: taken.snapshot.id.to_string().chars().take(8).collect(),
                     taken: taken.snapshot.taken,
                     bytes: taken.bytes,
+                    changed: taken
+                        .changes
+                        .map_or_else(String::new, |changes| changes.to_string()),
                     kept_as: if grades.is_empty() {
                         "on demand".to_owned()
                     } else {
@@ -123,6 +126,18 @@ impl Reception {
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.taken));
         Ok(rows)
+    }
+
+    pub(super) async fn room_left(&self) -> Result<Vec<RoomRow>, DeskError> {
+        let rooms = self.core.backups.room().await.map_err(failed)?;
+        let row = |room: Room| RoomRow {
+            destination: room.destination.to_string(),
+            stored: room.stored,
+            free: room.free,
+            per_day: room.growth.bytes_per_day,
+            full_in_days: room.growth.full_in_days,
+        };
+        Ok(rooms.into_iter().map(row).collect())
     }
 
     pub(super) async fn start_backup(&self, actor: &Actor) -> Result<(), DeskError> {
@@ -155,7 +170,7 @@ impl Reception {
             .map(|drill| drill.back_within.to_string())
             .unwrap_or_default();
         let mut views = Vec::new();
-        let running = self.core.backups.progress().borrow().drill.clone();
+        let running = self.core.backups.progress().borrow().drills.clone();
         for owner in self.owners(actor) {
             for (drill, verdict) in self
                 .core
@@ -167,8 +182,8 @@ impl Reception {
             {
                 views.push(view(&drill, Some(&verdict), &promised));
             }
-            if let Some(running) = running
-                .as_ref()
+            for running in running
+                .iter()
                 .filter(|running| running.owner == owner.to_string())
             {
                 let drill = DrillRow {
@@ -197,7 +212,14 @@ impl Reception {
     ) -> Result<String, DeskError> {
         let tenant: TenantId = tenant.parse().map_err(|_| DeskError::Absent)?;
         let mut progress = self.core.backups.progress();
-        if progress.borrow().drill.is_some() {
+        let name = tenant.to_string();
+        let of_it = |progress: &Running| {
+            let mut drills = progress.drills.iter();
+            drills
+                .find(|drill| drill.owner == name)
+                .map(|drill| drill.id.clone())
+        };
+        if of_it(&progress.borrow()).is_some() {
             return Err(DeskError::Busy { what: "a drill" });
         }
         let (core, who, client) = (
@@ -212,8 +234,8 @@ impl Reception {
         });
         // Whichever comes first: it is seen to run, or it is over already.
         tokio::select! {
-            seen = progress.wait_for(|progress| progress.drill.is_some()) => {
-                seen.ok().and_then(|progress| progress.drill.as_ref().map(|drill| drill.id.clone())).ok_or(DeskError::Absent)
+            seen = progress.wait_for(|progress| of_it(progress).is_some()) => {
+                seen.ok().and_then(|progress| of_it(&progress)).ok_or(DeskError::Absent)
             }
             done = told => match done {
                 Ok(Ok(id)) => Ok(id),

@@ -4,9 +4,9 @@ use avouch_console::views::{
     Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download, DrillRow,
     DrillStep, DrillView, Entry, Exchange, FaultRow, Filed, FindingRow, KeptReportRow, LogResource,
     NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs, ProofsAsk, ReportRow,
-    ReportView, RequirementRow, RoundRow, RoundView, SignInAttempt, SignInOutcome, StatementView,
-    SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport, SupportView, TenantRow, TrailQuery,
-    TrailRow,
+    ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt, SignInOutcome,
+    StatementView, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport, SupportView, TenantRow,
+    TrailQuery, TrailRow,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Secret, SessionDigest, Target,
@@ -272,6 +272,20 @@ impl Desk for Fake {
         })
     }
 
+    fn room<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<RoomRow>> {
+        let row = |destination: &str, per_day: Option<u64>| RoomRow {
+            destination: self.text(destination),
+            stored: 3 << 30,
+            free: Some(9 << 30),
+            per_day,
+            full_in_days: per_day.map(|_| 90),
+        };
+        now(vec![
+            row("local", Some(100 << 20)),
+            row("second-disk", None),
+        ])
+    }
+
     fn backups<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<BackupRow>> {
         let row = |tenant: Option<&str>, destination: &str| BackupRow {
             tenant: tenant.map(str::to_owned),
@@ -280,6 +294,7 @@ impl Desk for Fake {
             snapshot: "7f3a9c21".to_owned(),
             taken: at("2026-07-22T03:00:00Z"),
             bytes: 3_400_000,
+            changed: self.text("nothing new"),
             kept_as: self.text("daily, weekly"),
         };
         now(vec![

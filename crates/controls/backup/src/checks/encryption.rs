@@ -102,6 +102,7 @@ mod tests {
             readable: None,
             other_key_refused: true,
             flips: flips(2, 2),
+            ..Examination::default()
         }
     }
 

@@ -36,13 +36,14 @@ pub(super) fn judge(there: &There) -> Judged {
         );
     }
     let (count, at) = (expected().count(), there.at);
-    (
-        Verdict::Held,
-        format!(
-            "{place}: {count} backups, {} stored files read and hashed at {at}",
-            there.seen.objects
+    let objects = there.seen.objects;
+    let read = match there.seen.hashed {
+        None => format!("{objects} stored files read and hashed at {at}"),
+        Some(hashed) => format!(
+            "{objects} stored files compared with the index at {at}, {hashed} of them read and hashed then"
         ),
-    )
+    };
+    (Verdict::Held, format!("{place}: {count} backups, {read}"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Trying to prove a repository unsound, or readable without its key.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path};
+use std::{fs, path::Path};
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{JobError, first, list};
-use crate::far::{Site, Store};
+use crate::far::Site;
 use crate::repository::{
-    BOUND, Finding, Flips, Listed, Password, Repository, RepositoryError, files, readable, remote,
+    BOUND, Finding, Flips, Listed, Password, Repository, RepositoryError, Shelves, files, listing,
+    readable, remote, state,
 };
 
 /// What the examination of one repository found.
@@ -19,8 +19,13 @@ pub struct Examination {
     pub snapshots: Vec<Listed>,
     /// What is wrong with what is stored, every byte of it read; the first fifty.
     pub findings: Vec<Finding>,
-    /// How many files are stored; the bytes of every one were hashed.
+    /// How many files are stored.
     pub objects: u64,
+    /// How many of them were hashed, every byte; `None` for all.
+    pub hashed: Option<u64>,
+    /// The shelves that were read, as they were then, where not everything is read each time.
+    #[serde(skip_serializing_if = "Shelves::is_empty")]
+    pub shelves: Shelves,
     /// How many of them were searched for readable text: all that are no packs, and packs chosen at random.
     pub searched: u64,
     /// The size of those that were searched.
@@ -37,10 +42,12 @@ pub struct Examination {
     pub flips: Flips,
 }
 
-/// Examines a repository; the copies that are damaged for it are made in `scratch`, which must be empty.
+/// Examines a repository; the copies that are damaged for it are made in `scratch`, which must be empty. Packs on shelves
+/// that are `settled` and still as they were are not read.
 pub(super) fn examine(
     site: &Site,
     scratch: &Path,
+    settled: Option<&Shelves>,
     password: &Password,
 ) -> Result<Examination, JobError> {
     let mut seen = Examination::default();
@@ -54,7 +61,14 @@ pub(super) fn examine(
             return Ok(seen);
         }
     };
-    seen.findings = first(repository.verify_all()?);
+    match settled {
+        None => seen.findings = first(repository.verify_all()?),
+        Some(settled) => {
+            let through = repository.verify_but(settled)?;
+            seen.findings = first(through.findings);
+            (seen.hashed, seen.shelves) = (Some(through.files), through.shelves);
+        }
+    }
     let far = repository.store_there();
     seen.objects = match far {
         Some(store) => remote::sizes(store).map_err(RepositoryError::from)?.len(),
@@ -123,48 +137,22 @@ fn look(
 pub fn fingerprint(site: impl Into<Site>) -> Result<(String, u64), RepositoryError> {
     let repository = match site.into() {
         Site::Folder(path) => path,
-        Site::Far { store, .. } => return listing(&*store),
+        // Of another machine by names and sizes alone: times there are not ours.
+        Site::Far { store, .. } => return Ok(listing(&*store)?.unwrap_or_else(absent)),
     };
     if !repository.is_dir() {
-        return Ok(("absent".to_owned(), 0));
+        return Ok(absent());
     }
-    let mut paths = files(&repository)?;
-    paths.sort();
-    let mut hash = Sha256::new();
     let mut bytes = 0;
-    for path in paths {
+    for path in files(&repository)? {
         let about = fs::symlink_metadata(&path).map_err(RepositoryError::io("read", &path))?;
         bytes += about.len();
-        hash.update(path.as_os_str().as_encoded_bytes());
-        for number in [
-            about.len(),
-            about.ino(),
-            about.ctime().cast_unsigned(),
-            about.ctime_nsec().cast_unsigned(),
-        ] {
-            hash.update(number.to_le_bytes());
-        }
     }
-    Ok((hex::encode(hash.finalize()), bytes))
+    Ok((state(&repository)?, bytes))
 }
 
-/// The same of a repository on another machine, by names and sizes: times there are not ours.
-fn listing(store: &dyn Store) -> Result<(String, u64), RepositoryError> {
-    let mut listed: Vec<_> = remote::sizes(store)?
-        .into_iter()
-        .map(|((kind, name), size)| (format!("{kind}/{name}"), size))
-        .collect();
-    if listed.is_empty() {
-        return Ok(("absent".to_owned(), 0));
-    }
-    listed.sort();
-    let mut hash = Sha256::new();
-    for (name, size) in &listed {
-        hash.update(name);
-        hash.update(size.to_le_bytes());
-    }
-    let bytes = listed.iter().map(|(_, size)| size).sum();
-    Ok((hex::encode(hash.finalize()), bytes))
+fn absent() -> (String, u64) {
+    ("absent".to_owned(), 0)
 }
 
 /// Texts that are certainly in the newest snapshot, or in what describes it.

@@ -119,7 +119,8 @@ impl Backups {
             .await?;
         self.steps(owner, source, &what, &scratch, &mut drill).await;
         self.destroy(&mut drill, scratch).await;
-        self.progress.send_modify(|progress| progress.drill = None);
+        self.progress
+            .send_modify(|progress| progress.drills.retain(|other| other.owner != drill.owner));
         let verdict = drill.verdict(settings.back_within, rehearsed(owner, source));
         self.records.add_drill(&drill, &verdict).await?;
         Ok((drill, verdict))

@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Finding, Repository, RepositoryError, files};
+use super::{Finding, Repository, RepositoryError, Through, files, shelves::on_shelf};
 use crate::far::{FarError, FileKind, Site, Store};
 
 impl Site {
@@ -79,27 +79,31 @@ pub(super) fn copy(
     }
 }
 
-/// Files whose bytes are not those that their name promises: each is fetched whole.
-pub(super) fn misnamed(store: &dyn Store) -> Result<Vec<Finding>, FarError> {
-    let mut found = Vec::new();
+/// Finds files whose bytes are not those that their name promises, among all that are no packs and the packs on these
+/// shelves: each is fetched whole.
+pub(super) fn hash(
+    store: &dyn Store,
+    through: &mut Through,
+    read: impl Fn(&str) -> bool,
+) -> Result<(), FarError> {
     for kind in FileKind::NAMED {
         for (name, size) in store.list(kind)? {
-            match store.read(kind, &name) {
-                Ok(bytes) if bytes.len() as u64 != size => {
-                    found.push(Finding(format!("{kind}/{name} has not the length listed")));
-                }
-                Ok(bytes) if hex::encode(Sha256::digest(&bytes)) != name => {
-                    found.push(Finding(format!("{kind}/{name} has been altered")));
-                }
-                Ok(_) => {}
-                Err(FarError::Absent { .. }) => {
-                    found.push(Finding(format!("{kind}/{name} is listed and not there")));
-                }
-                Err(error) => return Err(error),
+            if kind == FileKind::Pack && on_shelf(&name).is_some_and(|shelf| !read(shelf)) {
+                continue;
             }
+            through.files += 1;
+            let wrong = match store.read(kind, &name) {
+                Ok(bytes) if bytes.len() as u64 != size => "has not the length listed",
+                Ok(bytes) if hex::encode(Sha256::digest(&bytes)) != name => "has been altered",
+                Ok(_) => continue,
+                Err(FarError::Absent { .. }) => "is listed and not there",
+                Err(error) => return Err(error),
+            };
+            let found = Finding(format!("{kind}/{name} {wrong}"));
+            through.findings.push(found);
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// A file of a repository: its kind and its name.

@@ -10,7 +10,10 @@ use rustic_core::{CheckOptions, CheckResults};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Listed, Repository, RepositoryError, engine, remote};
+use super::{
+    Listed, Repository, RepositoryError, Shelves, engine, files, remote,
+    shelves::{on_shelf, shelves},
+};
 use crate::far::Site;
 
 /// A check that is given up so often has another cause than a busy machine.
@@ -51,6 +54,17 @@ impl std::fmt::Display for Finding {
     }
 }
 
+/// What was read of a repository, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Through {
+    /// What is wrong: nothing, if it is sound.
+    pub findings: Vec<Finding>,
+    /// Files that were hashed.
+    pub files: u64,
+    /// The shelves that were read, as they were before.
+    pub shelves: Shelves,
+}
+
 impl Repository {
     /// Reads back all the data of one snapshot.
     ///
@@ -85,19 +99,86 @@ impl Repository {
     ///
     /// If the folder cannot be read at all.
     pub fn verify_all(&self) -> Result<Vec<Finding>, RepositoryError> {
+        let mut through = Through::default();
+        self.hash(&mut through, |_| true)?;
         // At another machine every byte is fetched once, and not again for each chunk.
-        let (mut found, options) = match &self.site {
-            Site::Folder(path) => (misnamed(path)?, reading()),
-            Site::Far { store, .. } => (remote::misnamed(&**store)?, CheckOptions::default()),
+        let how = match &self.site {
+            Site::Folder(_) => reading(),
+            Site::Far { .. } => CheckOptions::default(),
         };
-        let checked = patiently(|| self.inner.check(options))
+        self.check(&mut through, how)?;
+        Ok(through.findings)
+    }
+
+    /// Reads everything but packs on shelves that are `settled` and still as they were when they were read: of these only
+    /// names and sizes are compared with the index. From another machine, what is read is fetched, and the rest is not. That all that a snapshot needs is there is checked for all.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read at all.
+    pub fn verify_but(&self, settled: &Shelves) -> Result<Through, RepositoryError> {
+        let mut due = shelves(&self.site)?;
+        due.retain(|shelf, state| settled.get(shelf) != Some(state));
+        let mut through = Through::default();
+        self.hash(&mut through, |shelf| due.contains_key(shelf))?;
+        self.check(&mut through, CheckOptions::default())?;
+        through.shelves = due;
+        Ok(through)
+    }
+
+    /// Asks the library.
+    fn check(&self, through: &mut Through, how: CheckOptions) -> Result<(), RepositoryError> {
+        let checked = patiently(|| self.inner.check(how))
             .ok_or_else(|| RepositoryError::Unsettled(self.path.clone()))?;
         match checked {
-            Ok(results) => found.extend(findings(&results)),
+            Ok(results) => through.findings.extend(findings(&results)),
             // A damaged index or snapshot ends the library's own check; that is damage found, not a check that failed.
-            Err(error) => found.push(Finding(super::Engine::from(error).to_string())),
+            Err(error) => through
+                .findings
+                .push(Finding(super::Engine::from(error).to_string())),
         }
-        Ok(found)
+        Ok(())
+    }
+
+    /// Hashes every file that is no pack, and the packs on these shelves: its name is the SHA-256 of its bytes.
+    fn hash(
+        &self,
+        through: &mut Through,
+        read: impl Fn(&str) -> bool,
+    ) -> Result<(), RepositoryError> {
+        let folder = match &self.site {
+            Site::Folder(path) => path,
+            Site::Far { store, .. } => return Ok(remote::hash(&**store, through, read)?),
+        };
+        for kind in ["keys", "snapshots", "index", "data"] {
+            for path in files(&folder.join(kind))? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                // The unfinished file of an interrupted run: never listed, and overwritten by the next.
+                if name.ends_with("-tmp-") {
+                    continue;
+                }
+                // A pack that lies where it does not belong is on no shelf, and read each time.
+                if kind == "data" && shelf(&path).is_some_and(|shelf| !read(shelf)) {
+                    continue;
+                }
+                let mut hash = Sha256::new();
+                let hashed =
+                    fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
+                through.files += 1;
+                match hashed {
+                    Ok(_) if hex::encode(hash.finalize()) == *name => {}
+                    Ok(_) => {
+                        let altered = format!("{kind}/{name} has been altered");
+                        through.findings.push(Finding(altered));
+                    }
+                    Err(err) => {
+                        let unread = format!("{kind}/{name} cannot be read: {err}");
+                        through.findings.push(Finding(unread));
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -123,36 +204,11 @@ pub(super) fn findings(results: &CheckResults) -> Vec<Finding> {
         .collect()
 }
 
-/// Files whose bytes are not those that their name promises.
-fn misnamed(repository: &Path) -> Result<Vec<Finding>, RepositoryError> {
-    let mut found = Vec::new();
-    for kind in ["keys", "snapshots", "index", "data"] {
-        let mut folders = vec![repository.join(kind)];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).map_err(RepositoryError::io("read", &folder))? {
-                let entry = entry.map_err(RepositoryError::io("read", &folder))?;
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                    continue;
-                }
-                let name = entry.file_name().to_string_lossy().into_owned();
-                // The unfinished file of an interrupted run: never listed, and overwritten by the next.
-                if name.ends_with("-tmp-") {
-                    continue;
-                }
-                let mut hash = Sha256::new();
-                let read =
-                    fs::File::open(&path).and_then(|mut file| io::copy(&mut file, &mut hash));
-                match read {
-                    Ok(_) if hex::encode(hash.finalize()) == name => {}
-                    Ok(_) => found.push(Finding(format!("{kind}/{name} has been altered"))),
-                    Err(err) => found.push(Finding(format!("{kind}/{name} cannot be read: {err}"))),
-                }
-            }
-        }
-    }
-    Ok(found)
+/// The shelf that a pack lies on, by its folder and its name together.
+fn shelf(path: &Path) -> Option<&str> {
+    let folder = path.parent()?.file_name()?.to_str()?;
+    let shelf = on_shelf(path.file_name()?.to_str()?)?;
+    (shelf == folder).then_some(folder)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! `[[backup.source]]`: what is backed up, how, when, and where to.
 
-use avouch_statement::{Draft, Figure, Slug, Table};
+use avouch_statement::{Draft, Figure, Length, Slug, Table};
 
 use super::{FRESH, SourceSettings, keep, kind};
 use crate::schedule::At;
@@ -9,6 +9,7 @@ pub(super) fn read(
     name: Slug,
     mut table: Table<'_>,
     destinations: &[Slug],
+    read_all_within: Option<Length>,
 ) -> Option<SourceSettings> {
     let kind = kind::read(&mut table);
     let at = table.need_parsed(
@@ -38,7 +39,20 @@ pub(super) fn read(
         Draft::enforced(
             format!("Each backup is kept in {} places: {}.", places.len(), places.join(", ")),
             Figure::Count(places.len() as u64),
-            "Every stored byte is read and its hash checked in each place. That the places are far apart is not checked.",
+            read_all_within.map_or_else(
+                || {
+                    "Every stored byte is read and its hash checked in each place. That the places are far apart is not \
+                     checked."
+                        .to_owned()
+                },
+                |within| {
+                    format!(
+                        "What each place lists is compared with what was stored. A stored file that is new, or whose size, \
+                         place or time changed (on another machine: whose size changed), is read and its hash checked; \
+                         every other within {within}. That the places are far apart is not checked."
+                    )
+                },
+            ),
         )
         .fresh_for(FRESH),
     );

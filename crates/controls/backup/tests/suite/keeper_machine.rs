@@ -11,7 +11,8 @@ use std::{
 
 use avouch_backup::{
     far::{Address, Credential, Dial, Place, PublicKey},
-    job::{self, JobError, Outcome, Spec},
+    job::{self, Examination, JobError, Outcome, Spec},
+    repository::Shelves,
     retention::{Grade, Rule},
     schedule::At,
     source::Source,
@@ -22,7 +23,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Runtime, sync::mpsc};
 
-use crate::{password, stages::sql};
+use crate::{password, proof::flip, stages::sql};
 
 /// A keeper that serves, in a folder of its own.
 struct Machine {
@@ -32,6 +33,15 @@ struct Machine {
     token: String,
     runtime: Runtime,
 }
+
+/// What the keeper takes of the service.
+const ROOM: u64 = 1 << 30;
+
+/// Bytes that cannot be compressed.
+const MORE: u64 = 1_000_000;
+
+/// Puts them into a database.
+const FILL: &str = "create table letter (body); insert into letter values (randomblob(1000000));";
 
 fn service() -> Slug {
     "acuity".parse().unwrap()
@@ -50,7 +60,7 @@ impl Machine {
             },
             at: At::parse("04:00 UTC").unwrap(),
         };
-        let token = vault.add(&service(), 1 << 30, vec![kept]).unwrap().unwrap();
+        let token = vault.add(&service(), ROOM, vec![kept]).unwrap().unwrap();
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
@@ -90,6 +100,12 @@ impl Machine {
             .block_on(job::run(spec, Some(&password()), Some(&dial)))
     }
 
+    /// Puts more into the database than can be compressed away.
+    fn fill(&self) {
+        self.runtime
+            .block_on(sql(&self.home.path().join("live.db"), FILL));
+    }
+
     /// Backs up a small database.
     fn store(&self) -> Outcome {
         let home = self.home.path();
@@ -116,6 +132,20 @@ impl Machine {
             grades: vec![Grade::Daily],
         })
         .unwrap()
+    }
+
+    /// Reads the repository through, but for packs on these shelves.
+    fn examine(&self, settled: Option<&Shelves>) -> Examination {
+        let scratch = TempDir::new_in(self.home.path()).unwrap();
+        let spec = Spec::Examine {
+            repository: self.place(),
+            scratch: scratch.path().to_owned(),
+            settled: settled.cloned(),
+        };
+        match self.run(spec).unwrap() {
+            Outcome::Examined(seen) => seen,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// Asks for something to be removed; the status of the answer.
@@ -191,16 +221,9 @@ fn a_job_stores_lists_examines_and_restores_at_a_keeper() {
         panic!("not listed");
     };
     assert_eq!(snapshots, std::slice::from_ref(&snapshot));
-    let scratch = machine.home.path().join("scratch");
-    fs::create_dir(&scratch).unwrap();
-    let examine = Spec::Examine {
-        repository: machine.place(),
-        scratch,
-    };
-    let Outcome::Examined(seen) = machine.run(examine).unwrap() else {
-        panic!("not examined");
-    };
+    let seen = machine.examine(None);
     assert_eq!(seen.findings, vec![]);
+    assert_eq!((seen.hashed, seen.shelves.len()), (None, 0));
     assert_eq!(seen.readable, None);
     assert!(
         seen.other_key_refused && seen.searched == seen.objects && seen.markers > 2,
@@ -218,6 +241,53 @@ fn a_job_stores_lists_examines_and_restores_at_a_keeper() {
     };
     machine.run(restore).unwrap();
     assert!(into.join("data/live.db").is_file());
+}
+
+#[test]
+fn what_was_read_at_a_keeper_is_not_fetched_again_until_its_turn() {
+    let machine = Machine::start();
+    // The largest pack is one of data then, not of the lists of files, which are read each time.
+    machine.fill();
+    machine.store();
+    let all = machine.examine(Some(&Shelves::new()));
+    assert_eq!(
+        (all.hashed, all.shelves.len()),
+        (Some(all.objects - 1), 256),
+        "all but `config`"
+    );
+    let none = machine.examine(Some(&all.shelves));
+    assert_eq!(none.shelves, Shelves::new());
+    assert!(none.hashed < all.hashed, "{:?}", none.hashed);
+
+    // Nothing of it shows in a listing; the keeper itself would find it within a day.
+    let received = machine
+        .home
+        .path()
+        .join("keeper/services/acuity/riverside/received");
+    let turned = flip(&received);
+    let unseen = machine.examine(Some(&all.shelves));
+    assert_eq!(unseen.findings, vec![]);
+    let mut due = all.shelves.clone();
+    due.remove(&turned).unwrap();
+    let seen = machine.examine(Some(&due));
+    assert!(seen.findings[0].to_string().contains("has been altered"));
+}
+
+#[test]
+fn the_room_at_a_keeper_is_what_it_still_takes_of_the_service() {
+    let machine = Machine::start();
+    let free = || {
+        let repository = machine.place();
+        match machine.run(Spec::Fingerprint { repository }).unwrap() {
+            Outcome::Fingerprint { free, .. } => free.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let before = free();
+    assert!(before <= ROOM && ROOM - before < MORE, "{before}");
+    machine.fill();
+    machine.store();
+    assert!(free() <= ROOM - MORE);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod atomic;
 mod drills;
 mod keeper_machine;
 mod kept;
+mod proof;
 mod repositories;
 mod stages;
 mod world;

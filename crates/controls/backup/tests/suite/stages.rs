@@ -141,6 +141,7 @@ async fn an_examination_reads_everything_and_tries_the_encryption() {
     let examine = |name: &str| Spec::Examine {
         repository: repository.clone().into(),
         scratch: home.path().join(name),
+        settled: None,
     };
     let Outcome::Examined(seen) = job::run(examine("x1"), Some(&password()), None)
         .await

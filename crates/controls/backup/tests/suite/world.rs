@@ -21,6 +21,7 @@ use avouch_evidence::{BoxFuture, Ctx, Gateway, People, Verdict};
 use avouch_statement::{Document, Reading, Slug, Source, TenantId};
 use avouch_store::Store;
 use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
 use tempfile::TempDir;
 
 use crate::{password, stages::sql};
@@ -53,6 +54,11 @@ fn settings(statement: &str) -> Settings {
     settings
 }
 
+/// What another process would read of this.
+fn as_written<T: Serialize + DeserializeOwned>(said: &T) -> T {
+    serde_json::from_slice(&serde_json::to_vec(said).unwrap()).unwrap()
+}
+
 /// Runs jobs here, as the caller.
 struct Here(PathBuf);
 
@@ -68,7 +74,9 @@ impl Jobs for Here {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .build()
                     .unwrap();
-                runtime.block_on(job::run(input.spec, input.password.as_ref(), None))
+                let input: job::Input = as_written(&input);
+                let done = runtime.block_on(job::run(input.spec, input.password.as_ref(), None));
+                as_written::<job::Answer>(&done.into()).into()
             })
             .await
             .unwrap()

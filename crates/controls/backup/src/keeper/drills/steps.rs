@@ -131,7 +131,8 @@ impl Backups {
         let (id, owner) = (drill.id.clone(), drill.owner.clone());
         let begun = drill.started;
         self.progress.send_modify(|progress| {
-            progress.drill = Some(DrillProgress {
+            progress.drills.retain(|other| other.owner != drill.owner);
+            progress.drills.push(DrillProgress {
                 id,
                 owner,
                 started: begun,
