@@ -8,9 +8,9 @@ use crate::text::{Column, Shown, cell, table, wrapped};
 /// How an answer is put into words.
 pub type View = fn(&Value) -> String;
 
-/// The snapshots that are kept.
+/// The snapshots that are kept, and what room there is for more.
 pub fn snapshots(answer: &Value) -> String {
-    rows(
+    let kept = rows(
         answer,
         &[
             Column("whose", "owner", Shown::Plain),
@@ -21,9 +21,35 @@ pub fn snapshots(answer: &Value) -> String {
             Column("read back", "read-back", Shown::When),
             Column("size", "bytes", Shown::Bytes),
             Column("rows", "rows", Shown::Plain),
+            Column("changed", "changed", Shown::Plain),
             Column("kept as", "kept-as", Shown::Plain),
         ],
-    )
+    );
+    let places = answer.get("destinations").and_then(Value::as_array);
+    let room = table(
+        &[
+            Column("at", "destination", Shown::Plain),
+            Column("stored", "stored", Shown::Bytes),
+            Column("free", "free", Shown::Bytes),
+            Column("added a day", "bytes-per-day", Shown::Bytes),
+            Column("full in days", "full-in-days", Shown::Plain),
+        ],
+        places.map_or(&[][..], Vec::as_slice),
+    );
+    let asides = answer.get("asides").and_then(Value::as_array);
+    let Some(asides) = asides.filter(|asides| !asides.is_empty()) else {
+        return format!("{kept}\n{room}");
+    };
+    let aside = table(
+        &[
+            Column("whose data, before a restore", "owner", Shown::Plain),
+            Column("stand aside in", "path", Shown::Plain),
+            Column("since", "since", Shown::When),
+            Column("destroyed after", "until", Shown::When),
+        ],
+        asides,
+    );
+    format!("{kept}\n{room}\n{aside}")
 }
 
 /// Repositories that were read back whole.

@@ -250,14 +250,16 @@ async fn back_up(
         ))
         .help("`avouch tenant list` shows them"));
     }
-    for owner in &owners {
-        let _ = control::write(
-            stream,
-            &Reply::Progress {
-                text: format!("backing up {owner}…"),
-            },
-        )
-        .await;
+    for (place, owner) in (1..).zip(&owners) {
+        let last = core.backups.took_last(owner).await.ok().flatten();
+        let estimate = last.map_or_else(String::new, |took| {
+            format!(", {:.1} s the last time", took.as_secs_f64())
+        });
+        let text = format!(
+            "backing up {owner} ({place} of {}{estimate})…",
+            owners.len()
+        );
+        let _ = control::write(stream, &Reply::Progress { text }).await;
         core.back_up(owner, Actor::local_root(), SOURCE).await?;
     }
     backups(core).await
@@ -283,10 +285,17 @@ async fn backups(core: &Core) -> Result<Value, Fail> {
                 "owner": taken.owner, "source": taken.source, "destination": taken.destination,
                 "snapshot": taken.snapshot.id.to_string(), "taken": taken.snapshot.taken, "kept-as": grades,
                 "rows": taken.rows, "bytes": taken.bytes, "read-back": taken.verified,
+                "changed": taken.changes.map(|changes| changes.to_string()),
             }));
         }
     }
-    Ok(rows.into())
+    let room = core
+        .backups
+        .room()
+        .await
+        .map_err(|error| Fail::new("the destinations cannot be listed").from(error))?;
+    let asides = core.asides_shown().await?;
+    Ok(json!({ "rows": rows, "destinations": room, "asides": asides }))
 }
 
 async fn verify_backups(core: &Core, stream: &mut UnixStream) -> Result<Value, Fail> {

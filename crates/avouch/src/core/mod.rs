@@ -1,6 +1,7 @@
 //! The `core` role: keys, ledger, store, accounts, schedules, checks and pages. Unprivileged; listens on no network.
 
 mod admission;
+mod asides;
 mod authority;
 mod backups;
 mod checks;
@@ -73,6 +74,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
         .map_err(|error| Fail::new("the supervisor is gone").from(error))?;
     rounds::keep_running(&core);
     backups::keep_running(&core);
+    asides::keep_clear(&core);
     watching::keep_running(&core);
     retention::keep_running(&core);
     if let Some(witnesses) = &core.witnesses {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use avouch_backup::drill::Choice;
 use avouch_backup::keeper::{Owner, Plan, Restored};
+use avouch_backup::records::Aside;
 use avouch_events::{Action, Actor, Event};
 use avouch_runtime::grant::Change;
 use serde_json::{Value, json};
@@ -182,7 +183,16 @@ impl Core {
         let exchange = Change::Exchange {
             aside: aside.clone(),
         };
+        let standing = Aside {
+            owner: name.to_owned(),
+            path: aside.display().to_string(),
+            since: self.now(),
+        };
         let placing = async {
+            let noted = self.backups.records().put_aside(&standing).await;
+            noted.map_err(|error| {
+                Fail::new("what is put aside cannot be noted, so nothing is").from(error)
+            })?;
             let (whole, beside) = self
                 .backups
                 .complete(&order.owner, plan, restored)

@@ -35,6 +35,7 @@ mod sign_out;
 mod soak;
 mod sources;
 mod statement_faults;
+mod stored;
 mod strangers;
 mod support;
 mod trail;

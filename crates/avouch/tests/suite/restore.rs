@@ -88,6 +88,31 @@ fn what_is_lost_comes_back_into_place_and_what_was_there_is_kept_aside() {
 }
 
 #[test]
+fn what_was_put_aside_is_shown_until_its_time_is_over_and_then_destroyed_and_said() {
+    let mut service = Service::start(Options::default());
+    service.avouch(&["backup", "run", "riverside"]).with(0);
+    let restore = ["restore", "riverside", "--because", "a drill", "--execute"];
+    let aside = service.ask(&restore)["aside"].as_str().unwrap().to_owned();
+    let shown = |service: &Service| service.ask(&["backup", "list"])["asides"].clone();
+    assert_eq!(shown(&service)[0]["path"], aside.as_str());
+    assert_eq!(shown(&service)[0]["owner"], "riverside");
+
+    // Two weeks later; it is looked for when the service starts.
+    service.stop();
+    let fortnight = "update backup_aside set since = since - 15 * 86400 * 1000000";
+    sql(&service.data().join("core/store.db"), fortnight);
+    service.up().unwrap();
+    eventually("the data aside to be gone", 60, || {
+        (!Path::new(&aside).exists()).then_some(())
+    });
+    let seen = service.audited(&["--action", "restore", "--tenant", "riverside"], |row| {
+        row["outcome"] == "done" && row["reason"].as_str().unwrap().contains("is destroyed")
+    });
+    assert_eq!(seen["parameters"]["path"], aside.as_str(), "{seen}");
+    assert_eq!(shown(&service), serde_json::json!([]));
+}
+
+#[test]
 fn a_copy_to_look_at_leaves_everything_as_it_is_and_nothing_behind() {
     let service = Service::start(Options::default());
     let live = database(&service);

@@ -136,8 +136,10 @@ impl Promised {
 /// One column of what a command lists.
 fn column(service: &Service, list: &str, name: &str) -> BTreeSet<String> {
     let listed = service.ask(&[list, "list"]);
-    let rows = listed.as_array().unwrap().iter();
-    rows.map(|row| row[name].as_str().unwrap().to_owned())
+    let rows = listed.as_array().or_else(|| listed["rows"].as_array());
+    rows.unwrap()
+        .iter()
+        .map(|row| row[name].as_str().unwrap().to_owned())
         .collect()
 }
 

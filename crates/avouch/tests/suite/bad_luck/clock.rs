@@ -31,7 +31,7 @@ fn restart_core(service: &Service) {
 
 fn snapshots(service: &Service) -> BTreeSet<String> {
     let listed = service.ask(&["backup", "list"]);
-    listed
+    listed["rows"]
         .as_array()
         .unwrap()
         .iter()
