@@ -20,6 +20,7 @@ pub mod export;
 mod index;
 mod keeping;
 mod open;
+mod packed;
 mod recorder;
 pub mod report;
 mod search;

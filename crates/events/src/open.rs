@@ -6,7 +6,7 @@ use avouch_keyring::{KeyId, Keyring, KeyringError};
 use avouch_ledger::Stored;
 use avouch_statement::TenantId;
 
-use crate::{Event, Owner, Streams};
+use crate::{Event, Owner, Streams, packed};
 
 /// Opens sealed payloads of the ledger.
 #[derive(Debug, Clone)]
@@ -44,6 +44,9 @@ pub enum UnreadableEvent {
     /// It is not what a recorder writes.
     #[error("its payload is not an event")]
     Form(#[from] serde_json::Error),
+    /// It is packed in a way that this build does not know.
+    #[error("its payload is packed in a way that this version does not know")]
+    Packed,
     /// Too short to hold a salt.
     #[error("its payload holds no salt")]
     Salt,
@@ -78,7 +81,7 @@ impl Opener {
         Ok(Opened {
             tenant,
             salt: *salt,
-            payload: payload.to_vec(),
+            payload: packed::unpack(payload).ok_or(UnreadableEvent::Packed)?,
         })
     }
 

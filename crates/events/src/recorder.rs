@@ -8,7 +8,7 @@ use avouch_statement::TenantId;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::{Event, Streams};
+use crate::{Event, Streams, packed};
 
 /// Writes events and other sealed payloads to the ledger.
 #[derive(Clone)]
@@ -137,7 +137,7 @@ impl Recorder {
         let owner = tenant.map_or(KeyId::Platform, |tenant| KeyId::Tenant(tenant.clone()));
         let mut plain = Vec::with_capacity(salt.len() + kept.len());
         plain.extend_from_slice(&salt);
-        plain.extend_from_slice(kept);
+        packed::pack(kept, &mut plain);
         let sealed = self.keyring.seal(&owner, &commitment, &plain)?;
         Ok(Draft {
             kind,

@@ -6,8 +6,8 @@ mod searches;
 use std::path::Path;
 use std::sync::Arc;
 
-use avouch_keyring::{Keyring, Source};
-use avouch_ledger::{Ledger, LogKey, Options};
+use avouch_keyring::{KeyId, Keyring, Source};
+use avouch_ledger::{Draft, Kind, Ledger, LogKey, Options};
 use avouch_statement::TenantId;
 use jiff::Timestamp;
 
@@ -320,6 +320,56 @@ fn a_tenants_stream_stays_its_own_after_a_restart() {
     assert_eq!(again.of(Some(&tenant("riverside"))).unwrap(), riverside);
     assert_eq!(again.owner(&platform), Some(crate::Owner::Platform));
     assert_eq!(again.owner(&[0; 16]), None);
+}
+
+/// What builds before packing wrote: salt and payload, sealed as they are.
+async fn recorded_unpacked(place: &Place, event: &Event) {
+    let whose = event.tenant.as_ref().unwrap();
+    let payload = serde_json::to_vec(event).unwrap();
+    let commitment = avouch_ledger::commit(&[9; 32], &payload);
+    let plain = [&[9; 32], payload.as_slice()].concat();
+    let owner = KeyId::Tenant(whose.clone());
+    let draft = Draft {
+        kind: Kind::Event,
+        stream: place.streams.of(Some(whose)).unwrap(),
+        time: event.at,
+        commitment,
+        sealed: place.keyring.seal(&owner, &commitment, &plain).unwrap(),
+    };
+    place.ledger.append(draft).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payload_kept_before_there_was_packing_is_opened_found_and_forgotten_like_any_other() {
+    let place = place_of_small_segments(40_000);
+    let index = indexed(&place, "events.db").await;
+    for second in 0..40 {
+        let event = opened("riverside", "17", second);
+        if second < 20 {
+            recorded_unpacked(&place, &event).await;
+        } else {
+            place.recorder.record(event).await.unwrap();
+        }
+    }
+    let opener = place.opener();
+    let stored: Vec<_> = place.ledger.reader().scan(0).map(Result::unwrap).collect();
+    for (second, stored) in (0..).zip(&stored) {
+        let kept = opener.open(stored).unwrap();
+        let event = opened("riverside", "17", second);
+        assert_eq!(kept.payload, serde_json::to_vec(&event).unwrap());
+        let commitment = avouch_ledger::commit(&kept.salt, &kept.payload);
+        assert_eq!(commitment, stored.leaf.commitment);
+    }
+    assert!(stored[39].sealed.len() < stored[0].sealed.len() * 3 / 4);
+    let query = Query {
+        subject: Some("17".to_owned()),
+        limit: 100,
+        ..Query::default()
+    };
+    assert_eq!(index.search(&query).await.unwrap().total, 40);
+    let cutoff = opened("riverside", "17", 30).at;
+    crate::forget(&place.ledger, &index, cutoff).await.unwrap();
+    assert_eq!(index.search(&query).await.unwrap().total, 10);
 }
 
 #[test]
