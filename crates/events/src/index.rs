@@ -9,6 +9,7 @@ mod file;
 mod forget;
 pub(crate) mod kind;
 mod terms;
+mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,8 +20,8 @@ use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 
 use crate::{Event, Opener, Page, Query, Row};
 
-/// Entries taken in by one transaction at most.
-const BATCH: usize = 2_000;
+/// Entries taken in by one transaction at most: some 8 MiB of them.
+const BATCH: usize = 8_192;
 /// A search waits for the index if it is no further behind than this; otherwise the answer says how far it is.
 const NEAR: u64 = 20_000;
 /// Matches that are counted; of more it is said that there are more.
@@ -241,59 +242,6 @@ impl Index {
             next = upto;
         }
         Ok(next)
-    }
-
-    async fn write(&self, events: &[(u64, Event)], upto: u64) -> Result<(), IndexError> {
-        // A call for each row costs more than the writing: all rows go in as one list.
-        let rows: Vec<_> = events
-            .iter()
-            .map(|(index, event)| {
-                (
-                    index,
-                    event.at.as_microsecond(),
-                    event.tenant.as_ref(),
-                    &event.who.name,
-                    kind::of_event(event),
-                    &event.session,
-                    event.micros,
-                    &event.object,
-                    terms::of_event(event),
-                )
-            })
-            .collect();
-        let rows = serde_json::to_string(&rows)?;
-        let mut transaction = self.pool().begin_with("begin immediate").await?;
-        for statement in [
-            "insert or ignore into person (name) select value ->> 3 from json_each($1)",
-            "insert or ignore into tenant (name) select value ->> 2 from json_each($1) where value ->> 2 is not null",
-            "insert into event select value ->> 0, value ->> 1, (select id from tenant where name = value ->> 2), \
-             (select id from person where name = value ->> 3), value ->> 4, value ->> 5, value ->> 6, value ->> 7 \
-             from json_each($1)",
-            "insert into words (rowid, terms) select value ->> 0, value ->> 8 from json_each($1)",
-        ] {
-            sqlx::query(statement)
-                .bind(&rows)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        let first = events.first().map_or(upto, |(index, _)| *index);
-        sqlx::query(
-            "insert into tally select at / $3, number / $4, coalesce(tenant, 0), person, kind, count(*) \
-             from event where number >= $1 and number < $2 group by 1, 2, 3, 4, 5 \
-             on conflict (hour, block, tenant, person, kind) do update set events = events + excluded.events",
-        )
-        .bind(number(first))
-        .bind(number(upto))
-        .bind(HOUR)
-        .bind(number(BLOCK))
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query("update progress set next = $1")
-            .bind(number(upto))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
     }
 
     async fn find(&self, query: &Query, size: u64) -> Result<Page, IndexError> {

@@ -8,11 +8,12 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use super::IndexError;
 
 /// Of these tables. A file of another version is made anew.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// `event` has what reports count and no more: an event itself is opened from the ledger. `tally` has how many there were
 /// of a kind, by one person in one hour, among the entries of one block ([`super::BLOCK`]). `words` holds no text of its
-/// own, and of each term only which entries have it.
+/// own, and of each term only which entries have it. From the first that are forgotten on, SQLite before 3.42 does not
+/// read it: without `secure-delete` a term would stay until its page is written anew.
 const SCHEMA: &str = "
 create table event (
     number integer primary key,
@@ -20,7 +21,7 @@ create table event (
     tenant integer,
     person integer not null,
     kind integer not null,
-    session text not null,
+    session integer,
     micros integer,
     object text not null
 ) strict;
@@ -41,7 +42,8 @@ insert into progress (only, next) values (1, 0);
 create virtual table words using fts5
     (terms, content = '', detail = none, columnsize = 0, tokenize = \"ascii tokenchars '_'\");
 insert into words (words, rank) values ('secure-delete', 1);
-pragma user_version = 4;
+insert into words (words, rank) values ('hashsize', 8388608);
+pragma user_version = 5;
 ";
 
 /// Opens the file as it is; makes it if it is not there.
@@ -53,6 +55,9 @@ pub(super) async fn connect(path: &Path) -> Result<SqlitePool, IndexError> {
         .journal_mode(SqliteJournalMode::Wal)
         // What is taken out at the end of its retention is to be gone, not only free to be written over.
         .pragma("secure_delete", "on")
+        // In KiB: pages that one transaction writes several times go to disk once.
+        .pragma("cache_size", "-16384")
+        .pragma("wal_autocheckpoint", "4096")
         .synchronous(SqliteSynchronous::Normal);
     let pool = SqlitePoolOptions::new()
         .max_connections(4)

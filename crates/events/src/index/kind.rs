@@ -1,4 +1,6 @@
-//! What was done, what came of it, in what role and whether it was answered, as one small number.
+//! What was done, what came of it, in what role and whether it was answered, as one small number; and its session as one.
+
+use sha2::{Digest as _, Sha256};
 
 use crate::{Action, Event, Outcome, Role};
 
@@ -34,6 +36,13 @@ pub(crate) fn of_event(event: &Event) -> i64 {
         event.who.role,
         Answer::of(event),
     )
+}
+
+/// The number of an event's session, by which only the same session is known again; `None` without one.
+pub(crate) fn session(event: &Event) -> Option<i64> {
+    let digest = Sha256::digest(event.session.as_bytes());
+    let start = digest.as_slice().first_chunk::<8>()?;
+    (!event.session.is_empty()).then(|| i64::from_be_bytes(*start))
 }
 
 /// The same in parts; `None` for a number that no event has.

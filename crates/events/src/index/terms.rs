@@ -4,8 +4,6 @@
 //! start of the value's digest. Words are lower-case letters and digits, so no word is ever a mark, and nothing that is
 //! typed means anything to the index's query language.
 
-use std::collections::BTreeSet;
-
 use sha2::{Digest as _, Sha256};
 
 use crate::{Event, Query, Role};
@@ -15,39 +13,44 @@ const REAL: &str = "_p";
 /// Words of one question that are looked for; the rest are passed over.
 const MOST_WORDS: usize = 16;
 
-/// The terms of an event, with a blank between two.
+/// The terms of an event, with a blank between two. Only what can be asked for is one.
 pub(super) fn of_event(event: &Event) -> String {
-    let mut terms: BTreeSet<String> = BTreeSet::new();
+    let mut terms = String::with_capacity(512);
+    let mut add = |term: &str| {
+        terms.push_str(term);
+        terms.push(' ');
+    };
     let tenant = event.tenant.as_ref().map_or("", |tenant| tenant.as_str());
-    terms.extend([
-        mark('t', tenant),
-        mark('w', &event.who.name),
-        mark('a', &event.action.to_string()),
-        mark('o', &event.outcome.to_string()),
-    ]);
+    for (letter, value) in [
+        ('t', tenant),
+        ('w', &event.who.name),
+        ('a', &event.action.to_string()),
+        ('o', &event.outcome.to_string()),
+    ] {
+        add(&mark(letter, value));
+    }
     for (letter, value) in [
         ('i', &event.who.id),
         ('f', &event.source),
         ('l', &event.locality),
         ('e', &event.session),
-        ('c', &event.correlation),
     ] {
         if !value.is_empty() {
-            terms.insert(mark(letter, value));
+            add(&mark(letter, value));
         }
     }
-    terms.extend(event.subjects.iter().map(|subject| mark('s', subject)));
+    for subject in &event.subjects {
+        add(&mark('s', subject));
+    }
     if event.who.role != Role::Synthetic {
-        terms.insert(REAL.to_owned());
+        add(REAL);
     }
-    for text in [&event.object, &event.reason, &event.locality] {
-        terms.extend(words(text));
+    let texts = [&event.object, &event.reason, &event.locality].into_iter();
+    let parameters = event.parameters.iter();
+    for text in texts.chain(parameters.flat_map(|(name, value)| [name, value])) {
+        words(text).for_each(|word| add(&word));
     }
-    for (name, value) in &event.parameters {
-        terms.extend(words(name));
-        terms.extend(words(value));
-    }
-    terms.into_iter().collect::<Vec<_>>().join(" ")
+    terms
 }
 
 /// A question in the index's query language, given everybody who fits its `who`; `None` if anything fits.
@@ -85,12 +88,8 @@ pub(super) fn of_query(query: &Query, people: &[String]) -> Option<String> {
 /// What is asked for exactly.
 fn mark(field: char, value: &str) -> String {
     let digest = Sha256::digest(value.as_bytes());
-    let start: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("_{field}{start}")
+    let start = digest.as_slice().first_chunk().copied().unwrap_or_default();
+    format!("_{field}{:016x}", u64::from_be_bytes(start))
 }
 
 /// Runs of letters and digits in lower case; letters beyond ASCII by their number.

@@ -21,7 +21,8 @@ pub struct Fact<'a> {
     /// From when until when the service did not run, if this is its start.
     pub(super) stopped: Option<(Timestamp, Timestamp)>,
     pub(super) object: &'a str,
-    pub(super) session: &'a str,
+    /// Its session's number.
+    pub(super) session: Option<i64>,
     pub(super) micros: Option<u64>,
     /// So many events.
     pub(super) events: u64,
@@ -42,7 +43,7 @@ impl<'a> Fact<'a> {
             locality: &event.locality,
             stopped: stopped(event),
             object: &event.object,
-            session: &event.session,
+            session: kind::session(event),
             micros: event.micros,
             events: 1,
         }
@@ -68,7 +69,7 @@ impl<'a> Fact<'a> {
             locality: "",
             stopped: None,
             object: "",
-            session: "",
+            session: None,
             micros: None,
             events,
         })

@@ -169,7 +169,7 @@ type Row = (
     String,
     Option<String>,
     i64,
-    String,
+    Option<i64>,
     Option<i64>,
     String,
 );
@@ -209,7 +209,7 @@ async fn count_events(
                 .ok_or(IndexError::Kind(*kind))?;
             tally.add(&Fact {
                 object,
-                session,
+                session: *session,
                 micros: micros.and_then(|micros| u64::try_from(micros).ok()),
                 ..fact
             });

@@ -19,7 +19,7 @@ pub struct Tally<'a> {
     checks: Checks,
     bounds: (Timestamp, Timestamp),
     lines: BTreeMap<String, Counted>,
-    sessions: HashMap<String, Session>,
+    sessions: HashMap<i64, Session>,
 }
 
 /// What is counted on one line.
@@ -133,19 +133,16 @@ impl<'a> Tally<'a> {
     }
 
     fn in_session(&mut self, event: &Fact<'_>) {
-        if event.session.is_empty() {
+        let Some(session) = event.session else {
             return;
-        }
+        };
         let label = self.label(event);
-        let session = self
-            .sessions
-            .entry(event.session.to_owned())
-            .or_insert_with(|| Session {
-                line: label.clone(),
-                first: event.at,
-                last: event.at,
-                began: None,
-            });
+        let session = self.sessions.entry(session).or_insert_with(|| Session {
+            line: label.clone(),
+            first: event.at,
+            last: event.at,
+            began: None,
+        });
         session.first = session.first.min(event.at);
         session.last = session.last.max(event.at);
         let Measure::Action { begins, ends } = &self.definition.measure else {
