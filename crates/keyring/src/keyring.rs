@@ -275,7 +275,7 @@ impl Keyring {
             .unwrap_or(0))
     }
 
-    fn load(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, KeyringError> {
+    pub(crate) fn load(&self, name: &str) -> Result<Option<Secret<Vec<u8>>>, KeyringError> {
         let path = self.path(name);
         let Some(text) = files::read(&path)? else {
             return Ok(None);
@@ -296,7 +296,7 @@ impl Keyring {
         self.folder.join(format!("{name}.key"))
     }
 
-    fn refuse_if_shredded(&self, owner: &KeyId) -> Result<(), KeyringError> {
+    pub(crate) fn refuse_if_shredded(&self, owner: &KeyId) -> Result<(), KeyringError> {
         let folder = owner.folder();
         match self.folder.join(&folder).join(TOMBSTONE).exists() {
             true => Err(KeyringError::Shredded { owner: folder }),

@@ -44,6 +44,7 @@ mod master;
 mod names;
 mod origin;
 mod passphrase;
+mod present;
 mod root;
 mod sealed;
 mod secret;
