@@ -41,6 +41,7 @@ pub use error::KeeperError;
 pub use jobs::{Access, Jobs, Owner, Who};
 pub use restores::{Plan, Restored};
 pub use room::Room;
+pub use sources::within;
 
 /// How long after a failed run the same one is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(5);

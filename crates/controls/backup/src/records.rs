@@ -18,6 +18,7 @@ use crate::{
 mod asides;
 mod drills;
 mod examinations;
+mod lost;
 mod readings;
 mod room;
 

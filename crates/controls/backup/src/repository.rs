@@ -31,6 +31,7 @@ pub(crate) mod remote;
 mod restore;
 mod sample;
 mod shelves;
+mod single;
 mod verify;
 mod whole;
 

@@ -13,6 +13,7 @@ mod kind;
 mod proof;
 mod source;
 
+pub use destination::Url;
 pub use kind::{Command, Kind, Server};
 pub(crate) use kind::{DATA, TENANT};
 

@@ -90,6 +90,12 @@ impl Layout {
         self.data.join("scratch")
     }
 
+    /// Where a restore of everything grows, until it takes its places: there is no service to start before.
+    #[must_use]
+    pub fn restoring(&self) -> PathBuf {
+        self.data.join("restoring")
+    }
+
     /// The destination called `local`.
     #[must_use]
     pub fn backups(&self) -> PathBuf {

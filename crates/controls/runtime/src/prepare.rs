@@ -40,6 +40,11 @@ pub enum PrepareError {
         /// One thing found in it.
         found: String,
     },
+    /// A restore of everything was begun in it, and has not ended.
+    #[error(
+        "`{0}` holds a restore that has not ended; go on with it by `avouch restore --everything`, or remove the folder"
+    )]
+    HalfRestored(PathBuf),
     /// It belongs to another user.
     #[error(
         "`{data}` belongs to user {owner}, not to user {own} who runs this; run as that user, or name another folder with --data"
@@ -102,6 +107,13 @@ pub struct Prepared {
     _lock: Flock<File>,
 }
 
+/// A data folder that is held until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Held {
+    _lock: Flock<File>,
+}
+
 /// A program to copy into the data folder, so that replacing or hiding the original does not
 /// change what runs, and confined processes need to reach one folder only.
 #[derive(Clone, Debug)]
@@ -143,6 +155,14 @@ pub fn prepare(data: &Path, ids: &Ids, programs: &[Program]) -> Result<Prepared,
         programs: copies,
         _lock: lock,
     })
+}
+
+/// Holds a data folder that is still being made, so that nobody else makes or starts it.
+///
+/// # Errors
+/// If somebody holds it, or it cannot be held.
+pub fn hold(layout: &Layout) -> Result<Held, PrepareError> {
+    take_lock(layout).map(|_lock| Held { _lock })
 }
 
 /// Every folder with its owner, group and mode.
@@ -203,6 +223,9 @@ fn check_ours(layout: &Layout) -> Result<(), PrepareError> {
             let mut names = entries
                 .filter_map(Result::ok)
                 .map(|entry| entry.file_name().to_string_lossy().into_owned());
+            if layout.restoring().exists() {
+                return Err(PrepareError::HalfRestored(data.to_owned()));
+            }
             match names.find(|name| !BEFORE_VERSION.contains(&name.as_str())) {
                 Some(found) => Err(PrepareError::NotOurs {
                     data: data.to_owned(),

@@ -18,7 +18,8 @@ const LEFT_OUT: [&str; 5] = [
 ];
 
 /// Where in an owner's data folder the data of a source belong, beside those of its other sources.
-pub(super) fn within(source: &SourceSettings) -> PathBuf {
+#[must_use]
+pub fn within(source: &SourceSettings) -> PathBuf {
     let rest = |path: &str| {
         let (_, rest) = path.split_once('/').unwrap_or_default();
         PathBuf::from(rest.trim_start_matches('/'))

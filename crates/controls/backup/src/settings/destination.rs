@@ -8,11 +8,17 @@ use super::{At, Destination, FRESH, LOCAL};
 use crate::far::{Address, PublicKey};
 
 /// What an address says, before the keys beside it are read.
-enum Url {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Url {
+    /// A folder of this machine.
     Folder(PathBuf),
+    /// A keeper on another one.
     Keeper {
+        /// Its host.
         host: String,
+        /// Its port.
         port: u16,
+        /// The name that the service has there.
         service: String,
     },
 }
@@ -22,7 +28,7 @@ pub(super) fn read(name: Slug, mut table: Table<'_>) -> Option<Destination> {
         "url",
         "the address of a folder or of a keeper",
         "file:///mnt/second",
-        url,
+        Url::parse,
     );
     if name.as_str() == LOCAL {
         table.fault(
@@ -80,34 +86,42 @@ fn credential(table: &mut Table<'_>) -> Option<String> {
     Some(named?.value)
 }
 
-fn url(text: &str) -> Result<Url, String> {
-    if let Some(rest) = text.strip_prefix("file:") {
-        let path = PathBuf::from(rest.strip_prefix("//").unwrap_or(rest));
-        let climbs = path
-            .components()
-            .any(|part| matches!(part, Component::ParentDir));
-        if path.as_os_str().is_empty() || climbs {
-            return Err("not a folder, or one with `..` in it".to_owned());
+impl Url {
+    /// Reads an address.
+    ///
+    /// # Errors
+    ///
+    /// With what would be right.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(rest) = text.strip_prefix("file:") {
+            let path = PathBuf::from(rest.strip_prefix("//").unwrap_or(rest));
+            let climbs = path
+                .components()
+                .any(|part| matches!(part, Component::ParentDir));
+            if path.as_os_str().is_empty() || climbs {
+                return Err("not a folder, or one with `..` in it".to_owned());
+            }
+            return Ok(Self::Folder(path));
         }
-        return Ok(Url::Folder(path));
+        let rest = text
+            .strip_prefix("keeper://")
+            .ok_or("it begins with neither `file:` nor `keeper://`")?;
+        let unfit = || {
+            "write `keeper://HOST:PORT/NAME`, with the name that the service has there".to_owned()
+        };
+        let (place, service) = rest.split_once('/').ok_or_else(unfit)?;
+        let (host, port) = place.rsplit_once(':').ok_or_else(unfit)?;
+        let port = port.parse().map_err(|_| unfit())?;
+        let service: Slug = service.parse().map_err(|_| unfit())?;
+        if host.is_empty() || port == 0 {
+            return Err(unfit());
+        }
+        Ok(Self::Keeper {
+            host: host.to_owned(),
+            port,
+            service: service.to_string(),
+        })
     }
-    let rest = text
-        .strip_prefix("keeper://")
-        .ok_or("it begins with neither `file:` nor `keeper://`")?;
-    let unfit =
-        || "write `keeper://HOST:PORT/NAME`, with the name that the service has there".to_owned();
-    let (place, service) = rest.split_once('/').ok_or_else(unfit)?;
-    let (host, port) = place.rsplit_once(':').ok_or_else(unfit)?;
-    let port = port.parse().map_err(|_| unfit())?;
-    let service: Slug = service.parse().map_err(|_| unfit())?;
-    if host.is_empty() || port == 0 {
-        return Err(unfit());
-    }
-    Ok(Url::Keeper {
-        host: host.to_owned(),
-        port,
-        service: service.to_string(),
-    })
 }
 
 fn append_only(name: &Slug) -> Draft {
