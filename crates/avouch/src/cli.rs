@@ -1,5 +1,9 @@
 //! The command line: what may be typed. Each command's doing is in `commands`.
 
+mod everything;
+
+pub use everything::Everything;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -120,14 +124,16 @@ pub enum Command {
     /// Plan a restore, into place or to a folder; with `--execute`, do it.
     Restore {
         /// The tenant, or `platform`.
-        tenant: String,
+        #[arg(required_unless_present = "everything")]
+        tenant: Option<String>,
         /// Which of its sources, if it has several.
         #[arg(long, value_name = "NAME")]
         source: Option<String>,
         /// This snapshot instead of the newest, by its id or the beginning of it.
         #[arg(long, value_name = "ID")]
         snapshot: Option<String>,
-        /// From this destination; otherwise from the one longest untried.
+        /// From this destination; otherwise from the one longest untried. With `--everything`, its folder or its
+        /// `keeper://` address.
         #[arg(long, value_name = "DESTINATION")]
         from: Option<String>,
         /// To this empty or new folder, to be looked at, instead of into place.
@@ -142,6 +148,8 @@ pub enum Command {
         /// Do it; without this the plan is printed and nothing is done.
         #[arg(long, requires = "because")]
         execute: bool,
+        #[command(flatten)]
+        everything: Everything,
     },
     /// Rehearse a restore, or look at rehearsals.
     #[command(subcommand)]

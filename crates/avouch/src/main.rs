@@ -16,6 +16,7 @@ mod control;
 mod core;
 mod document;
 mod durable;
+mod everything;
 mod fail;
 mod front;
 mod requirements;

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use crate::cli::{Cli, Command};
 use crate::control::Request;
+use crate::everything::{self, Order};
 use crate::fail::Fail;
 use crate::{cli, up};
 
@@ -95,10 +96,21 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
             file,
             because,
             execute,
+            everything: asked,
         } => {
+            if asked.everything {
+                let because = because.unwrap_or_default();
+                let order = Order {
+                    global: &global,
+                    asked: &asked,
+                    from: from.as_deref().unwrap_or_default(),
+                    because: &because,
+                };
+                return everything::run(&order, execute);
+            }
             let shown = |path: &PathBuf| path.display().to_string();
             let request = Request::Restore {
-                tenant,
+                tenant: tenant.unwrap_or_default(),
                 source,
                 snapshot,
                 from,

@@ -23,6 +23,7 @@ pub mod reading;
 mod rebuild;
 mod releases;
 mod reports;
+mod restored;
 mod restores;
 mod retention;
 mod rounds;
@@ -43,7 +44,9 @@ use tokio_util::sync::CancellationToken;
 use crate::fail::Fail;
 pub use backups::destinations;
 pub use joins::AUTHORITIES;
+pub use restored::Restored;
 use state::Core;
+pub use state::log_key;
 pub use steady::Steady;
 pub use tenants::INSTANCE_ENVIRONMENT;
 
@@ -56,6 +59,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
         .map_err(|error| Fail::new("the core runs only under `avouch up`").from(error))?;
     let shutdown = CancellationToken::new();
     let core = Core::open(data, supervisor, shutdown.clone()).await?;
+    core.say_restored().await?;
     let serving = doors::open(&core).await?;
     if demo {
         demo::accounts(&core).await?;

@@ -413,7 +413,11 @@ fn kept_statement(layout: &Layout) -> Result<Statement, Fail> {
         .map_err(|faults| Fail::new(faults.to_string()))
 }
 
-fn log_key(statement: &Statement, keyring: &Keyring) -> Result<LogKey, Fail> {
+/// The key that signs the ledger's checkpoints.
+///
+/// # Errors
+/// If it cannot be had.
+pub fn log_key(statement: &Statement, keyring: &Keyring) -> Result<LogKey, Fail> {
     let seed = keyring
         .named(&Purpose::LedgerSigning)
         .map_err(|error| Fail::new("the ledger's key cannot be had").from(error))?;

@@ -13,6 +13,7 @@
 
 mod answer;
 mod bad_luck;
+mod bare_machine;
 mod erasure;
 mod escrow;
 mod exports;

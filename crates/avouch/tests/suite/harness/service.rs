@@ -94,6 +94,15 @@ impl Service {
 
     /// Starts it again on what it left; the error is its log.
     pub fn up(&mut self) -> Result<(), String> {
+        self.up_with(&["--json", "up", "--demo"])
+    }
+
+    /// The same without the demonstration's own tenants and people.
+    pub fn up_plain(&mut self) -> Result<(), String> {
+        self.up_with(&["--json", "up"])
+    }
+
+    fn up_with(&mut self, up: &[&str]) -> Result<(), String> {
         programs::build();
         let log = File::options()
             .create(true)
@@ -106,7 +115,7 @@ impl Service {
         }
         words.push(self.program().into());
         words.extend(self.arguments());
-        words.extend(["--json", "up", "--demo"].map(OsString::from));
+        words.extend(up.iter().map(OsString::from));
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .stdin(Stdio::null())
