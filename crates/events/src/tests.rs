@@ -156,6 +156,41 @@ async fn what_was_just_recorded_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_name_that_somebody_has_keeps_the_index_from_going_on() {
+    let place = place();
+    let index = indexed(&place, "events.db").await;
+    let names = [
+        "",
+        "\0",
+        "a\0b",
+        "a",
+        "\"'\\",
+        "[1]",
+        "null",
+        "\u{1f600}",
+        "ß",
+    ];
+    for name in names {
+        let mut event = opened("riverside", "17", 0);
+        event.who.name = name.to_owned();
+        place.recorder.record(event).await.unwrap();
+    }
+    let query = Query {
+        subject: Some("17".to_owned()),
+        limit: 100,
+        ..Query::default()
+    };
+    let page = index.search(&query).await.unwrap();
+    let found: Vec<&str> = page
+        .rows
+        .iter()
+        .map(|row| row.event.who.name.as_str())
+        .collect();
+    let newest_first: Vec<&str> = names.into_iter().rev().collect();
+    assert_eq!(found, newest_first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_or_damaged_index_is_made_anew_by_itself() {
     let place = place();
     various(&place).await;

@@ -97,6 +97,9 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(|word| {
+            if word.is_ascii() {
+                return word.to_ascii_lowercase();
+            }
             let letters = word.chars().flat_map(char::to_lowercase);
             letters.fold(String::new(), |mut word, letter| {
                 if letter.is_ascii_alphanumeric() {

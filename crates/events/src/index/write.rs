@@ -22,12 +22,12 @@ struct Names {
 
 const PEOPLE: Names = Names {
     add: "insert or ignore into person (name) select value from json_each($1)",
-    read: "select name, id from person where name in (select value from json_each($1))",
+    read: "select key, person.id from json_each($1) join person on name = value",
 };
 
 const TENANTS: Names = Names {
     add: "insert or ignore into tenant (name) select value from json_each($1)",
-    read: "select name, id from tenant where name in (select value from json_each($1))",
+    read: "select key, tenant.id from json_each($1) join tenant on name = value",
 };
 
 /// An event with the numbers of what it names.
@@ -117,7 +117,7 @@ async fn numbered<'a>(
     let people = numbers(connection, &PEOPLE, people.collect()).await?;
     let tenants = events.iter().filter_map(|(_, event)| name(event));
     let tenants = numbers(connection, &TENANTS, tenants.collect()).await?;
-    let find = |numbers: &HashMap<String, i64>, name: &str| {
+    let find = |numbers: &HashMap<&str, i64>, name: &str| {
         numbers.get(name).copied().ok_or(sqlx::Error::RowNotFound)
     };
     let numbered = events.iter().map(|(index, event)| {
@@ -134,21 +134,26 @@ async fn numbered<'a>(
 }
 
 /// The numbers of these names; a name that has none gets one.
-async fn numbers(
+async fn numbers<'a>(
     connection: &mut SqliteConnection,
     of: &Names,
-    names: BTreeSet<&str>,
-) -> Result<HashMap<String, i64>, IndexError> {
-    let names = serde_json::to_string(&names)?;
+    names: BTreeSet<&'a str>,
+) -> Result<HashMap<&'a str, i64>, IndexError> {
+    let list = serde_json::to_string(&names)?;
     sqlx::query(of.add)
-        .bind(&names)
+        .bind(&list)
         .execute(&mut *connection)
         .await?;
-    let numbers: Vec<(String, i64)> = sqlx::query_as(of.read)
-        .bind(&names)
+    // By their places: SQLite's JSON cuts a name off at a zero byte, and what it gives back would not be the name asked for.
+    let numbers: Vec<(i64, i64)> = sqlx::query_as(of.read)
+        .bind(&list)
         .fetch_all(&mut *connection)
         .await?;
-    Ok(numbers.into_iter().collect())
+    let numbers: HashMap<i64, i64> = numbers.into_iter().collect();
+    let numbered = (0..).zip(names);
+    Ok(numbered
+        .filter_map(|(place, name)| Some((name, *numbers.get(&place)?)))
+        .collect())
 }
 
 /// Inserts so many rows at a time; `bind` gives the values of one.

@@ -53,17 +53,14 @@ async fn count_blocks(
     tally: &mut Tally<'_>,
 ) -> Result<(), IndexError> {
     let (from, until) = wanted.period.bounds();
-    // Grouped by hour only where the lines are: a month has some hundred hours, and the same people in each.
-    let mut sql = QueryBuilder::<Sqlite>::new("select ");
-    sql.push(if wanted.definition.group.is_time() {
-        "hour"
-    } else {
-        "min(hour)"
-    });
-    sql.push(
-        ", person.name, tenant.name, kind, sum(events) from tally join person on person.id = tally.person \
-         left join tenant on tenant.id = tally.tenant where hour >= ",
+    // Grouped by hour only where the lines are: a month has some hundred hours, and the same people in each. Names come to
+    // what is counted, and not to each count.
+    let by_hour = wanted.definition.group.is_time();
+    let mut sql = QueryBuilder::<Sqlite>::new(
+        "select counted.hour, person.name, tenant.name, counted.kind, counted.events from (select ",
     );
+    sql.push(if by_hour { "hour" } else { "min(hour)" });
+    sql.push(" as hour, tenant, person, kind, sum(events) as events from tally where hour >= ");
     sql.push_bind(from.as_microsecond().div_euclid(HOUR));
     sql.push(" and hour < ")
         .push_bind(until.as_microsecond().div_euclid(HOUR));
@@ -72,13 +69,18 @@ async fn count_blocks(
         sql.push(" and block < ").push_bind(signed(blocks.end));
     }
     if let Some(tenant) = wanted.tenant {
-        sql.push(" and tenant.name = ")
-            .push_bind(tenant.to_string());
+        sql.push(" and tenant = (select id from tenant where name = ")
+            .push_bind(tenant.to_string())
+            .push(")");
     }
-    sql.push(" group by tally.tenant, tally.person, kind");
-    if wanted.definition.group.is_time() {
+    sql.push(" group by tenant, person, kind");
+    if by_hour {
         sql.push(", hour");
     }
+    sql.push(
+        ") as counted join person on person.id = counted.person \
+         left join tenant on tenant.id = counted.tenant",
+    );
     let rows: Vec<(i64, String, Option<String>, i64, i64)> =
         sql.build_query_as().fetch_all(&index.pool()).await?;
     for (hour, who, tenant, kind, events) in &rows {
