@@ -202,7 +202,15 @@ fn received(body: &str, stored: &mut std::collections::BTreeMap<String, Value>) 
             for kind in document["event"]["type"].as_array().unwrap() {
                 assert!(
                     [
-                        "access", "admin", "allowed", "change", "denied", "end", "info", "start"
+                        "access",
+                        "admin",
+                        "allowed",
+                        "change",
+                        "connection",
+                        "denied",
+                        "end",
+                        "info",
+                        "start"
                     ]
                     .contains(&kind.as_str().unwrap()),
                     "{kind}"
