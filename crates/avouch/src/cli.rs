@@ -227,6 +227,10 @@ pub enum Keeper {
         /// Where to listen.
         #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:7390")]
         listen: std::net::SocketAddr,
+        /// A name or address by which stock clients reach it, for its certificate; more than once for several. Left out,
+        /// the certificate stays as it is.
+        #[arg(long = "name", value_name = "HOST")]
+        names: Vec<String>,
     },
     /// Let a service write here, by its statement (`-c`): print its credential once, or set a known one's rules anew.
     Add {

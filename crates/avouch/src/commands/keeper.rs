@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use avouch_backup::vault::{Kept, Report, Service, Vault, serve};
+use avouch_backup::vault::{Kept, Report, Service, Vault, VaultError, serve};
 use avouch_statement::Slug;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -21,15 +21,21 @@ const ROUND: Duration = Duration::from_secs(1800);
 
 /// Does what was asked of a keeper.
 pub fn run(global: &Global, state: &Path, command: Keeper) -> Result<u8, Fail> {
-    let vault = Vault::open(state).map_err(|error| {
+    let unfit = |error: VaultError| {
         Fail::new(format!(
             "the keeper in `{}` cannot be used",
             state.display()
         ))
         .from(error)
-    })?;
+    };
+    if let Keeper::Run { names, .. } = &command
+        && !names.is_empty()
+    {
+        Vault::name(state, names).map_err(unfit)?;
+    }
+    let vault = Vault::open(state).map_err(unfit)?;
     match command {
-        Keeper::Run { listen } => {
+        Keeper::Run { listen, .. } => {
             log_to_stderr();
             block_on(keep(global.json, Arc::new(vault), listen))
         }

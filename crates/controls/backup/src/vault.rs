@@ -76,6 +76,9 @@ pub enum VaultError {
     /// The system gave no random numbers, or they make no key.
     #[error("no key can be made")]
     Key(#[source] io::Error),
+    /// What is no name of a host cannot be in a certificate.
+    #[error("`{0}` is no name or address of a host")]
+    Host(String),
     /// A kept repository could not be used.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -142,6 +145,16 @@ impl Vault {
             busy: Mutex::default(),
             used: Mutex::default(),
         })
+    }
+
+    /// Has the certificate for stock clients be for these hosts too, from the next time that the keeper is opened.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no name of a host, or the keeper's folder cannot be written.
+    pub fn name(folder: &Path, names: &[String]) -> Result<(), VaultError> {
+        files::make(folder)?;
+        identity::name(folder, names)
     }
 
     /// The key that statements pin.

@@ -12,6 +12,11 @@ use rustls::{
 use super::{VaultError, files};
 use crate::{draw, far::PublicKey};
 
+/// The certificate, in the keeper's folder.
+const CERTIFICATE: &str = "certificate.pem";
+/// What names it is for beside those that it is always for, one a line.
+const NAMES: &str = "certificate.names";
+
 /// One key for both: what it signs in TLS and in receipts cannot be taken for each other.
 pub(super) struct Identity {
     key: Ed25519KeyPair,
@@ -32,7 +37,7 @@ impl Identity {
             .map_err(|_| VaultError::Garbled(path.clone()))?;
         let bytes = <[u8; 32]>::try_from(key.public_key().as_ref());
         let public = PublicKey::new(bytes.map_err(|_| VaultError::Garbled(path))?);
-        let certificate = certificate(&folder.join("certificate.pem"), &key)?;
+        let certificate = certificate(folder, &key)?;
         Ok(Self {
             key,
             public,
@@ -69,12 +74,46 @@ fn pkcs8(key: &Ed25519KeyPair) -> Result<PrivatePkcs8KeyDer<'static>, VaultError
     Ok(PrivatePkcs8KeyDer::from(der.as_ref().to_vec()))
 }
 
+/// Has the certificate be for these names too, from the next time that it is opened: it is made anew if they are others
+/// than it is for. The key stays, and with it what statements pin.
+pub(super) fn name(folder: &Path, names: &[String]) -> Result<(), VaultError> {
+    let (certificate, named) = (folder.join(CERTIFICATE), folder.join(NAMES));
+    let mut wanted = names.to_vec();
+    wanted.sort();
+    wanted.dedup();
+    if more_names(&named)? == wanted {
+        return Ok(());
+    }
+    let fits = |name: &&String| {
+        let sign = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
+        !name.is_empty() && name.bytes().all(sign)
+    };
+    if let Some(odd) = wanted.iter().find(|name| !fits(name)) {
+        return Err(VaultError::Host(odd.clone()));
+    }
+    if super::is_there(&certificate) {
+        fs::remove_file(&certificate).map_err(VaultError::io("remove", &certificate))?;
+    }
+    files::replace(&named, wanted.join("\n").as_bytes())
+}
+
+/// The names that the certificate is for beside those that it is always for.
+fn more_names(path: &Path) -> Result<Vec<String>, VaultError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().map(str::to_owned).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(VaultError::io("read", path)(error)),
+    }
+}
+
 /// The certificate, made once: for stock clients, which are given it as an authority. Avouch itself pins the key.
-fn certificate(path: &Path, key: &Ed25519KeyPair) -> Result<CertificateDer<'static>, VaultError> {
+fn certificate(folder: &Path, key: &Ed25519KeyPair) -> Result<CertificateDer<'static>, VaultError> {
+    let path = &folder.join(CERTIFICATE);
     if !super::is_there(path) {
         let unmade = |error: rcgen::Error| VaultError::Key(io::Error::other(error));
         let pair = rcgen::KeyPair::try_from(&pkcs8(key)?).map_err(unmade)?;
-        let names = ["localhost", "127.0.0.1", "keeper.avouch.internal"].map(str::to_owned);
+        let always = ["localhost", "127.0.0.1", "keeper.avouch.internal"].map(str::to_owned);
+        let names = [always.to_vec(), more_names(&folder.join(NAMES))?].concat();
         let params = rcgen::CertificateParams::new(names).map_err(unmade)?;
         let made = params.self_signed(&pair).map_err(unmade)?;
         files::replace(path, made.pem().as_bytes())?;

@@ -49,7 +49,16 @@ fn service() -> Slug {
 
 impl Machine {
     fn start() -> Self {
+        Self::start_as(&[])
+    }
+
+    /// One whose certificate is for these hosts too.
+    fn start_as(names: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        if !names.is_empty() {
+            Vault::name(&home.path().join("keeper"), &names).unwrap();
+        }
         let vault = Arc::new(Vault::open(&home.path().join("keeper")).unwrap());
         let kept = Kept {
             source: "tenant-data".to_owned(),
@@ -377,6 +386,43 @@ fn stock_restic_writes_and_reads_at_a_keeper_and_removes_nothing() {
         .round(&machine.vault, &known, Timestamp::now(), true)
         .unwrap();
     assert_eq!(report.verified.len(), 2, "{report:?}");
+}
+
+#[test]
+fn a_stock_client_believes_a_keeper_by_the_names_that_it_was_given_and_by_no_other() {
+    let machine = Machine::start_as(&["keeper.example.test", "192.0.2.7"]);
+    let keeper = machine.home.path().join("keeper");
+    let asked = |host: &str| {
+        let port = machine.address.port();
+        let done = Command::new("curl")
+            .args(["--silent", "--output", "/dev/null", "--cacert"])
+            .arg(keeper.join("certificate.pem"))
+            .args(["--connect-to", &format!("{host}:{port}:127.0.0.1:{port}")])
+            .arg(format!("https://{host}:{port}/acuity/riverside/config"))
+            .status();
+        done.unwrap().code()
+    };
+    for known in ["localhost", "keeper.example.test", "192.0.2.7"] {
+        assert_eq!(asked(known), Some(0), "{known}");
+    }
+    // Source: curl manual, "EXIT CODES": 60, the peer's certificate cannot be authenticated.
+    for strange in ["other.example.test", "192.0.2.8"] {
+        assert_eq!(asked(strange), Some(60), "{strange}");
+    }
+    let certificate = || fs::read(keeper.join("certificate.pem")).unwrap();
+    let before = certificate();
+    let named = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Vault::name(&keeper, &names)
+    };
+    named(&["192.0.2.7", "keeper.example.test"]).unwrap();
+    assert_eq!(certificate(), before, "the same names change nothing");
+    assert!(named(&["a host"]).is_err());
+    assert_eq!(certificate(), before, "what is no name changes nothing");
+    named(&["new.example.test"]).unwrap();
+    let again = Vault::open(&keeper).unwrap();
+    assert_eq!(again.key(), machine.vault.key(), "the key stays");
+    assert_ne!(certificate(), before);
 }
 
 fn path(path: &Path) -> &str {
