@@ -12,7 +12,7 @@ use avouch_access::{Ended, Person, Role, Session, TokenDigest};
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
 use avouch_gateway::checks::SuiteLog;
 use avouch_gateway::link::{
-    self, Admission, Admit, Begin, Closed, End, Flowed, LinkId, NotRecorded, Refused, Report,
+    self, Admission, Admit, Begin, Closed, End, Flowed, LinkId, NotRecorded, Read, Refused, Report,
     SuiteCount,
 };
 use avouch_gateway::tls::TlsUsed;
@@ -211,7 +211,7 @@ impl Admission for Gate {
         }
     }
 
-    async fn reads(&self, reads: Vec<End>) -> Vec<bool> {
+    async fn reads(&self, reads: Vec<Read>) -> Vec<bool> {
         self.keep(reads).await
     }
 

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use avouch_access::{Session, TokenDigest};
 use avouch_events::Event;
-use avouch_gateway::link::{self, Begin, End, Unasked, WarrantMark};
+use avouch_gateway::link::{self, Begin, Read, WarrantMark};
 use avouch_statement::TenantId;
 use avouch_tenancy::permit;
 use futures_util::future::join_all;
@@ -16,12 +16,8 @@ use crate::fail::chain;
 
 impl Gate {
     /// Says of each whether its event is on disk.
-    pub(super) async fn keep(&self, reads: Vec<End>) -> Vec<bool> {
-        let judged = reads.into_iter().filter_map(|mut end| {
-            let unasked = end.unasked.take()?;
-            Some(self.judge(end, *unasked))
-        });
-        let judged = join_all(judged).await;
+    pub(super) async fn keep(&self, reads: Vec<Read>) -> Vec<bool> {
+        let judged = join_all(reads.into_iter().map(|read| self.judge(read))).await;
         let (mut kept, events): (Vec<bool>, Vec<Event>) = judged
             .into_iter()
             .map(|(kept, event)| (kept, self.core.completed(event)))
@@ -37,8 +33,12 @@ impl Gate {
 
     /// Whether the word that a read went on is what would be said now, and the read's event. If it is not, the answer is
     /// thrown away; if somebody still waits for it, the front asks anew, and what comes of that is an event of its own.
-    async fn judge(&self, end: End, unasked: Unasked) -> (bool, Event) {
-        let Unasked { begin, warrant } = unasked;
+    async fn judge(&self, read: Read) -> (bool, Event) {
+        let Read {
+            begin,
+            warrant,
+            end,
+        } = read;
         let admitted = self.admitted(&begin).await;
         let (core, now) = (&self.core, self.core.now());
         let holds = admitted.as_ref().is_some_and(|(session, tenant)| {

@@ -24,7 +24,7 @@ pub const ALL: &[&Sabotage] = &[
         act: |bench| {
             let swallow = |message| match message {
                 ToCore::End(end) => Err(Box::new(ToFront::Ended {
-                    id: end.id,
+                    id: end.id(),
                     kept: true,
                 })),
                 other => Ok(other),

@@ -3,12 +3,14 @@
 use http::StatusCode;
 use tokio::time::Instant;
 
-use crate::link::{End, FrontEnd, Outcome};
+use crate::link::{Begin, End, Ending, FrontEnd, Outcome, Read, WarrantMark};
 
 /// A forwarded request whose end is still to be told. Dropped in between, because the client went away, it tells that.
 pub(super) struct Open<'a> {
     pub(super) link: &'a FrontEnd,
     pub(super) end: Option<End>,
+    /// What was not asked about it, and the word that it goes on instead.
+    pub(super) unasked: Option<(Begin, WarrantMark)>,
     pub(super) started: Instant,
 }
 
@@ -32,7 +34,8 @@ impl Open<'_> {
                 end.subjects.push(subject);
             }
         }
-        self.link.end(end).await.unwrap_or(false)
+        let ending = self.ending(end);
+        self.link.end(ending).await.unwrap_or(false)
     }
 
     /// Nothing was forwarded, so there is nothing to tell.
@@ -44,12 +47,24 @@ impl Open<'_> {
         let micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.end.take().map(|end| End { micros, ..end })
     }
+
+    fn ending(&mut self, end: End) -> Ending {
+        match self.unasked.take() {
+            None => Ending::Asked(end),
+            Some((begin, warrant)) => Ending::Unasked(Box::new(Read {
+                begin,
+                warrant,
+                end,
+            })),
+        }
+    }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         if let Some(end) = self.finished() {
-            self.link.end_alone(end);
+            let ending = self.ending(end);
+            self.link.end_alone(ending);
         }
     }
 }

@@ -16,7 +16,9 @@ use super::request::{Head, Stop, inbound, point, release, see_other};
 use super::tunnel;
 use crate::assertion;
 use crate::hygiene::{cookies, entry, names, origin, response};
-use crate::link::{Admit, Begin, End, EntryRule, FrontEnd, Outcome, SessionTag, Unasked, Warrant};
+use crate::link::{
+    Admit, Begin, End, EntryRule, FrontEnd, Outcome, SessionTag, Warrant, WarrantMark,
+};
 use crate::refusal::Refusal;
 
 /// What came of a forwarded request.
@@ -80,11 +82,8 @@ pub(super) async fn to_tenant(
         && let Some(warrant) = link.warrants().find(token, &head.host, started)
         && let Some(mark) = warrant.mark
     {
-        let unasked = Box::new(Unasked {
-            begin: begin.clone(),
-            warrant: mark,
-        });
-        let open = open(link, begin.id, subjects.clone(), Some(unasked), started);
+        let unasked = Some((begin.clone(), mark));
+        let open = open(link, begin.id, subjects.clone(), unasked, started);
         let copy = hop::again(&request);
         let still = || link.warrants().holds(token, &warrant);
         match forward(connection, head, copy, &warrant, false, open, still).await {
@@ -141,7 +140,7 @@ const fn open(
     link: &FrontEnd,
     id: u64,
     subjects: Vec<String>,
-    unasked: Option<Box<Unasked>>,
+    unasked: Option<(Begin, WarrantMark)>,
     started: Instant,
 ) -> Open<'_> {
     Open {
@@ -153,8 +152,8 @@ const fn open(
             micros: 0,
             subjects,
             outcome: Outcome::ClientGone,
-            unasked,
         }),
+        unasked,
         started,
     }
 }

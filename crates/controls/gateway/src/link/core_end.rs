@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::gather::Gather;
 use super::message::{
-    Admit, Begin, Closed, Configure, End, Flowed, Refused, SessionTag, SuiteCount, ToCore, ToFront,
+    Admit, Begin, Closed, Configure, End, Ending, Flowed, Read, Refused, SessionTag, SuiteCount,
+    ToCore, ToFront,
 };
 use super::wire::{Inbox, Outbox, WireError};
 
@@ -30,9 +31,9 @@ pub trait Admission: Send + Sync + 'static {
     fn begin(&self, link: LinkId, begin: Begin) -> impl Future<Output = Admit> + Send;
     /// Keeps the outcome; returns once it is durable.
     fn end(&self, link: LinkId, end: End) -> impl Future<Output = Result<(), NotRecorded>> + Send;
-    /// Judges and keeps reads that went on an earlier word ([`End::unasked`]); says of each, in their order, whether its
-    /// event is durable. It is not when the word does not hold any more.
-    fn reads(&self, reads: Vec<End>) -> impl Future<Output = Vec<bool>> + Send;
+    /// Judges and keeps reads that went on an earlier word; says of each, in their order, whether its event is durable. It
+    /// is not when the word does not hold any more.
+    fn reads(&self, reads: Vec<Read>) -> impl Future<Output = Vec<bool>> + Send;
     /// Keeps a tunnel's end.
     fn closed(&self, link: LinkId, closed: Closed) -> impl Future<Output = ()> + Send;
     /// Keeps what the front refused by itself.
@@ -224,7 +225,7 @@ async fn instruct(outbox: &Outbox, mut configure: watch::Receiver<Arc<Configure>
 /// Judges and keeps reads, one group after the other, until no more can come.
 async fn keep_reads<A: Admission>(
     outbox: Arc<Outbox>,
-    mut waiting: mpsc::UnboundedReceiver<End>,
+    mut waiting: mpsc::UnboundedReceiver<Read>,
     admission: Arc<A>,
 ) {
     let mut gather = Gather::default();
@@ -233,7 +234,7 @@ async fn keep_reads<A: Admission>(
         if group.is_empty() {
             return;
         }
-        let ids: Vec<u64> = group.iter().map(|end| end.id).collect();
+        let ids: Vec<u64> = group.iter().map(|read| read.end.id).collect();
         let kept = admission.reads(group).await;
         let ended = ids.into_iter().zip(kept);
         if let Err(error) = outbox.push_all(ended.map(|(id, kept)| ToFront::Ended { id, kept })) {
@@ -247,7 +248,7 @@ async fn answer<A: Admission>(
     front: &Front,
     mut inbox: Inbox<tokio::net::unix::OwnedReadHalf>,
     admission: &Arc<A>,
-    reads: &mpsc::UnboundedSender<End>,
+    reads: &mpsc::UnboundedSender<Read>,
     spoke: &AtomicBool,
 ) -> WireError {
     loop {
@@ -261,9 +262,9 @@ async fn answer<A: Admission>(
             admission.report(link, Report::Connected).await;
         }
         let message = match message {
-            ToCore::End(end) if end.unasked.is_some() => {
+            ToCore::End(Ending::Unasked(read)) => {
                 // Whoever keeps them ends only after this.
-                let _ = reads.send(end);
+                let _ = reads.send(*read);
                 continue;
             }
             ToCore::Revoked { number } => {
@@ -282,7 +283,7 @@ async fn answer<A: Admission>(
                         admit: admission.begin(link, begin).await,
                     }
                 }
-                ToCore::End(end) => {
+                ToCore::End(Ending::Asked(end)) => {
                     let id = end.id;
                     ToFront::Ended {
                         id,
@@ -303,7 +304,7 @@ async fn answer<A: Admission>(
                         .report(link, Report::ListenFailed(addr, reason))
                         .await;
                 }
-                ToCore::Revoked { .. } => return,
+                ToCore::End(Ending::Unasked(_)) | ToCore::Revoked { .. } => return,
             };
             if let Err(error) = outbox.push(&reply) {
                 tracing::warn!(%error, "an answer did not reach the front");

@@ -10,7 +10,9 @@ use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{Admit, Begin, Configure, End, Outcome, SessionTag, ToCore, ToFront};
+use super::message::{
+    Admit, Begin, Configure, End, Ending, Outcome, Read, SessionTag, ToCore, ToFront,
+};
 use super::warrant::Warrants;
 use super::wire::{Inbox, Outbox, WireError};
 
@@ -47,20 +49,24 @@ struct Line {
     begun: HashMap<u64, oneshot::Sender<Admit>>,
     ended: HashMap<u64, Told>,
     /// Reads that went on an earlier word and that no core has kept yet; told as soon as there is one.
-    owed: Vec<End>,
+    owed: Vec<Read>,
 }
 
 /// An end that the core has been told and has not kept yet.
 #[derive(Debug)]
 struct Told {
-    end: End,
+    end: Ending,
     /// Who waits for it; nobody when the client has gone.
     waiting: Option<oneshot::Sender<bool>>,
 }
 
 impl Line {
     /// Tells an end. Without a core, a read that nothing was said of so far is told later.
-    fn tell(&mut self, end: End, waiting: Option<oneshot::Sender<bool>>) -> Result<(), LinkLost> {
+    fn tell(
+        &mut self,
+        end: Ending,
+        waiting: Option<oneshot::Sender<bool>>,
+    ) -> Result<(), LinkLost> {
         let Some(outbox) = &self.outbox else {
             self.owe(end);
             return Err(LinkLost);
@@ -68,17 +74,15 @@ impl Line {
         let message = ToCore::End(end);
         let pushed = outbox.push(&message);
         if let ToCore::End(end) = message {
-            self.ended.insert(end.id, Told { end, waiting });
+            self.ended.insert(end.id(), Told { end, waiting });
         }
         pushed.map_err(|_| LinkLost)
     }
 
-    fn owe(&mut self, end: End) {
-        if end.unasked.is_none() {
-            return;
-        }
+    fn owe(&mut self, end: Ending) {
+        let Ending::Unasked(read) = end else { return };
         if self.owed.len() < OWED {
-            self.owed.push(end);
+            self.owed.push(*read);
         } else {
             tracing::error!("too many reads wait for a core: one leaves no event");
         }
@@ -144,14 +148,14 @@ impl FrontEnd {
     ///
     /// # Errors
     /// The core is gone, or goes before it answers.
-    pub async fn end(&self, end: End) -> Result<bool, LinkLost> {
+    pub async fn end(&self, end: Ending) -> Result<bool, LinkLost> {
         let (tell, told) = oneshot::channel();
         self.line().tell(end, Some(tell))?;
         told.await.map_err(|_| LinkLost)
     }
 
     /// Tells the outcome of a request whose client has gone, so that nobody waits.
-    pub fn end_alone(&self, end: End) {
+    pub fn end_alone(&self, end: Ending) {
         // Without a core it waits for the next.
         let _ = self.line().tell(end, None);
     }
@@ -201,9 +205,9 @@ impl FrontEnd {
         {
             let mut line = self.line();
             line.outbox = Some(outbox.clone());
-            for end in std::mem::take(&mut line.owed) {
+            for read in std::mem::take(&mut line.owed) {
                 // What cannot be told now is owed again when the link is lost.
-                let _ = line.tell(end, None);
+                let _ = line.tell(Ending::Unasked(Box::new(read)), None);
             }
         }
         tokio::select! {
@@ -271,16 +275,15 @@ impl Drop for Asking<'_> {
 }
 
 /// The end of a request whose client went away before anything was forwarded. 499 is what proxies commonly log for it.
-const fn gone(id: u64) -> End {
-    End {
+const fn gone(id: u64) -> Ending {
+    Ending::Asked(End {
         id,
         status: 499,
         bytes: None,
         micros: 0,
         subjects: Vec::new(),
         outcome: Outcome::ClientGone,
-        unasked: None,
-    }
+    })
 }
 
 /// Reads that may wait for a core at most: far more than go on an earlier word within the second that it is away.

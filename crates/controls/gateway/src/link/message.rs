@@ -61,7 +61,7 @@ pub enum ToCore {
     /// A request wants to go to a tenant.
     Begin(Begin),
     /// A forwarded request has its outcome.
-    End(End),
+    End(Ending),
     /// A tunnel has ended.
     Closed(Closed),
     /// The front itself refused something.
@@ -314,17 +314,36 @@ pub struct End {
     pub subjects: Vec<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// A read that went on an earlier word: no [`Begin`] came before.
-    pub unasked: Option<Box<Unasked>>,
 }
 
-/// What a [`Begin`] would have said, had the front asked. The core judges it as if it had, before the answer leaves.
+/// A read that went on an earlier word. The core judges it as if it had been asked, before the answer leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unasked {
-    /// The request; a safe method, and no tunnel.
+pub struct Read {
+    /// What the front would have asked; a safe method, and no tunnel.
     pub begin: Begin,
     /// The word that it went on.
     pub warrant: WarrantMark,
+    /// What came of it.
+    pub end: End,
+}
+
+/// A request that has its outcome, by whether the core was asked before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// The core said yes to a [`Begin`].
+    Asked(End),
+    /// No [`Begin`] came before.
+    Unasked(Box<Read>),
+}
+
+impl Ending {
+    /// The request's id.
+    pub const fn id(&self) -> u64 {
+        match self {
+            Self::Asked(end) => end.id,
+            Self::Unasked(read) => read.end.id,
+        }
+    }
 }
 
 /// How a forwarded request ended.

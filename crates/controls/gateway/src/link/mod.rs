@@ -32,9 +32,9 @@ mod wire;
 pub use core_end::{Admission, CoreEnd, LinkId, NotRecorded, Report};
 pub use front_end::{FrontEnd, LinkLost, Order};
 pub use message::{
-    Admit, Begin, CertifiedHost, Ciphers, Closed, Configure, End, EntryRule, Flowed, Limits,
-    Minimum, Outcome, Person, RecordRule, Refused, Role, SessionTag, SuiteCount, TlsRules, ToCore,
-    ToFront, Unasked, WarrantMark,
+    Admit, Begin, CertifiedHost, Ciphers, Closed, Configure, End, Ending, EntryRule, Flowed,
+    Limits, Minimum, Outcome, Person, Read, RecordRule, Refused, Role, SessionTag, SuiteCount,
+    TlsRules, ToCore, ToFront, WarrantMark,
 };
 pub(crate) use warrant::Warrant;
 pub use wire::WireError;

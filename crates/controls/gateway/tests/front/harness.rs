@@ -1,6 +1,9 @@
-//! A core that says what a test tells it to, an instance on a Unix socket, and clients that speak raw bytes.
+//! A front with a pretended core and an instance on a Unix socket, and clients that speak raw bytes.
 
-use std::convert::Infallible;
+mod answer;
+mod instance;
+mod pretended;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,116 +11,24 @@ use std::sync::{Arc, Mutex};
 use avouch_gateway::certs::LocalCa;
 use avouch_gateway::front;
 use avouch_gateway::link::{
-    Admission, Admit, Begin, Ciphers, Closed, Configure, CoreEnd, End, EntryRule, Flowed, Limits,
-    LinkId, Minimum, NotRecorded, Person, RecordRule, Refused, Report, Role, SuiteCount, TlsRules,
+    Admit, Ciphers, Configure, CoreEnd, End, EntryRule, Limits, Minimum, Read, RecordRule, Refused,
+    Report, SuiteCount, TlsRules,
 };
 use avouch_gateway::secret::SecretBytes;
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use rustls::crypto::CryptoProvider;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixListener};
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
+
+pub use self::answer::{Answer, read_answer, read_head};
+pub use self::instance::{echo, instance, mirror};
+pub use self::pretended::{Core, Told, forward, forward_on, sha256};
 
 pub const DOMAIN: &str = "acuity.test";
 pub const TENANT: &str = "riverside.acuity.test";
 pub const SESSION: [u8; 16] = [5; 16];
-
-/// What the core was told, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    Begin(Begin),
-    End(End),
-    Closed(Closed),
-    Refused(Refused),
-    Flowed(Flowed),
-    Suites(Vec<SuiteCount>),
-}
-
-/// The pretended core. `SESSION_TOKEN` is signed in; without it there is a sign-in page.
-pub struct Core {
-    told: mpsc::UnboundedSender<Told>,
-    reports: mpsc::UnboundedSender<Report>,
-    /// One permit lets one end be kept.
-    pub keeping: Semaphore,
-    admit: Mutex<Admit>,
-}
-
-impl Core {
-    async fn keep(&self) -> bool {
-        self.keeping
-            .acquire()
-            .await
-            .map(SemaphorePermit::forget)
-            .is_ok()
-    }
-}
-
-impl Admission for Core {
-    async fn begin(&self, _: LinkId, begin: Begin) -> Admit {
-        let signed_in = begin.token_digest == Some(sha256(b"good"));
-        self.told.send(Told::Begin(begin)).unwrap();
-        if signed_in {
-            self.admit.lock().unwrap().clone()
-        } else {
-            Admit::SignIn {
-                location: format!("https://signin.{DOMAIN}/"),
-            }
-        }
-    }
-
-    async fn end(&self, _: LinkId, end: End) -> Result<(), NotRecorded> {
-        self.told.send(Told::End(end)).unwrap();
-        if self.keep().await {
-            Ok(())
-        } else {
-            Err(NotRecorded)
-        }
-    }
-
-    async fn reads(&self, reads: Vec<End>) -> Vec<bool> {
-        let mut kept = Vec::new();
-        for end in reads {
-            let went_on = end.unasked.as_ref().map(|unasked| unasked.warrant);
-            self.told.send(Told::End(end)).unwrap();
-            let holds = matches!(&*self.admit.lock().unwrap(), Admit::Forward { warrant, .. } if *warrant == went_on);
-            kept.push(holds && self.keep().await);
-        }
-        kept
-    }
-
-    async fn closed(&self, _: LinkId, closed: Closed) {
-        self.told.send(Told::Closed(closed)).unwrap();
-    }
-
-    async fn refused(&self, refused: Refused) {
-        self.told.send(Told::Refused(refused)).unwrap();
-    }
-
-    async fn flowed(&self, flowed: Flowed) {
-        self.told.send(Told::Flowed(flowed)).unwrap();
-    }
-
-    async fn report(&self, _: LinkId, report: Report) {
-        match report {
-            Report::Suites(suites) => self.told.send(Told::Suites(suites)).unwrap(),
-            other => self.reports.send(other).unwrap(),
-        }
-    }
-}
-
-pub fn sha256(bytes: &[u8]) -> [u8; 32] {
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes)
-        .as_ref()
-        .try_into()
-        .unwrap()
-}
 
 /// A front that runs, its core and its folder.
 pub struct Stage {
@@ -268,8 +179,9 @@ impl Stage {
 
     pub async fn ended(&mut self) -> End {
         loop {
-            if let Told::End(end) = self.told().await {
-                return end;
+            match self.told().await {
+                Told::End(end) | Told::Read(Read { end, .. }) => return end,
+                _ => {}
             }
         }
     }
@@ -381,181 +293,4 @@ async fn listening(reports: &mut mpsc::UnboundedReceiver<Report>) -> SocketAddr 
             Report::Connected | Report::Lost | Report::Stranger(_) | Report::Suites(_) => {}
         }
     }
-}
-
-/// Let through, each request by itself.
-pub fn forward(socket: &Path) -> Admit {
-    forward_on(socket, None)
-}
-
-/// Let through, and further reads on the same word.
-pub fn forward_on(socket: &Path, warrant: Option<u64>) -> Admit {
-    let person = Person {
-        id: "p1".into(),
-        email: "ann@trust.test".into(),
-        name: "Ann".into(),
-        role: Role::Member,
-        synthetic: true,
-    };
-    Admit::Forward {
-        tenant: "riverside".into(),
-        upstream: socket.to_owned(),
-        person,
-        session: SESSION,
-        warrant,
-    }
-}
-
-/// An answer off the wire: head lines in lower case, and the body.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub head: Vec<String>,
-    pub body: String,
-}
-
-impl Answer {
-    pub fn has(&self, line: &str) -> bool {
-        self.head.iter().any(|known| known == line)
-    }
-
-    pub fn values(&self, name: &str) -> Vec<&str> {
-        self.head
-            .iter()
-            .filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-            .collect()
-    }
-}
-
-/// Reads one answer; a body without a length runs to the end of the connection.
-pub async fn read_answer(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Answer {
-    let head = read_head(stream).await;
-    let mut lines = head.lines();
-    let status = lines
-        .next()
-        .unwrap()
-        .split(' ')
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
-    let head: Vec<String> = lines
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            line.split_once(':')
-                .map(|(name, value)| format!("{}:{value}", name.to_ascii_lowercase()))
-                .unwrap()
-        })
-        .collect();
-    let mut answer = Answer {
-        status,
-        head,
-        body: String::new(),
-    };
-    let length = answer
-        .values("content-length")
-        .first()
-        .map(|length| length.parse::<usize>().unwrap());
-    let mut body = Vec::new();
-    match length {
-        Some(length) => {
-            body.resize(length, 0);
-            stream.read_exact(&mut body).await.unwrap();
-        }
-        None if answer.status == 101 || answer.has("transfer-encoding: chunked") => {}
-        None => {
-            // A peer that closes without a goodbye has still said everything.
-            let _ = stream.read_to_end(&mut body).await;
-        }
-    }
-    answer.body = String::from_utf8(body).unwrap();
-    answer
-}
-
-pub async fn read_head(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        let read = stream.read(&mut byte).await.unwrap_or(0);
-        assert_eq!(
-            read,
-            1,
-            "the connection closed after {:?}",
-            String::from_utf8_lossy(&head)
-        );
-        head.extend_from_slice(&byte);
-    }
-    String::from_utf8(head).unwrap()
-}
-
-/// An instance that shows what it was sent, one `name: value` a line, then the body.
-pub fn mirror(socket: &Path) -> CancellationToken {
-    instance(socket, |request| async move {
-        let (parts, body) = request.into_parts();
-        let body = body
-            .collect()
-            .await
-            .map(|body| body.to_bytes())
-            .unwrap_or_default();
-        let mut text = format!("{} {}\n", parts.method, parts.uri);
-        for (name, value) in &parts.headers {
-            text.push_str(&format!(
-                "{name}: {}\n",
-                String::from_utf8_lossy(value.as_bytes())
-            ));
-        }
-        text.push_str(&format!("\n{}", String::from_utf8_lossy(&body)));
-        Response::new(Full::new(Bytes::from(text)))
-    })
-}
-
-/// An instance that answers as told, until cancelled; then its connections break.
-pub fn instance<F, R>(socket: &Path, answer: F) -> CancellationToken
-where
-    F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
-{
-    let _ = std::fs::remove_file(socket);
-    let listener = UnixListener::bind(socket).unwrap();
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(stopped.clone().run_until_cancelled_owned(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let (answer, stopped) = (answer.clone(), stopped.clone());
-            tokio::spawn(stopped.run_until_cancelled_owned(async move {
-                let service = service_fn(move |request| {
-                    let answer = answer(request);
-                    async move { Ok::<_, Infallible>(answer.await) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
-                let _ = connection.with_upgrades().await;
-            }));
-        }
-    }));
-    stop
-}
-
-/// An instance that takes any upgrade and sends back every byte.
-pub fn echo(socket: &Path) -> CancellationToken {
-    instance(socket, |mut request| async move {
-        let upgrade = hyper::upgrade::on(&mut request);
-        tokio::spawn(async move {
-            let mut io = TokioIo::new(upgrade.await.unwrap());
-            let mut buffer = [0; 256];
-            while let Ok(read @ 1..) = io.read(&mut buffer).await {
-                io.write_all(&buffer[..read]).await.unwrap();
-            }
-        });
-        let mut answer = Response::new(Full::default());
-        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        answer
-            .headers_mut()
-            .insert("connection", "upgrade".parse().unwrap());
-        answer
-            .headers_mut()
-            .insert("upgrade", "websocket".parse().unwrap());
-        answer
-    })
 }
