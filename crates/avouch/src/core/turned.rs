@@ -8,6 +8,9 @@ use avouch_evidence::{Finding, Standing, Verdict};
 use avouch_statement::{ClaimId, TenantId};
 use jiff::Timestamp;
 
+/// How a claim stood that nobody had tried.
+const NEVER: &str = "never tried";
+
 /// How each claim stood when it was last looked at, and on whose data that was seen.
 #[derive(Default)]
 pub struct Stood(Mutex<BTreeMap<ClaimId, (Verdict, Option<TenantId>)>>);
@@ -31,12 +34,12 @@ impl Stood {
         for standing in standings {
             let (verdict, tenant) = seen(standing);
             let before = stood.insert(standing.claim.clone(), (verdict, tenant.clone()));
-            let (was, whose) = before.unwrap_or((Verdict::Held, None));
-            if was == verdict {
+            let (was, whose) = before.unzip();
+            if was.unwrap_or(Verdict::Held) == verdict {
                 continue;
             }
             // What was broken for a tenant is held again for it.
-            let whose = tenant.or(whose);
+            let whose = tenant.or(whose.flatten());
             let outcome = match verdict {
                 Verdict::Held => Outcome::Done,
                 Verdict::Broken | Verdict::Unproven => Outcome::Failed,
@@ -50,7 +53,10 @@ impl Stood {
             )
             .of(whose.as_ref())
             .because(reason(standing, whose.as_ref()))
-            .with("before", was.to_string())
+            .with(
+                "before",
+                was.map_or_else(|| NEVER.to_owned(), |was| was.to_string()),
+            )
             .with("now", verdict.to_string());
             events.push(event);
         }
@@ -141,6 +147,31 @@ mod tests {
             told(&stood, &held),
             [(riverside, Outcome::Done, "seen there".to_owned())]
         );
+    }
+
+    #[test]
+    fn a_claim_that_fails_its_first_trial_is_not_said_to_have_held_before() {
+        let said = |stood: &Stood, verdict| {
+            let now = standing(verdict, None, Audience::Tenant);
+            let mut events = stood.turned(&[now], Timestamp::UNIX_EPOCH);
+            events.pop().map(|event| {
+                let said = |name| event.parameters.get(name).cloned().unwrap_or_default();
+                (said("before"), said("now"))
+            })
+        };
+        let word = |text: &str| text.to_owned();
+        for verdict in [Verdict::Broken, Verdict::Unproven] {
+            let stood = Stood::default();
+            assert_eq!(
+                said(&stood, verdict),
+                Some((word(NEVER), verdict.to_string()))
+            );
+            assert_eq!(
+                said(&stood, Verdict::Held),
+                Some((verdict.to_string(), word("held")))
+            );
+        }
+        assert_eq!(said(&Stood::default(), Verdict::Held), None);
     }
 
     #[test]
