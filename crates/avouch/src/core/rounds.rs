@@ -1,20 +1,23 @@
 //! Rounds of checks: run them, commit them to the ledger, remember what each found last.
 
+mod standings;
+mod stored;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use avouch_events::{Opener, Outcome};
-use avouch_evidence::{
-    Check, ClaimId, Ctx, Finding, Previous, Round, Sealed, Seen, Standing, standing,
-};
+use avouch_evidence::{Check, ClaimId, Ctx, Finding, Previous, Round, Sealed, Seen};
 use avouch_ledger::{Kind, Reader};
-use avouch_store::{Store, micros};
+use avouch_store::Store;
 use jiff::Timestamp;
 
+use self::stored::read;
+pub use self::stored::{Kept, keep};
 use super::state::Core;
 use super::turned::Stood;
-use crate::document::{LedgerRef, Report};
+use crate::document::Report;
 use crate::fail::Fail;
 use crate::statement_file::Statement;
 
@@ -34,14 +37,6 @@ pub struct Rounds {
     stood: Stood,
     /// Rounds in the ledger that the store could not take yet, oldest first.
     unstored: tokio::sync::Mutex<VecDeque<(Kept, Timestamp)>>,
-}
-
-/// A round that is in the ledger.
-#[derive(Debug, Clone)]
-pub struct Kept {
-    pub number: u64,
-    pub index: u64,
-    pub sealed: Sealed,
 }
 
 impl Rounds {
@@ -311,73 +306,6 @@ impl Core {
         }
     }
 
-    /// How every claim stands now.
-    pub fn standings(self: &Arc<Self>) -> Vec<Standing> {
-        self.standings_at(self.now())
-    }
-
-    /// How every claim stood when one was last tried: that nobody looked since has not turned it.
-    fn standings_when_tried(self: &Arc<Self>) -> Vec<Standing> {
-        let latest = self.rounds.latest();
-        let tried = latest.iter().map(|(finding, _)| finding.at).max();
-        self.standings_at(tried.unwrap_or_else(|| self.now()))
-    }
-
-    fn standings_at(self: &Arc<Self>, now: Timestamp) -> Vec<Standing> {
-        let judges = self.rounds.judges.get_or_init(|| {
-            let mut judges: BTreeMap<ClaimId, Vec<String>> = BTreeMap::new();
-            for check in super::checks::all(self) {
-                for claim in check.claims() {
-                    judges
-                        .entry(claim)
-                        .or_default()
-                        .push(check.name().to_owned());
-                }
-            }
-            judges
-        });
-        let latest: Vec<Finding> = self
-            .rounds
-            .latest()
-            .into_iter()
-            .map(|(finding, _)| finding)
-            .collect();
-        standing(&self.statement.claims, judges, &latest, now)
-    }
-
-    /// The statement with how every claim stands now.
-    pub fn report(self: &Arc<Self>) -> Report {
-        let latest = self.rounds.latest();
-        let log = self.log_name();
-        let entry = |finding: &Finding| {
-            latest
-                .iter()
-                .find(|(other, _)| other == finding)
-                .map(|(_, index)| LedgerRef {
-                    log: log.clone(),
-                    index: *index,
-                })
-        };
-        Report::new(
-            &self.statement.service,
-            &self.digest,
-            self.now(),
-            &self.statement.claims,
-            &self.standings(),
-            entry,
-        )
-    }
-
-    /// The log's origin.
-    pub fn log_name(&self) -> String {
-        self.ledger
-            .vkey()
-            .split('+')
-            .next()
-            .unwrap_or("")
-            .to_owned()
-    }
-
     /// The newest rounds, newest first.
     ///
     /// # Errors
@@ -392,47 +320,6 @@ impl Core {
             .take(usize::try_from(most).unwrap_or(usize::MAX))
             .collect())
     }
-}
-
-/// Puts a round into the store, or in the place of what stands there under its number.
-///
-/// # Errors
-/// If the store cannot be written.
-pub async fn keep(store: &Store, round: &Kept, at: Timestamp) -> Result<(), Fail> {
-    let unkept = |error: sqlx::Error| Fail::new("the round cannot be kept").from(error);
-    let document = serde_json::to_string(&round.sealed)
-        .map_err(|error| Fail::new("the round cannot be written").from(error))?;
-    let mut work = store.write().await.map_err(unkept)?;
-    sqlx::query(
-        "insert or replace into round (number, at, log_index, document) values ($1, $2, $3, $4)",
-    )
-    .bind(i64::try_from(round.number).unwrap_or(i64::MAX))
-    .bind(micros(at))
-    .bind(i64::try_from(round.index).unwrap_or(i64::MAX))
-    .bind(document)
-    .execute(&mut *work)
-    .await
-    .map_err(unkept)?;
-    work.commit().await.map_err(unkept)
-}
-
-async fn read(store: &Store, most: i64) -> Result<Vec<Kept>, Fail> {
-    let rows: Vec<(i64, i64, String)> = sqlx::query_as("select number, log_index, document from round where log_index is not null order by number desc limit $1")
-        .bind(most)
-        .fetch_all(store.readers())
-        .await
-        .map_err(|error| Fail::new("the rounds cannot be read").from(error))?;
-    rows.into_iter()
-        .map(|(number, index, document)| {
-            let sealed = serde_json::from_str(&document)
-                .map_err(|error| Fail::new(format!("round {number} cannot be read")).from(error))?;
-            Ok(Kept {
-                number: number.unsigned_abs(),
-                index: index.unsigned_abs(),
-                sealed,
-            })
-        })
-        .collect()
 }
 
 /// 32 bytes that nobody can guess. Without randomness there is nothing to go on with.
