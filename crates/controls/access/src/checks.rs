@@ -12,6 +12,7 @@ mod shown_again;
 mod sign_in;
 mod stay;
 
+use self::stay::Visiting;
 use crate::{Access, PersonId};
 use avouch_evidence::{BoxFuture, Check};
 use std::sync::Arc;
@@ -39,34 +40,38 @@ pub fn checks(
 ) -> Vec<Box<dyn Check>> {
     let with = || Arc::clone(access);
     let mut checks: Vec<Box<dyn Check>> = vec![
-        Box::new(sign_in::SignIn {
+        Box::new(Visiting(sign_in::SignIn {
             access: with(),
             pages: pages.clone(),
-        }),
-        Box::new(administrators::Administrators {
+        })),
+        Box::new(Visiting(administrators::Administrators {
             access: with(),
             trail: Arc::clone(&trail),
-        }),
-        Box::new(issued::Issued {
+        })),
+        Box::new(Visiting(issued::Issued {
             access: with(),
             pages,
-        }),
+        })),
         Box::new(generated::Generated { access: with() }),
         Box::new(session::Limit::idle(with())),
         Box::new(session::Limit::absolute(with())),
-        Box::new(lockout::Lockout { access: with() }),
+        Box::new(Visiting(lockout::Lockout { access: with() })),
     ];
     if access.settings().second_factor.is_some() {
-        checks.push(Box::new(second_factor::SecondFactor { access: with() }));
-        checks.push(Box::new(shown_again::ShownAgain { access: with() }));
+        checks.push(Box::new(Visiting(second_factor::SecondFactor {
+            access: with(),
+        })));
+        checks.push(Box::new(Visiting(shown_again::ShownAgain {
+            access: with(),
+        })));
     }
     if let Some(promised) = &access.settings().reach {
-        checks.push(Box::new(reach::Reached {
+        checks.push(Box::new(Visiting(reach::Reached {
             access: with(),
             trail,
-        }));
+        })));
         if promised.second_person {
-            checks.push(Box::new(reach::SecondPerson { access: with() }));
+            checks.push(Box::new(Visiting(reach::SecondPerson { access: with() })));
         }
     }
     checks

@@ -156,18 +156,12 @@ impl Access {
         client: &str,
         now: Timestamp,
     ) -> Result<Result<RecoveryCodes, CodeRefusal>, AccessError> {
-        if !self.turn(&session.person.id, client, now).await? {
+        let id = &session.person.id;
+        let Some(mut work) = self.may_show(id, client, now).await? else {
             return Ok(Err(CodeRefusal::Throttled));
-        }
-        let mut work = self.store.write().await?;
-        let confirmed = self
-            .confirm_for(&mut work, &session.person.id, typed, client, now)
-            .await?;
-        if confirmed.is_ok() {
-            note_shown(&mut work, token, now).await?;
-        }
-        self.commit(work).await?;
-        Ok(confirmed)
+        };
+        let confirmed = self.confirm_for(&mut work, id, typed, client, now).await?;
+        self.shown_in(work, token, now, confirmed).await
     }
 
     /// Takes a code again in a session that is under way.
@@ -182,15 +176,41 @@ impl Access {
         client: &str,
         now: Timestamp,
     ) -> Result<Result<(), CodeRefusal>, AccessError> {
-        if !self.turn(&session.person.id, client, now).await? {
+        let id = &session.person.id;
+        let Some(mut work) = self.may_show(id, client, now).await? else {
             return Ok(Err(CodeRefusal::Throttled));
+        };
+        let taken = self.take(&mut work, id, typed, client, now).await?;
+        self.shown_in(work, token, now, taken).await
+    }
+
+    /// Begins to take a code in a session; `None` if there were too many wrong ones.
+    async fn may_show(
+        &self,
+        id: &PersonId,
+        client: &str,
+        now: Timestamp,
+    ) -> Result<Option<Transaction<'static, Sqlite>>, AccessError> {
+        match self.turn(id, client, now).await? {
+            true => Ok(Some(self.store.write().await?)),
+            false => Ok(None),
         }
-        let mut work = self.store.write().await?;
-        let taken = self
-            .take(&mut work, &session.person.id, typed, client, now)
-            .await?;
+    }
+
+    /// The session counts as having shown the second factor, if the code was taken.
+    async fn shown_in<T>(
+        &self,
+        mut work: Transaction<'static, Sqlite>,
+        token: &TokenDigest,
+        now: Timestamp,
+        taken: Result<T, CodeRefusal>,
+    ) -> Result<Result<T, CodeRefusal>, AccessError> {
         if taken.is_ok() {
-            note_shown(&mut work, token, now).await?;
+            sqlx::query("update session set verified = $2 where token_digest = $1")
+                .bind(token.0.as_slice())
+                .bind(micros(now))
+                .execute(&mut *work)
+                .await?;
         }
         self.commit(work).await?;
         Ok(taken)
@@ -432,19 +452,6 @@ impl Access {
 /// Guesses at codes are counted apart from guesses at passwords.
 fn counted_as(id: &PersonId) -> String {
     format!("second factor of {id}")
-}
-
-async fn note_shown(
-    work: &mut Transaction<'static, Sqlite>,
-    token: &TokenDigest,
-    now: Timestamp,
-) -> Result<(), AccessError> {
-    sqlx::query("update session set verified = $2 where token_digest = $1")
-        .bind(token.0.as_slice())
-        .bind(micros(now))
-        .execute(&mut **work)
-        .await?;
-    Ok(())
 }
 
 /// Source: RFC 3986, 2.1.

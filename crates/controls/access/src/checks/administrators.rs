@@ -3,11 +3,11 @@
 
 use super::{
     Trail,
-    stay::{Stay, judged, text},
+    stay::{Stay, Visit, text},
 };
 use crate::{Access, AccessError, Role, accounts::Administrator, people::Account};
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{Audience, ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use std::{collections::HashSet, sync::Arc};
 
 /// Forbidden, whoever asks.
@@ -24,7 +24,7 @@ pub(super) struct Administrators {
 
 /// What came of it.
 #[derive(Debug, Default)]
-struct Met {
+pub(super) struct Met {
     /// What a member asked for, and the status of the answer.
     asked: Vec<(&'static str, u16)>,
     /// How many more refusals of that member the trail holds now.
@@ -41,14 +41,18 @@ struct Met {
     amiss: Vec<String>,
 }
 
-impl Administrators {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(ctx, &stay).await;
-        stay.end(met).await
+impl Visit for Administrators {
+    type Met = Met;
+    const NAME: &'static str = "account operations";
+    const CLAIM: &'static str = "access.administrators";
+    const AUDIENCE: Audience = Audience::Supplier;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let (tenant, id) = (stay.tenant, &stay.guest.id);
         let before = account(stay).await?;
         let mut met = Met::default();
@@ -100,27 +104,6 @@ async fn account(stay: &Stay<'_>) -> Result<Account, String> {
         .into_iter()
         .find(|account| account.person.id == stay.guest.id);
     found.ok_or_else(|| String::from("the guest's account has gone"))
-}
-
-impl Check for Administrators {
-    fn name(&self) -> &str {
-        "account operations"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![claim()]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let met = self.observe(ctx).await;
-            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
-        })
-    }
-}
-
-fn claim() -> ClaimId {
-    ClaimId::new("access.administrators")
 }
 
 /// The people whose account was altered, or names no administrator.

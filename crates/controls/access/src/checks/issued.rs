@@ -3,11 +3,11 @@
 use super::{
     Page,
     door::Attempt,
-    stay::{Stay, judged},
+    stay::{Stay, Visit},
 };
 use crate::Access;
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{Audience, ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use std::sync::Arc;
 
 /// A password that somebody might choose: long, of letters and digits, and not one of ours.
@@ -21,7 +21,7 @@ pub(super) struct Issued {
 
 /// What came of it.
 #[derive(Debug)]
-struct Met {
+pub(super) struct Met {
     forms: usize,
     with_chosen: Attempt,
     with_generated: Attempt,
@@ -29,14 +29,18 @@ struct Met {
     unsealed: Vec<String>,
 }
 
-impl Issued {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(&stay).await;
-        stay.end(met).await
+impl Visit for Issued {
+    type Met = Met;
+    const NAME: &'static str = "choosing a password";
+    const CLAIM: &'static str = "access.password.issued";
+    const AUDIENCE: Audience = Audience::Supplier;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, _: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let (email, generated) = (stay.guest.email.as_str(), stay.guest.password.expose());
         let offered = [
             ("password", CHOSEN),
@@ -69,7 +73,9 @@ impl Issued {
             in_use: in_use.count(),
         })
     }
+}
 
+impl Issued {
     /// The console's pages, and where other products change passwords.
     fn paths(&self, guest: &str) -> Vec<String> {
         let pages = self.pages.iter().filter(|page| page.label == "console");
@@ -89,27 +95,6 @@ impl Issued {
             )
             .collect()
     }
-}
-
-impl Check for Issued {
-    fn name(&self) -> &str {
-        "choosing a password"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![claim()]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let met = self.observe(ctx).await;
-            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
-        })
-    }
-}
-
-fn claim() -> ClaimId {
-    ClaimId::new("access.password.issued")
 }
 
 fn judge(met: &Met) -> (Verdict, String) {

@@ -4,11 +4,11 @@
 
 use super::{
     door::Attempt,
-    stay::{Stay, judged},
+    stay::{Stay, Visit},
 };
 use crate::Access;
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use std::sync::Arc;
 
 /// The check of the limit on guesses.
@@ -18,7 +18,7 @@ pub(super) struct Lockout {
 
 /// What a guest met.
 #[derive(Debug)]
-struct Met {
+pub(super) struct Met {
     /// With the right password, before any guess.
     before: Attempt,
     /// With wrong passwords.
@@ -27,14 +27,18 @@ struct Met {
     after: Attempt,
 }
 
-impl Lockout {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(&stay).await;
-        stay.end(met).await
+impl Visit for Lockout {
+    type Met = Met;
+    const NAME: &'static str = "guessing a password";
+    const CLAIM: &'static str = "access.lockout.failures";
+    const AUDIENCE: Audience = Audience::Tenant;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, _: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let email = ("email", stay.guest.email.as_str());
         let right = [email, ("password", stay.guest.password.expose())];
         let wrong = [email, ("password", "not the password")];
@@ -47,23 +51,6 @@ impl Lockout {
             before,
             guesses,
             after: stay.attempt(&right).await?,
-        })
-    }
-}
-
-impl Check for Lockout {
-    fn name(&self) -> &str {
-        "guessing a password"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![ClaimId::new("access.lockout.failures")]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let claim = ClaimId::new("access.lockout.failures");
-            vec![judged(&claim, self.observe(ctx).await, judge)]
         })
     }
 }

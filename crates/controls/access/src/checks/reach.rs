@@ -5,11 +5,11 @@
 
 use super::{
     Trail, door,
-    stay::{Stay, judged, text},
+    stay::{Stay, Visit, text},
 };
 use crate::{Access, Second, Session};
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{Audience, ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) struct SecondPerson {
 
 /// What a member met.
 #[derive(Debug, Default)]
-struct Met {
+pub(super) struct Met {
     asked: Vec<(&'static str, u16)>,
     recorded: u64,
     authorised: usize,
@@ -41,7 +41,7 @@ struct Met {
 
 /// What two people met.
 #[derive(Debug, Default)]
-struct Two {
+pub(super) struct Two {
     /// What counted although it must not.
     counted: Vec<&'static str>,
     /// Whether the second person's approval counted.
@@ -50,14 +50,18 @@ struct Two {
     forged: Vec<String>,
 }
 
-impl Reached {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(ctx, &stay).await;
-        stay.end(met).await
+impl Visit for Reached {
+    type Met = Met;
+    const NAME: &'static str = "reaching backups";
+    const CLAIM: &'static str = "backup.reach.roles";
+    const AUDIENCE: Audience = Audience::Supplier;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge_reached;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let now = (ctx.clock)();
         self.access.enrol(&stay.guest, now).await.map_err(text)?;
         let host = ctx.gateway.host("console");
@@ -101,20 +105,26 @@ impl Reached {
     }
 }
 
-impl SecondPerson {
-    async fn observe(&self, ctx: &Ctx) -> Result<Two, String> {
-        let first = Stay::begin(&self.access, ctx).await?;
-        let met = match Stay::begin(&self.access, ctx).await {
-            Ok(second) => {
-                let met = self.try_it(ctx, &first, &second).await;
-                second.end(met).await
-            }
-            Err(why) => Err(why),
-        };
-        first.end(met).await
+impl Visit for SecondPerson {
+    type Met = Two;
+    const NAME: &'static str = "approving one's own request";
+    const CLAIM: &'static str = "backup.reach.second-person";
+    const AUDIENCE: Audience = Audience::Tenant;
+    const JUDGE: fn(&Two) -> (Verdict, String) = judge_two;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, ctx: &Ctx, first: &Stay<'_>, second: &Stay<'_>) -> Result<Two, String> {
+    async fn meet(&self, ctx: &Ctx, first: &Stay<'_>) -> Result<Two, String> {
+        let second = Stay::begin(&self.access, ctx).await?;
+        let met = self.both(ctx, first, &second).await;
+        second.end(met).await
+    }
+}
+
+impl SecondPerson {
+    async fn both(&self, ctx: &Ctx, first: &Stay<'_>, second: &Stay<'_>) -> Result<Two, String> {
         let (access, now) = (&self.access, (ctx.clock)());
         let mut two = Two::default();
         let (one, other) = (
@@ -170,41 +180,6 @@ impl SecondPerson {
         let (host, now) = (ctx.gateway.host("console"), (ctx.clock)());
         let opened = self.access.guest_session(&stay.guest, &host, now).await;
         Ok(opened.map_err(text)?.session)
-    }
-}
-
-impl Check for Reached {
-    fn name(&self) -> &str {
-        "reaching backups"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![ClaimId::new("backup.reach.roles")]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let claim = ClaimId::new("backup.reach.roles");
-            let met = self.observe(ctx).await;
-            vec![judged(&claim, met, judge_reached).for_audience(Audience::Supplier)]
-        })
-    }
-}
-
-impl Check for SecondPerson {
-    fn name(&self) -> &str {
-        "approving one's own request"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![ClaimId::new("backup.reach.second-person")]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let claim = ClaimId::new("backup.reach.second-person");
-            vec![judged(&claim, self.observe(ctx).await, judge_two)]
-        })
     }
 }
 

@@ -4,15 +4,15 @@
 
 use super::{
     door::{self, Attempt, Half},
-    stay::{Stay, judged, text},
+    stay::{Stay, Visit, text},
 };
 use crate::{
     Access, Role,
     people::Account,
     second_factor::{RecoveryCodes, totp},
 };
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{Audience, ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use std::{collections::HashSet, sync::Arc};
 
 /// The check of signing in with a second factor.
@@ -22,7 +22,7 @@ pub(super) struct SecondFactor {
 
 /// What a guest met, and what the accounts are like.
 #[derive(Debug, Default)]
-struct Met {
+pub(super) struct Met {
     /// Whether the password alone led in, before a second factor was set up and after.
     alone: Vec<(&'static str, bool)>,
     /// What must be refused.
@@ -36,14 +36,18 @@ struct Met {
     amiss: Vec<String>,
 }
 
-impl SecondFactor {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(ctx, &stay).await;
-        stay.end(met).await
+impl Visit for SecondFactor {
+    type Met = Met;
+    const NAME: &'static str = "signing in with a second factor";
+    const CLAIM: &'static str = "access.second-factor.for";
+    const AUDIENCE: Audience = Audience::Supplier;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let access = &self.access;
         let mut met = Met::default();
         access.demand_of(&stay.guest);
@@ -63,7 +67,9 @@ impl SecondFactor {
         self.accounts(stay, &mut met).await?;
         Ok(met)
     }
+}
 
+impl SecondFactor {
     async fn codes(
         &self,
         ctx: &Ctx,
@@ -140,27 +146,6 @@ impl SecondFactor {
             .collect();
         Ok(())
     }
-}
-
-impl Check for SecondFactor {
-    fn name(&self) -> &str {
-        "signing in with a second factor"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![claim()]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let met = self.observe(ctx).await;
-            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
-        })
-    }
-}
-
-fn claim() -> ClaimId {
-    ClaimId::new("access.second-factor.for")
 }
 
 /// A code that is none of these, nor any that is shown about now.

@@ -4,11 +4,11 @@
 
 use super::{
     door,
-    stay::{Stay, judged, text},
+    stay::{Stay, Visit, text},
 };
 use crate::Access;
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use jiff::SignedDuration;
 use std::sync::Arc;
 
@@ -24,19 +24,23 @@ pub(super) struct ShownAgain {
 
 /// The statuses of the answers, in a session whose second factor was shown just within the time, and just past it.
 #[derive(Debug)]
-struct Met {
+pub(super) struct Met {
     within: u16,
     past: u16,
 }
 
-impl ShownAgain {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(ctx, &stay).await;
-        stay.end(met).await
+impl Visit for ShownAgain {
+    type Met = Met;
+    const NAME: &'static str = "showing the second factor again";
+    const CLAIM: &'static str = "access.second-factor.again-after";
+    const AUDIENCE: Audience = Audience::Tenant;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let promised = self.access.settings().second_factor.as_ref();
         let after = promised
             .ok_or("nothing is promised of second factors")?
@@ -49,7 +53,9 @@ impl ShownAgain {
             within: self.ask(ctx, stay, after - MARGIN).await?,
         })
     }
+}
 
+impl ShownAgain {
     /// The answer in a session in which the second factor was last shown so long ago.
     async fn ask(&self, ctx: &Ctx, stay: &Stay<'_>, ago: SignedDuration) -> Result<u16, String> {
         let (host, now) = (ctx.gateway.host("console"), (ctx.clock)());
@@ -61,24 +67,6 @@ impl ShownAgain {
         let answer = door::submit(ctx, "console", PATH, Some(&session.token), &[]).await;
         Ok(answer.map_err(text)?.status.as_u16())
     }
-}
-
-impl Check for ShownAgain {
-    fn name(&self) -> &str {
-        "showing the second factor again"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![claim()]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move { vec![judged(&claim(), self.observe(ctx).await, judge)] })
-    }
-}
-
-fn claim() -> ClaimId {
-    ClaimId::new("access.second-factor.again-after")
 }
 
 fn judge(met: &Met) -> (Verdict, String) {

@@ -5,11 +5,11 @@
 use super::{
     Page,
     door::{Attempt, Door, knock},
-    stay::{Stay, judged, text},
+    stay::{Stay, Visit, text},
 };
 use crate::{Access, AccessError, email, people::Account};
-use avouch_evidence::{BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{Audience, ClaimId, Verdict};
+use avouch_evidence::Ctx;
+use avouch_statement::{Audience, Verdict};
 use std::{collections::HashSet, sync::Arc};
 
 /// The check of signing in.
@@ -20,7 +20,7 @@ pub(super) struct SignIn {
 
 /// What came of it.
 #[derive(Debug, Default)]
-struct Met {
+pub(super) struct Met {
     /// With both parts right.
     admitted: Vec<(&'static str, Attempt)>,
     /// With something missing or wrong.
@@ -35,14 +35,18 @@ struct Met {
     pages: Vec<(String, Door)>,
 }
 
-impl SignIn {
-    async fn observe(&self, ctx: &Ctx) -> Result<Met, String> {
-        let stay = Stay::begin(&self.access, ctx).await?;
-        let met = self.try_it(ctx, &stay).await;
-        stay.end(met).await
+impl Visit for SignIn {
+    type Met = Met;
+    const NAME: &'static str = "signing in";
+    const CLAIM: &'static str = "access.sign-in";
+    const AUDIENCE: Audience = Audience::Supplier;
+    const JUDGE: fn(&Met) -> (Verdict, String) = judge;
+
+    fn access(&self) -> &Access {
+        &self.access
     }
 
-    async fn try_it(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
+    async fn meet(&self, ctx: &Ctx, stay: &Stay<'_>) -> Result<Met, String> {
         let mut met = Met::default();
         let guest = &stay.guest;
         let (email, password) = (guest.email.as_str(), guest.password.expose());
@@ -83,27 +87,6 @@ impl SignIn {
         }
         Ok(met)
     }
-}
-
-impl Check for SignIn {
-    fn name(&self) -> &str {
-        "signing in"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![claim()]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let met = self.observe(ctx).await;
-            vec![judged(&claim(), met, judge).for_audience(Audience::Supplier)]
-        })
-    }
-}
-
-fn claim() -> ClaimId {
-    ClaimId::new("access.sign-in")
 }
 
 /// The people whose address, in lower case, is not theirs alone, or is not what is compared.

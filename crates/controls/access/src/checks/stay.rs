@@ -2,8 +2,62 @@
 
 use super::door::{self, Attempt};
 use crate::{Access, Guest, people::Account};
-use avouch_evidence::{Answer, Ctx, Seen};
-use avouch_statement::{ClaimId, TenantId, Verdict};
+use avouch_evidence::{Answer, BoxFuture, Check, Ctx, Seen};
+use avouch_statement::{Audience, ClaimId, TenantId, Verdict};
+
+/// What is tried with a guest, and how what they met is judged.
+pub(super) trait Visit: Send + Sync {
+    /// What the guest met.
+    type Met: Send + Sync;
+    /// The check's name.
+    const NAME: &'static str;
+    /// The one claim that it judges.
+    const CLAIM: &'static str;
+    /// Who may read what was observed.
+    const AUDIENCE: Audience;
+    /// What that says of the claim.
+    const JUDGE: fn(&Self::Met) -> (Verdict, String);
+
+    /// The accounts.
+    fn access(&self) -> &Access;
+
+    /// Tries it; or says why it could not.
+    fn meet(
+        &self,
+        ctx: &Ctx,
+        stay: &Stay<'_>,
+    ) -> impl Future<Output = Result<Self::Met, String>> + Send;
+}
+
+/// The check that makes a guest for a visit, and takes them away again.
+pub(super) struct Visiting<V>(pub(super) V);
+
+impl<V: Visit> Check for Visiting<V> {
+    fn name(&self) -> &str {
+        V::NAME
+    }
+
+    fn claims(&self) -> Vec<ClaimId> {
+        vec![ClaimId::new(V::CLAIM)]
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
+        Box::pin(async move {
+            let (verdict, observed) = match visit(&self.0, ctx).await {
+                Ok(met) => (V::JUDGE)(&met),
+                Err(why) => (Verdict::Unproven, why),
+            };
+            let seen = Seen::new(&ClaimId::new(V::CLAIM), verdict, observed);
+            vec![seen.for_audience(V::AUDIENCE)]
+        })
+    }
+}
+
+async fn visit<V: Visit>(visit: &V, ctx: &Ctx) -> Result<V::Met, String> {
+    let stay = Stay::begin(visit.access(), ctx).await?;
+    let met = visit.meet(ctx, &stay).await;
+    stay.end(met).await
+}
 
 /// A synthetic person who can sign in, at a gateway.
 pub(super) struct Stay<'a> {
@@ -63,19 +117,6 @@ impl<'a> Stay<'a> {
     pub(super) async fn accounts(&self) -> Result<Vec<Account>, String> {
         self.access.accounts().await.map_err(text)
     }
-}
-
-/// What a check says of what was met; or why it met nothing.
-pub(super) fn judged<T>(
-    claim: &ClaimId,
-    met: Result<T, String>,
-    judge: fn(&T) -> (Verdict, String),
-) -> Seen {
-    let (verdict, observed) = match met {
-        Ok(met) => judge(&met),
-        Err(why) => (Verdict::Unproven, why),
-    };
-    Seen::new(claim, verdict, observed)
 }
 
 /// An error in the words that a check gives as its reason.
