@@ -13,10 +13,10 @@ use std::pin::Pin;
 
 use crate::secret::{Secret, SessionDigest};
 use views::{
-    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, Exchange, Filed,
+    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, EventRow, Exchange, Filed,
     FindingRow, KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs,
     ProofsAsk, ReportRow, ReportView, RoomRow, RoundRow, RoundView, SignInAttempt, SignInOutcome,
-    StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, TrailQuery, TrailRow,
+    StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, TrailQuery,
 };
 
 /// An answer that comes later.
@@ -215,7 +215,7 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
     fn tenants<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<TenantRow>>;
 
     /// A page of the audit trail within the actor's scope, newest first. The search is audited.
-    fn trail<'a>(&'a self, actor: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<TrailRow>>;
+    fn trail<'a>(&'a self, actor: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<EventRow>>;
     /// Every event within the actor's scope that a search finds, with its proof, as a file. Its making is audited.
     fn proofs<'a>(&'a self, actor: &'a Actor, asked: &'a ProofsAsk) -> Answer<'a, Proofs>;
     /// Who opened or changed a subject's record, within the actor's scope. The question is audited, with its reason.

@@ -265,7 +265,7 @@ impl Desk for Reception {
         &'a self,
         actor: &'a avouch_console::Actor,
         query: &'a views::TrailQuery,
-    ) -> Answer<'a, views::Page<views::TrailRow>> {
+    ) -> Answer<'a, views::Page<views::EventRow>> {
         Box::pin(self.trail_for(actor, query))
     }
 

@@ -6,7 +6,7 @@ mod stored;
 mod support;
 
 pub use reading::{
-    AccessRow, Download, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
+    Download, EventRow, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
 };
 pub use statement::{
     Assurance, ClaimView, Coverage, CoverageView, DocumentFormat, LogResource, RequirementRow,
@@ -272,27 +272,6 @@ pub struct Page<T> {
     pub behind: u64,
 }
 
-/// One audit event.
-#[derive(Debug, Clone)]
-pub struct TrailRow {
-    /// When.
-    pub at: Timestamp,
-    /// Who: a name or an email address, or what the platform calls itself.
-    pub who: String,
-    /// What was done.
-    pub what: String,
-    /// The subjects of the records concerned.
-    pub subjects: Vec<String>,
-    /// What came of it.
-    pub outcome: String,
-    /// The tenant's slug; `None` when it concerns the platform.
-    pub tenant: Option<String>,
-    /// The address it came from.
-    pub source: String,
-    /// The event's index in the ledger.
-    pub index: u64,
-}
-
 /// How far a drill, or a step of it, has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -409,12 +388,6 @@ pub struct PackRow {
 }
 
 impl Owned for PersonRow {
-    fn tenant(&self) -> Option<&str> {
-        self.tenant.as_deref()
-    }
-}
-
-impl Owned for TrailRow {
     fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }

@@ -7,6 +7,7 @@ pub mod backups;
 pub mod checks;
 pub mod drills;
 pub mod entry;
+pub mod events;
 pub mod log;
 pub mod overview;
 pub mod packs;

@@ -3,10 +3,11 @@
 use askama::Template;
 use http::StatusCode;
 
-use super::{Answer, days, kept, tenant_name};
+use super::events::{Column, events};
+use super::{Answer, days, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
-use crate::desk::views::{AccessRow, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport};
+use crate::desk::views::{EventRow, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::shown;
 
@@ -197,34 +198,11 @@ impl Found {
     }
 }
 
-fn table(rows: Vec<AccessRow>) -> Table {
-    Table {
-        caption: "Accesses, newest first",
-        headings: vec![
-            "When",
-            "Who",
-            "Role",
-            "Did",
-            "Outcome",
-            "From",
-            "Tenant",
-            "Ledger index",
-        ],
-        rows: rows
-            .into_iter()
-            .map(|row| {
-                vec![
-                    Cell::second(row.at),
-                    Cell::Name(row.who),
-                    Cell::text(row.role),
-                    Cell::Name(row.what),
-                    Cell::text(row.outcome),
-                    Cell::text_or(row.source, "–"),
-                    Cell::text(tenant_name(row.tenant.as_deref())),
-                    Cell::text(row.index.to_string()),
-                ]
-            })
-            .collect(),
-        nothing: "Nobody opened or changed this record in that time.",
-    }
+fn table(rows: Vec<EventRow>) -> Table {
+    let own: [Column; 2] = [
+        ("Role", |row| Cell::text(row.role.clone())),
+        ("Did", |row| Cell::Name(row.what.clone())),
+    ];
+    let nothing = "Nobody opened or changed this record in that time.";
+    events("Accesses, newest first", own, rows, nothing)
 }

@@ -3,13 +3,14 @@
 use askama::Template;
 use http::StatusCode;
 
+use super::events::{Column, events};
 use super::second_factor::gate;
-use super::{Answer, days, kept, tenant_name};
+use super::{Answer, days, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
 use crate::desk::DeskError;
 use crate::desk::second_factor::Act;
-use crate::desk::views::{Page as Rows, Proofs, ProofsAsk, TrailQuery, TrailRow};
+use crate::desk::views::{EventRow, Page as Rows, Proofs, ProofsAsk, TrailQuery};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
 use crate::shown;
@@ -267,7 +268,7 @@ impl Typed {
 }
 
 /// How many events there are, in words.
-fn total(found: &Rows<TrailRow>) -> String {
+fn total(found: &Rows<EventRow>) -> String {
     let count = shown::count(found.total, "event", "events");
     let count = if found.more {
         format!("More than {count}")
@@ -283,34 +284,11 @@ fn total(found: &Rows<TrailRow>) -> String {
     }
 }
 
-fn table(rows: Vec<TrailRow>) -> Table {
-    Table {
-        caption: "Events, newest first",
-        headings: vec![
-            "When",
-            "Who",
-            "What",
-            "Subjects",
-            "Outcome",
-            "From",
-            "Tenant",
-            "Ledger index",
-        ],
-        rows: rows
-            .into_iter()
-            .map(|row| {
-                vec![
-                    Cell::second(row.at),
-                    Cell::Name(row.who),
-                    Cell::Name(row.what),
-                    Cell::Name(row.subjects.join(", ")),
-                    Cell::text(row.outcome),
-                    Cell::text_or(row.source, "–"),
-                    Cell::text(tenant_name(row.tenant.as_deref())),
-                    Cell::text(row.index.to_string()),
-                ]
-            })
-            .collect(),
-        nothing: "No event fits. Take a filter away and search again.",
-    }
+fn table(rows: Vec<EventRow>) -> Table {
+    let own: [Column; 2] = [
+        ("What", |row| Cell::Name(row.what.clone())),
+        ("Subjects", |row| Cell::Name(row.subjects.join(", "))),
+    ];
+    let nothing = "No event fits. Take a filter away and search again.";
+    events("Events, newest first", own, rows, nothing)
 }

@@ -1,8 +1,8 @@
 //! What administrators read of the trail: searches, events with their proofs, one subject's report.
 
 use avouch_console::views::{
-    self, AccessRow, Download, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm,
-    SubjectReport, TrailRow,
+    self, Download, EventRow, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm,
+    SubjectReport,
 };
 use avouch_console::{Actor, DeskError, Scope};
 use avouch_events::{Action, Event, Outcome, Query, Row, Staff, SubjectError};
@@ -22,7 +22,7 @@ impl Reception {
         &self,
         actor: &Actor,
         asked: &views::TrailQuery,
-    ) -> Result<views::Page<TrailRow>, DeskError> {
+    ) -> Result<views::Page<EventRow>, DeskError> {
         let Some(tenant) = whose(actor)? else {
             return Ok(views::Page {
                 rows: Vec::new(),
@@ -53,7 +53,7 @@ impl Reception {
             more: found.more_than_counted,
             next: found.next,
             behind: found.size.saturating_sub(found.indexed),
-            rows: found.rows.into_iter().map(trail_row).collect(),
+            rows: found.rows.into_iter().map(shown_row).collect(),
         })
     }
 
@@ -157,7 +157,7 @@ impl Reception {
             subject,
             made: report.made,
             by_role: report.staff == Staff::RoleOnly,
-            rows: report.rows.into_iter().map(access_row).collect(),
+            rows: report.rows.into_iter().map(shown_row).collect(),
             file,
             tenant,
         }))
@@ -237,28 +237,16 @@ fn outcome(row: &Row) -> String {
     }
 }
 
-fn trail_row(row: Row) -> TrailRow {
-    TrailRow {
-        outcome: outcome(&row),
-        at: row.event.at,
-        who: row.event.who.name,
-        what: format!("{}: {}", row.event.action, row.event.object),
-        subjects: row.event.subjects,
-        tenant: row.event.tenant.map(|tenant| tenant.to_string()),
-        source: row.event.source,
-        index: row.index,
-    }
-}
-
-fn access_row(row: Row) -> AccessRow {
-    AccessRow {
+fn shown_row(row: Row) -> EventRow {
+    EventRow {
         outcome: outcome(&row),
         at: row.event.at,
         who: row.event.who.name,
         role: row.event.who.role.to_string(),
         what: format!("{}: {}", row.event.action, row.event.object),
-        source: row.event.source,
+        subjects: row.event.subjects,
         tenant: row.event.tenant.map(|tenant| tenant.to_string()),
+        source: row.event.source,
         index: row.index,
     }
 }

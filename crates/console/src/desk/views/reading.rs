@@ -56,28 +56,30 @@ pub struct SubjectReport {
     /// Whether staff are shown by their role alone, as the statement says.
     pub by_role: bool,
     /// The accesses, newest first.
-    pub rows: Vec<AccessRow>,
+    pub rows: Vec<EventRow>,
     /// The same as a file, if that was asked for.
     pub file: Option<Download>,
 }
 
-/// One access to a record.
+/// One event of the trail.
 #[derive(Debug, Clone)]
-pub struct AccessRow {
+pub struct EventRow {
     /// When.
     pub at: Timestamp,
-    /// Who: a name, or a role where names are not shown.
+    /// Who: a name, an email address, what the platform calls itself, or a role where names are not shown.
     pub who: String,
     /// In what role.
     pub role: String,
     /// What was done.
     pub what: String,
+    /// The subjects of the records concerned.
+    pub subjects: Vec<String>,
     /// What came of it.
     pub outcome: String,
-    /// The address it came from.
-    pub source: String,
     /// The tenant's slug; `None` when it concerns the platform.
     pub tenant: Option<String>,
+    /// The address it came from.
+    pub source: String,
     /// The event's index in the ledger.
     pub index: u64,
 }
@@ -111,7 +113,7 @@ pub enum Proofs {
     Nothing,
 }
 
-impl Owned for AccessRow {
+impl Owned for EventRow {
     fn tenant(&self) -> Option<&str> {
         self.tenant.as_deref()
     }

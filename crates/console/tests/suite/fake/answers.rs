@@ -2,11 +2,11 @@
 
 use avouch_console::views::{
     Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download, DrillRow,
-    DrillStep, DrillView, Entry, Exchange, FaultRow, Filed, FindingRow, KeptReportRow, LogResource,
-    NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs, ProofsAsk, ReportRow,
-    ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt, SignInOutcome,
-    StatementView, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport, SupportView, TenantRow,
-    TrailQuery, TrailRow,
+    DrillStep, DrillView, Entry, EventRow, Exchange, FaultRow, Filed, FindingRow, KeptReportRow,
+    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs, ProofsAsk,
+    ReportRow, ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt,
+    SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
+    SupportView, TenantRow, TrailQuery,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Person, Refusal, Secret, SessionDigest, Target,
@@ -219,7 +219,7 @@ impl Desk for Fake {
         .collect())
     }
 
-    fn trail<'a>(&'a self, _: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<TrailRow>> {
+    fn trail<'a>(&'a self, _: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<EventRow>> {
         if self.reasons && query.why.is_empty() {
             return Box::pin(async { Err(DeskError::ReasonWanted) });
         }

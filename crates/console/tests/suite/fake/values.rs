@@ -2,8 +2,8 @@
 
 use avouch_console::Role;
 use avouch_console::views::{
-    AccessRow, Assurance, Audience, ClaimView, Counts, DrillRow, FindingRow, PersonRow, Progress,
-    RoundRow, SectionView, SetLink, StatementView, TrailRow, Trial, Verdict,
+    Assurance, Audience, ClaimView, Counts, DrillRow, EventRow, FindingRow, PersonRow, Progress,
+    RoundRow, SectionView, SetLink, StatementView, Trial, Verdict,
 };
 
 use super::{Fake, at};
@@ -166,49 +166,44 @@ impl Fake {
         }
     }
 
-    pub(super) fn trail_rows(&self) -> Vec<TrailRow> {
-        let row = |who: &str, what: &str, tenant: Option<&str>, index| TrailRow {
+    pub(super) fn trail_rows(&self) -> Vec<EventRow> {
+        vec![
+            self.event(
+                "p1@example.test",
+                "open assessment",
+                Some("riverside"),
+                5_002,
+            ),
+            self.event(
+                "lena@lakeside.test",
+                "Lakeside assessment",
+                Some("lakeside"),
+                5_001,
+            ),
+            self.event("avouch", "Lakeside backup", None, 5_000),
+        ]
+    }
+
+    pub(super) fn accesses(&self) -> Vec<EventRow> {
+        let row = |who, tenant| self.event(who, "record-opened: GET /wards/2", tenant, 5_002);
+        vec![
+            row("p1@example.test", Some("riverside")),
+            row("lena@lakeside.test", Some("lakeside")),
+            row("Lakeside root", None),
+        ]
+    }
+
+    fn event(&self, who: &str, what: &str, tenant: Option<&str>, index: u64) -> EventRow {
+        EventRow {
             at: at("2026-11-22T07:10:21Z"),
             who: self.text(who),
+            role: self.text("member"),
             what: self.text(what),
             subjects: vec![self.text("assessment-7")],
             outcome: self.text("allowed"),
             tenant: tenant.map(str::to_owned),
             source: self.text("10.0.0.7"),
             index,
-        };
-        vec![
-            row(
-                "p1@example.test",
-                "open assessment",
-                Some("riverside"),
-                5_002,
-            ),
-            row(
-                "lena@lakeside.test",
-                "Lakeside assessment",
-                Some("lakeside"),
-                5_001,
-            ),
-            row("avouch", "Lakeside backup", None, 5_000),
-        ]
-    }
-
-    pub(super) fn accesses(&self) -> Vec<AccessRow> {
-        let row = |who: &str, tenant: Option<&str>| AccessRow {
-            at: at("2026-11-22T07:10:21Z"),
-            who: self.text(who),
-            role: self.text("member"),
-            what: self.text("record-opened: GET /wards/2"),
-            outcome: self.text("done (200)"),
-            source: self.text("10.0.0.7"),
-            tenant: tenant.map(str::to_owned),
-            index: 5_002,
-        };
-        vec![
-            row("p1@example.test", Some("riverside")),
-            row("lena@lakeside.test", Some("lakeside")),
-            row("Lakeside root", None),
-        ]
+        }
     }
 }
