@@ -11,7 +11,7 @@ use http::HeaderMap;
 
 use crate::callers::Caller;
 use crate::cookie;
-use crate::desk::{Desk, Refusal};
+use crate::desk::{Desk, Moment, Refusal};
 use crate::html::{Frame, Nav};
 use crate::pages::problem::Problem;
 use crate::service::{Service, Site, Target};
@@ -37,6 +37,8 @@ pub struct Arrival {
     pub client: String,
     /// Whether the browser says that a page of another site led here.
     pub led_by_another_site: bool,
+    /// The request, as the audit trail knows it.
+    pub moment: Moment,
 }
 
 /// A request, read.
@@ -101,13 +103,14 @@ impl Ask {
         told: Problem,
     ) -> Problem {
         let refusal = Refusal {
-            person: caller.actor().map(|actor| actor.person.clone()),
+            actor: caller.actor().cloned(),
             session: cookie::session_digest(&self.headers),
             client: self.arrival.client.clone(),
             host: self.arrival.host.clone(),
             method: self.method.clone(),
             path: self.path.clone(),
             reason,
+            moment: self.arrival.moment.clone(),
         };
         match self.desk().refused(refusal).await {
             Ok(()) => told,

@@ -108,16 +108,18 @@ async fn admit(parts: &Parts, app: &Arc<App>, roles: &[Role]) -> Result<Actor, R
             .session(digest, &arrival.host)
             .await
             .map_err(|error| page(error.into()))?
-            .map(|person| (person, digest)),
+            .map(|session| (session, digest)),
         None => None,
     };
-    let Some((person, session)) = known else {
+    let Some((known, session)) = known else {
         return Err(sent_to_sign_in(parts, app, arrival).await);
     };
     let actor = Actor {
-        person,
+        person: known.person,
         client: arrival.client.clone(),
         session,
+        tag: known.tag,
+        moment: arrival.moment.clone(),
     };
     if roles.contains(&actor.person.role) {
         return Ok(actor);
@@ -158,12 +160,13 @@ pub(crate) fn refusal(
     reason: &'static str,
 ) -> Refusal {
     Refusal {
-        person: actor.map(|actor| actor.person.clone()),
+        actor: actor.cloned(),
         session: cookie::session_digest(&parts.headers),
         client: arrival.client.clone(),
         host: arrival.host.clone(),
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         reason,
+        moment: arrival.moment.clone(),
     }
 }

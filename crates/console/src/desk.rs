@@ -11,6 +11,8 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 
+use jiff::Timestamp;
+
 use crate::secret::{Secret, SessionDigest};
 use views::{
     BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, EventRow, Exchange, Filed,
@@ -43,6 +45,9 @@ pub enum DeskError {
     /// The asker's organisation was told of too many addresses that are taken elsewhere.
     #[error("too many email addresses were refused")]
     EmailsRefused,
+    /// What was typed cannot be taken; the sentence says why.
+    #[error("{0}")]
+    Unfit(String),
     /// The statement demands that whoever reads the trail says why, and nobody did.
     #[error("the audit trail is read only by those who say why")]
     ReasonWanted,
@@ -88,6 +93,24 @@ pub struct Person {
     pub tenant: Option<String>,
 }
 
+/// A session that is good here.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Whose it is.
+    pub person: Person,
+    /// What the audit trail calls it; it opens nothing.
+    pub tag: String,
+}
+
+/// One request, as the audit trail knows it.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// When it came.
+    pub since: Timestamp,
+    /// What its events have in common.
+    pub correlation: String,
+}
+
 /// Whose records somebody may see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -130,6 +153,10 @@ pub struct Actor {
     pub client: String,
     /// The session that they came with.
     pub session: SessionDigest,
+    /// What the audit trail calls it.
+    pub tag: String,
+    /// The request.
+    pub moment: Moment,
 }
 
 impl Actor {
@@ -148,7 +175,7 @@ impl Actor {
 #[derive(Debug, Clone)]
 pub struct Refusal {
     /// Who asked, if they had a session.
-    pub person: Option<Person>,
+    pub actor: Option<Actor>,
     /// The session that their browser sent, live or not.
     pub session: Option<SessionDigest>,
     /// The address of their browser.
@@ -161,6 +188,8 @@ pub struct Refusal {
     pub path: String,
     /// Why, in a few plain words.
     pub reason: &'static str,
+    /// The request.
+    pub moment: Moment,
 }
 
 /// The rest of the product, as the console sees it.
@@ -179,6 +208,8 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
     /// The public keys of the identity assertion, as a JSON Web Key Set.
     fn jwks(&self) -> Answer<'_, String>;
 
+    /// A request that has just come.
+    fn moment(&self) -> Moment;
     /// Tries an email address and a password.
     fn sign_in(&self, attempt: SignInAttempt) -> Answer<'_, SignInOutcome>;
     /// Exchanges the pass that the right password earned for a one-time code.
@@ -186,9 +217,9 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
     /// Exchanges a one-time code, made for that host and that browser, for a session token.
     fn enter(&self, entry: Entry) -> Answer<'_, Option<Secret>>;
     /// Ends every sign-in of the person whose session that is, on every host and in every browser.
-    fn leave<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, ()>;
-    /// Whose session that is, if it is one of that host and still good.
-    fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Person>>;
+    fn leave<'a>(&'a self, actor: &'a Actor, host: &'a str) -> Answer<'a, ()>;
+    /// The session, if it is one of that host and still good.
+    fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Session>>;
     /// Records a request that was turned away.
     fn refused(&self, refusal: Refusal) -> Answer<'_, ()>;
 
@@ -203,6 +234,13 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
     fn add_person<'a>(&'a self, actor: &'a Actor, person: NewPerson) -> Answer<'a, Secret>;
     /// Stops somebody signing in, and ends their sessions.
     fn disable<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()>;
+    /// Says to which site or unit somebody belongs from now on; nothing takes it back.
+    fn set_locality<'a>(
+        &'a self,
+        actor: &'a Actor,
+        id: &'a str,
+        locality: &'a str,
+    ) -> Answer<'a, ()>;
     /// Makes a new password, ends their sessions, and returns it.
     fn reset_password<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, Secret>;
 

@@ -23,10 +23,10 @@ const CLIENT: HeaderName = HeaderName::from_static("avouch-client");
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Where a request came in; `None` when the gateway did not say, or named a host that is not ours.
-pub fn arrival(headers: &HeaderMap, service: &Service) -> Option<Arrival> {
+pub fn arrival(headers: &HeaderMap, app: &App) -> Option<Arrival> {
     let host = only(headers, &HOST)?;
     let client = only(headers, &CLIENT)?;
-    let (site, target) = service.site(host)?;
+    let (site, target) = app.service.site(host)?;
     let host = host.split(':').next().unwrap_or(host);
     Some(Arrival {
         site,
@@ -34,6 +34,7 @@ pub fn arrival(headers: &HeaderMap, service: &Service) -> Option<Arrival> {
         host: host.to_owned(),
         client: client.to_owned(),
         led_by_another_site: only(headers, &FETCH_SITE) == Some("cross-site"),
+        moment: app.desk.moment(),
     })
 }
 

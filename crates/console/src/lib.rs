@@ -34,7 +34,7 @@ mod service;
 mod shown;
 
 pub use callers::{SignedIn, Supplier, TenantAdministrator, Visitor};
-pub use desk::{Actor, Answer, Desk, DeskError, Person, Refusal, Role, Scope};
+pub use desk::{Actor, Answer, Desk, DeskError, Moment, Person, Refusal, Role, Scope, Session};
 pub use desk::{second_factor, second_person, views};
 pub use local_path::LocalPath;
 pub use routes::{ROUTES, Route, router};

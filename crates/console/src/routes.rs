@@ -96,6 +96,8 @@ routes! {
     Console   GET  "/people/{id}"          TenantAdministrator => people::show;
     Console   POST "/people/{id}/disable"  TenantAdministrator => people::disable;
     Console   POST "/people/{id}/reset"    TenantAdministrator => people::reset;
+    Console   GET  "/people/{id}/locality" TenantAdministrator => people::locality::form;
+    Console   POST "/people/{id}/locality" TenantAdministrator => people::locality::set;
     Console   POST "/people/{id}/second-factor"    TenantAdministrator => people::remove_factor;
     Console   GET  "/support"              SignedIn => support::page;
     Console   POST "/support"              SignedIn => support::report;
@@ -174,7 +176,7 @@ fn site(site: Site, app: &Arc<App>) -> Router {
 }
 
 async fn dispatch(app: &Arc<App>, sites: Sites, mut request: Request) -> Response {
-    let Some(arrival) = guard::arrival(request.headers(), &app.service) else {
+    let Some(arrival) = guard::arrival(request.headers(), app) else {
         let page = Problem::Misdirected.page(&app.service, &Caller::Unknown);
         return guard::secure(page, &app.service, None);
     };

@@ -39,6 +39,8 @@ pub struct Meaning {
     pub always: &'static [Field],
     /// What is said, too, once it was done by somebody with an account.
     pub done: &'static [Field],
+    /// What is said, too, when it was refused to somebody with an account.
+    pub refused: &'static [Field],
 }
 
 impl Field {
@@ -78,73 +80,105 @@ impl Action {
     #[must_use]
     pub const fn meaning(self) -> Meaning {
         use Field::{Correlation, Micros, Parameters, Reason, Session, Source, Status, Tenant};
-        let (when, always, done): (_, &[Field], &[Field]) = match self {
+        let (when, always, done, refused): (_, &[Field], &[Field], &[Field]) = match self {
             Self::SignIn => (
                 "Somebody gave a password, or came to a host with the pass that it earned; refusals too. The address that was typed at a refusal is not kept, since it may be a password in the wrong field.",
                 &[Source],
-                &[],
+                &[Micros, Correlation],
+                &[Micros, Correlation],
             ),
             Self::SignOut => (
                 "Somebody signed out, which ends all their sessions.",
-                &[Session],
+                &[Source, Session, Correlation],
+                &[Micros],
                 &[],
             ),
             Self::Connection => (
                 "A connection to the gateway is over, where the statement promises that: from which port, to which address and port, how many bytes each way, how long, and whether it was let in. Bytes are those of the transport, with all that TLS adds.",
                 &[Parameters],
                 &[],
+                &[],
             ),
             Self::Request => (
                 "A request that opened no record, or that was turned away: by the gateway's hygiene, for want of a session, or at another organisation's host. What strangers are refused beyond a rate is summed up. A tunnel leaves one more when it closes.",
                 &[],
                 &[Tenant, Source, Session, Correlation, Status, Micros],
+                &[Source, Session, Correlation, Micros],
             ),
             Self::RecordOpened => (
                 "A record was opened, or that was refused. The event of what was done is on disk before the answer leaves.",
                 &[Source],
                 &[Tenant, Session, Correlation, Status, Micros],
+                &[Session, Correlation, Status, Micros],
             ),
             Self::RecordChanged => (
                 "A record was made, changed or removed: once as intended, before the application hears of it, and once with what came of it.",
-                &[Tenant, Source, Session, Correlation],
-                &[Status, Micros],
+                &[Source, Correlation],
+                &[Tenant, Session, Status, Micros],
+                &[Session, Status, Micros],
             ),
             Self::Search => (
                 "Somebody read the trail: a search, a subject's report, a report.",
-                &[Source],
-                &[],
+                &[Source, Correlation],
+                &[Session, Micros],
+                &[Session, Micros],
             ),
-            Self::Export => ("Evidence left: an export, a proof, a pack.", &[Source], &[]),
+            Self::Export => (
+                "Evidence left: an export, a proof, a pack.",
+                &[Source, Correlation],
+                &[Session, Micros],
+                &[Session, Micros],
+            ),
             Self::Administration => (
                 "An account, a tenant or a setting was managed, in the console or on the command line; refusals too.",
                 &[Source],
-                &[],
+                &[Correlation, Micros],
+                &[Correlation, Micros],
             ),
             Self::Backup => (
                 "A backup was taken, read back or removed.",
                 &[Correlation],
+                &[Session, Micros],
                 &[],
             ),
-            Self::Restore => ("A backup was restored.", &[Correlation], &[]),
-            Self::Drill => ("A restore was rehearsed.", &[Correlation], &[]),
-            Self::Checks => ("Somebody had the checks run.", &[Source], &[]),
+            Self::Restore => ("A backup was restored.", &[Correlation], &[Micros], &[]),
+            Self::Drill => (
+                "A restore was rehearsed.",
+                &[Correlation],
+                &[Session, Micros],
+                &[],
+            ),
+            Self::Checks => (
+                "Somebody had the checks run.",
+                &[Source, Correlation],
+                &[Session, Micros],
+                &[],
+            ),
             Self::Finding => (
-                "A claim stands otherwise than before: it was held and is broken, or is held again. In the trail of the tenant on whose data it was seen, or in the platform's.",
+                "A claim stands otherwise than before: it was held and is broken, or is held again, or failed the first time that it was tried. In the trail of the tenant on whose data it was seen, or in the platform's.",
                 &[Parameters],
+                &[],
                 &[],
             ),
             Self::Release => (
                 "The service started with another version of the application than before, by its declared version and its program's SHA-256. In every tenant's trail and the platform's.",
                 &[Parameters],
                 &[],
+                &[],
             ),
             Self::System => (
                 "The platform started, stopped, restarted something, or noticed something: a doubtful clock, a full disk, a receiver of the trail that is away.",
                 &[Reason],
                 &[],
+                &[],
             ),
         };
-        Meaning { when, always, done }
+        Meaning {
+            when,
+            always,
+            done,
+            refused,
+        }
     }
 
     /// What is missing in an event of this action that should be there.
@@ -155,11 +189,12 @@ impl Action {
             event.who.role,
             Role::Member | Role::Administrator | Role::Supplier | Role::Synthetic
         );
-        let done = by_somebody && event.outcome == Outcome::Done;
-        let asked = meaning
-            .always
-            .iter()
-            .chain(if done { meaning.done } else { &[] });
+        let more = match event.outcome {
+            Outcome::Done if by_somebody => meaning.done,
+            Outcome::Refused if by_somebody => meaning.refused,
+            _ => &[],
+        };
+        let asked = meaning.always.iter().chain(more);
         asked.copied().filter(|field| !field.is_in(event)).collect()
     }
 }
@@ -181,10 +216,11 @@ pub fn page() -> String {
         // Writing to a string does not fail.
         let _ = writeln!(
             page,
-            "| `{action}` | {} | {} | {} |",
+            "| `{action}` | {} | {} | {} | {} |",
             meaning.when,
             names(meaning.always),
-            names(meaning.done)
+            names(meaning.done),
+            names(meaning.refused)
         );
     }
     page
@@ -206,7 +242,7 @@ An event never holds a password, a token, a key, or what stands in a record.
 | `who` | The account's id and address, and in what role: `member`, `administrator`, `supplier`, `synthetic` (exists for checks alone), `platform`, `local-root` (root at a shell of this machine) or `nobody`. Of somebody from another organisation the id alone. |
 | `behalf` | On whose behalf, as they said. |
 | `tenant` | Whose data or account it is about, and so in whose trail it is; none for the platform's own. |
-| `locality` | The site or unit that the person's account belongs to when it happened, as `avouch user locality` or `avouch user add --locality` set it. |
+| `locality` | The site or unit that the person's account belongs to when it happened, as an administrator set it in the console, or `avouch user locality` or `avouch user add --locality`. |
 | `action` | One of those below. |
 | `object` | On what: a method and path without its query, an account, a drill, a claim. |
 | `subjects` | The people or records, from the path pattern that the statement gives or from the application's `Avouch-Subject` header. |
@@ -214,17 +250,17 @@ An event never holds a password, a token, a key, or what stands in a record.
 | `reason` | Why it was refused or failed, or what was answered. |
 | `parameters` | What a management act, a search or an export was given, secrets masked; `because` is the reason that somebody gave for reading. |
 | `source` | The address that it came from; `local` for a command on this machine, empty for the platform itself. |
-| `session` | A tag of the session. It groups events and opens nothing: it is a digest of the person, the host and the moment. |
+| `session` | A tag of the session. It groups events and opens nothing: it is a digest of the person, the host and the moment. A command has none, and nobody has one before they are in. |
 | `status` | The answer's HTTP status. |
-| `micros` | How long it took, in microseconds. |
-| `correlation` | Ties an intent to its outcome. |
+| `micros` | How long it took, in microseconds: to the answer, or to the end of what was begun. Of what the core refused, within the core. An intent has none. |
+| `correlation` | What the events of one request, command, backup or drill have in common; it ties an intent to its outcome. |
 | `release` | The version of Avouch. |
 | `application` | The version of the application, as the statement declares it, and the start of its program's SHA-256. |
 
 ## What happens
 
-| action | when it is written | what none leaves out | and none that somebody with an account has done |
-| --- | --- | --- | --- |
+| action | when it is written | what none leaves out | and none that somebody with an account has done | and none that they were refused |
+| --- | --- | --- | --- | --- |
 ";
 
 #[cfg(test)]

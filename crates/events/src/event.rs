@@ -258,6 +258,13 @@ impl Event {
         self.source = source.into();
         self
     }
+
+    /// The same in this session.
+    #[must_use]
+    pub fn within(mut self, session: impl Into<String>) -> Self {
+        self.session = session.into();
+        self
+    }
 }
 
 impl Actor {

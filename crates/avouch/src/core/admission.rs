@@ -18,9 +18,10 @@ use avouch_gateway::link::{
 use avouch_gateway::tls::TlsUsed;
 use avouch_statement::TenantId;
 use avouch_tenancy::permit;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use self::event::{describe, outcome, shortened};
+use self::event::{correlation, describe, outcome, shortened};
 use self::words::{Word, Words};
 use super::state::Core;
 use super::strangers::{Sort, TIMES};
@@ -92,7 +93,7 @@ impl Gate {
     }
 
     async fn admit(&self, link: LinkId, begin: &Begin) -> Result<Admit, Admit> {
-        let core = &self.core;
+        let (core, came) = (&self.core, self.core.now());
         let suffix = format!(".{}", core.statement.gateway.domain);
         let tenant: Option<TenantId> = begin
             .host
@@ -110,8 +111,8 @@ impl Gate {
                 })?,
         };
         let Some(session) = session else {
-            let who = core.unseated(begin.token_digest, tenant.as_ref()).await;
-            self.write_refusal(begin, who, tenant.as_ref(), "no session here")
+            let unseated = core.unseated(begin.token_digest, tenant.as_ref()).await;
+            self.write_refusal(begin, unseated, tenant.as_ref(), came, "no session here")
                 .await?;
             return Err(sign_in(core, begin, tenant.as_ref()));
         };
@@ -126,7 +127,8 @@ impl Gate {
                 let why = denied
                     .and_then(Result::err)
                     .map_or_else(|| "no such tenant".to_owned(), |denied| denied.to_string());
-                self.write_refusal(begin, actor, session.person.tenant.as_ref(), &why)
+                let who = (actor, session_mark(&session));
+                self.write_refusal(begin, who, session.person.tenant.as_ref(), came, &why)
                     .await?;
                 return Err(sign_in(core, begin, known.map(|known| known.id).as_ref()));
             }
@@ -167,8 +169,9 @@ impl Gate {
     async fn write_refusal(
         &self,
         begin: &Begin,
-        who: Actor,
+        (who, session): (Actor, String),
         tenant: Option<&TenantId>,
+        came: Timestamp,
         why: &str,
     ) -> Result<(), Admit> {
         let tenant = tenant.filter(|tenant| self.core.tenants.get(tenant).is_some());
@@ -178,16 +181,13 @@ impl Gate {
         } else {
             Action::Request
         };
-        let mut event = Event::new(
-            now,
-            who,
-            action,
-            format!("{} {}{}", begin.method, begin.host, shortened(&begin.path)),
-            Outcome::Refused,
-        )
-        .of(tenant)
-        .because(why)
-        .from(begin.client.to_string());
+        let object = format!("{} {}{}", begin.method, begin.host, shortened(&begin.path));
+        let mut event = Event::new(came, who, action, object, Outcome::Refused)
+            .of(tenant)
+            .from(begin.client.to_string())
+            .within(session)
+            .ended(now, Outcome::Refused, why);
+        event.correlation = correlation(came, begin.id);
         event.subjects.clone_from(&begin.subjects);
         event.status = Some(303);
         let marked = begin
@@ -273,7 +273,7 @@ impl Admission for Gate {
             .host
             .as_deref()
             .and_then(|host| self.core.tenant_at(host));
-        let who = self
+        let (who, session) = self
             .core
             .unseated(refused.token_digest, tenant.as_ref())
             .await;
@@ -292,8 +292,11 @@ impl Admission for Gate {
         )
         .of(tenant.as_ref())
         .because(format!("{} ({})", refused.reason, refused.phase.name()))
-        .from(refused.client.to_string());
+        .from(refused.client.to_string())
+        .within(session);
         event.status = Some(refused.status);
+        event.micros = refused.micros;
+        event.correlation = correlation(event.at, refused.id);
         if refused.count > 1 {
             event = event.with(TIMES, refused.count.to_string());
         }
@@ -339,23 +342,28 @@ impl Admission for Gate {
 }
 
 impl Core {
-    /// Whose session this is or was, at whatever host: for the record of a refusal in `tenant`'s trail, never for letting
-    /// anybody in.
+    /// Whose session this is or was, at whatever host, and its tag: for the record of a refusal in `tenant`'s trail, never
+    /// for letting anybody in.
     ///
     /// Somebody of another organisation is not named there: only their id, which says nothing about them.
-    async fn unseated(&self, digest: Option<[u8; 32]>, tenant: Option<&TenantId>) -> Actor {
+    async fn unseated(
+        &self,
+        digest: Option<[u8; 32]>,
+        tenant: Option<&TenantId>,
+    ) -> (Actor, String) {
+        let nobody = || (Actor::nobody(), String::new());
         let Some(digest) = digest else {
-            return Actor::nobody();
+            return nobody();
         };
-        match self.access.whose(&TokenDigest(digest), self.now()).await {
-            Ok(Some(person)) => {
-                let mut who = actor(&person);
-                if person.tenant.as_ref() != tenant {
+        match self.access.was(&TokenDigest(digest), self.now()).await {
+            Ok(Some(was)) => {
+                let mut who = actor(&was.person);
+                if was.person.tenant.as_ref() != tenant {
                     who.name = "somebody of another organisation".to_owned();
                 }
-                who
+                (who, session_mark(&was))
             }
-            _ => Actor::nobody(),
+            _ => nobody(),
         }
     }
 

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use avouch_backup::keeper::{Jobs as _, Owner};
 use avouch_backup::records::Aside;
-use avouch_events::{Action, Actor};
+use avouch_events::Action;
 use avouch_runtime::grant::Change;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::state::Core;
 use crate::fail::Fail;
 
@@ -88,10 +89,9 @@ impl Core {
         let begin = self
             .owned(
                 &owner,
-                Actor::platform(),
+                &Asker::platform(self.now()),
                 Action::Restore,
                 "data aside of",
-                "",
             )
             .with("path", aside.path.clone())
             .with("since", aside.since.to_string());

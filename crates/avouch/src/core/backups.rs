@@ -8,7 +8,7 @@ use avouch_backup::drill::{Choice, Drill, Verdict};
 use avouch_backup::keeper::{Backups, KeeperError, Owner};
 use avouch_backup::records::Records;
 use avouch_backup::settings::Destination;
-use avouch_events::{Action, Actor, Event, Outcome};
+use avouch_events::{Action, Event, Outcome};
 use avouch_gateway::assertion::{self, Signer};
 use avouch_gateway::link;
 use avouch_gateway::secret::SecretBytes;
@@ -20,6 +20,7 @@ use http_body_util::{BodyExt as _, Empty, Limited};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
+use super::asker::Asker;
 use super::jobs::{Runner, Stage};
 use super::state::Core;
 use crate::fail::{Fail, chain};
@@ -95,8 +96,8 @@ impl Core {
     ///
     /// # Errors
     /// If it cannot be recorded, or no sound copy came of it.
-    pub async fn back_up(&self, owner: &Owner, who: Actor, source: &str) -> Result<(), Fail> {
-        let begin = self.owned(owner, who, Action::Backup, "backup", source);
+    pub async fn back_up(&self, owner: &Owner, by: &Asker) -> Result<(), Fail> {
+        let begin = self.owned(owner, by, Action::Backup, "backup");
         self.record(begin.clone()).await.map_err(|error| {
             Fail::new("the backup cannot be recorded, so it is not taken").from(error)
         })?;
@@ -116,13 +117,8 @@ impl Core {
     ///
     /// # Errors
     /// As [`Core::drills`].
-    pub async fn drill(
-        &self,
-        owner: &Owner,
-        who: Actor,
-        source: &str,
-    ) -> Result<(Drill, Verdict), Fail> {
-        let drilled = self.drills(owner, who, source, &Choice::default()).await?;
+    pub async fn drill(&self, owner: &Owner, by: &Asker) -> Result<(Drill, Verdict), Fail> {
+        let drilled = self.drills(owner, by, &Choice::default()).await?;
         first_wrong(&drilled)
             .cloned()
             .ok_or_else(|| Fail::new(format!("the drill of `{owner}` was not run")))
@@ -135,11 +131,10 @@ impl Core {
     pub async fn drills(
         &self,
         owner: &Owner,
-        who: Actor,
-        source: &str,
+        by: &Asker,
         choice: &Choice,
     ) -> Result<Vec<(Drill, Verdict)>, Fail> {
-        let begin = self.owned(owner, who, Action::Drill, "drill", source);
+        let begin = self.owned(owner, by, Action::Drill, "drill");
         self.record(begin.clone()).await.map_err(|error| {
             Fail::new("the drill cannot be recorded, so it is not run").from(error)
         })?;
@@ -164,29 +159,19 @@ impl Core {
             .map_err(|error| Fail::new(format!("the drill of `{owner}` was not run")).from(error))
     }
 
-    pub(super) fn owned(
-        &self,
-        owner: &Owner,
-        who: Actor,
-        action: Action,
-        object: &str,
-        source: &str,
-    ) -> Event {
+    pub(super) fn owned(&self, owner: &Owner, by: &Asker, action: Action, object: &str) -> Event {
         let tenant = match owner {
             Owner::Tenant(tenant) => Some(tenant),
             Owner::Platform => None,
         };
-        let mut event = Event::new(
-            self.now(),
-            who,
-            action,
-            format!("{object} {owner}"),
-            Outcome::Intended,
-        )
-        .of(tenant)
-        .from(source);
-        event.correlation = format!("{object}-{}", self.now().as_microsecond());
-        event
+        // One request may ask for several: each has a beginning and an end of its own.
+        let now = self.now();
+        let own = Asker {
+            correlation: format!("{object}-{}", now.as_microsecond()),
+            since: now,
+            ..by.clone()
+        };
+        own.event(action, format!("{object} {owner}")).of(tenant)
     }
 
     pub(super) async fn outcome(

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use avouch_backup::drill::{Choice, Drill, Verdict, Which};
 use avouch_backup::keeper::Owner;
 use avouch_backup::retention::SnapshotId;
-use avouch_events::{Actor, Outcome};
+use avouch_events::Outcome;
 use avouch_ledger::Reader;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::told::{event, unreasoned};
+use super::asker::Asker;
 use super::backups::first_wrong;
 use super::reading;
 use super::restores::{self, Order};
@@ -96,7 +97,7 @@ async fn answer(core: &Arc<Core>, mut stream: UnixStream) -> std::io::Result<()>
         )
         .await;
     }
-    let done = perform(core, request, &begun.correlation, &mut stream).await;
+    let done = perform(core, request, &Asker::command(&begun), &mut stream).await;
     let (outcome, reason) = match &done {
         Ok(_) => (Outcome::Done, "done".to_owned()),
         Err(fail) => (Outcome::Failed, fail.to_string()),
@@ -123,7 +124,7 @@ fn refusal(message: &str) -> Reply {
 async fn perform(
     core: &Arc<Core>,
     request: Request,
-    correlation: &str,
+    by: &Asker,
     stream: &mut UnixStream,
 ) -> Result<Value, Fail> {
     match request {
@@ -135,18 +136,18 @@ async fn perform(
         Request::Statement => json(&core.report()),
         Request::Pack { tenant } => {
             let id = tenant.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
-            let text = core.pack(&id, Actor::local_root(), SOURCE).await?;
+            let text = core.pack(&id, by).await?;
             Ok(json!({ "summary": { "tenant": tenant, "bytes": text.len(), "key": core.ledger.vkey() }, "pack": text }))
         }
-        Request::BackupRun { tenant } => back_up(core, tenant, stream).await,
+        Request::BackupRun { tenant } => back_up(core, tenant, by, stream).await,
         Request::BackupList => backups(core).await,
         Request::BackupVerify => verify_backups(core, stream).await,
         Request::Restore { tenant, source, snapshot, from, to, because, execute, file: _ } => {
             let order = Order { owner: owner(&tenant)?, source, choice: choice(snapshot, from, false)?, because: because.unwrap_or_default() };
-            restore(core, &order, to, execute, stream).await
+            restore(core, &order, (to, execute), by, stream).await
         }
         Request::DrillRun { tenant, random, snapshot, from } => {
-            let drilled = core.drills(&owner(&tenant)?, Actor::local_root(), SOURCE, &choice(snapshot, from, random)?).await?;
+            let drilled = core.drills(&owner(&tenant)?, by, &choice(snapshot, from, random)?).await?;
             let mut value = first_wrong(&drilled).map(|(drill, verdict)| drill_row(drill, verdict)).unwrap_or_default();
             if let Value::Object(fields) = &mut value {
                 fields.insert("held".to_owned(), json!(drilled.iter().all(|(_, verdict)| *verdict == Verdict::Passed)));
@@ -163,7 +164,7 @@ async fn perform(
                 .ok_or_else(|| Fail::new(format!("there is no drill `{id}`")).help("`avouch drill list` shows them"))
         }
         Request::AuditSearch(asked) => reading::search(core, asked).await,
-        Request::AuditSubject(asked) => reading::subject(core, &asked, correlation).await,
+        Request::AuditSubject(asked) => reading::subject(core, &asked, &by.correlation).await,
         Request::AuditExport(asked) => reading::export(core, &asked, stream).await,
         Request::AuditExports => core.exports.rows(),
         Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
@@ -173,7 +174,7 @@ async fn perform(
             "report": definition.name, "title": definition.title, "every": definition.every.word(), "for": definition.readers,
         })).collect()),
         Request::ReportShow { name, period, tenant } => {
-            json(&core.report_named(&name, period.as_deref(), tenant.as_deref(), SOURCE).await?)
+            json(&core.report_named(&name, period.as_deref(), tenant.as_deref(), by).await?)
         }
         Request::TenantList => Ok(core.tenants.all().iter().map(|tenant| json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) })).collect()),
         Request::TenantAdd { id, name } => {
@@ -231,6 +232,7 @@ async fn prove<E: std::error::Error + Send + Sync + 'static>(
 async fn back_up(
     core: &Arc<Core>,
     tenant: Option<String>,
+    by: &Asker,
     stream: &mut UnixStream,
 ) -> Result<Value, Fail> {
     let owners: Vec<Owner> = core
@@ -260,7 +262,7 @@ async fn back_up(
             owners.len()
         );
         let _ = control::write(stream, &Reply::Progress { text }).await;
-        core.back_up(owner, Actor::local_root(), SOURCE).await?;
+        core.back_up(owner, by).await?;
     }
     backups(core).await
 }
@@ -356,8 +358,8 @@ async fn drills(core: &Core) -> Result<Value, Fail> {
 async fn restore(
     core: &Arc<Core>,
     order: &Order,
-    to: Option<String>,
-    execute: bool,
+    (to, execute): (Option<String>, bool),
+    by: &Asker,
     stream: &mut UnixStream,
 ) -> Result<Value, Fail> {
     let plan = core.restore_plan(order).await?;
@@ -377,7 +379,6 @@ async fn restore(
         order.owner, plan.what.snapshot.taken
     );
     let _ = control::write(stream, &Reply::Progress { text }).await;
-    let by = (Actor::local_root(), SOURCE);
     let done = match to {
         None => core.restore_into_place(order, &plan, by).await?,
         Some(_) => {

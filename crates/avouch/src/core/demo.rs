@@ -10,6 +10,7 @@ use avouch_statement::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::asker::Asker;
 use super::doors::Serving;
 use super::state::Core;
 use crate::durable;
@@ -170,9 +171,10 @@ pub async fn figures(core: &Arc<Core>) -> Result<(), Fail> {
             }
         }
     }
+    let by = Asker::platform(core.now());
     for owner in core.backups.owners() {
-        core.back_up(&owner, Actor::platform(), "").await?;
-        core.drill(&owner, Actor::platform(), "").await?;
+        core.back_up(&owner, &by).await?;
+        core.drill(&owner, &by).await?;
     }
     durable::write(&marker, b"")
         .map_err(|error| Fail::new("the demo cannot be marked as made").from(error))

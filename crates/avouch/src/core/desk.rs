@@ -11,6 +11,7 @@ mod sign_in;
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use avouch_access::{AccessError, Session, TokenDigest};
 use avouch_console::views::{
@@ -18,12 +19,13 @@ use avouch_console::views::{
     StatementView,
 };
 use avouch_console::{
-    Answer, Desk, DeskError, Person, Refusal, Secret, Service, SessionDigest, Target,
+    Answer, Desk, DeskError, Moment, Refusal, Secret, Service, SessionDigest, Target,
 };
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_statement::{TenantId, cover};
 
 use super::admission::{actor, session_mark};
+use super::asker::{Asker, over};
 use super::state::Core;
 use super::strangers::Sort;
 use crate::fail::Fail;
@@ -32,6 +34,8 @@ use crate::requirements;
 /// Answers the console for this core.
 pub struct Reception {
     core: Arc<Core>,
+    /// Requests so far.
+    asked: AtomicU64,
 }
 
 /// What every page says about the service.
@@ -48,7 +52,10 @@ pub fn service(core: &Core) -> Service {
 impl Reception {
     /// For this core.
     pub fn new(core: Arc<Core>) -> Self {
-        Self { core }
+        Self {
+            core,
+            asked: AtomicU64::new(0),
+        }
     }
 
     /// Records what somebody does, before it takes effect. If it cannot be written down, it is not done.
@@ -61,19 +68,33 @@ impl Reception {
         }
     }
 
+    /// Gives out what was read once its event is on disk: that it was, or that it failed, and how long it took.
+    async fn told<T>(&self, event: Event, read: Result<T, DeskError>) -> Result<T, DeskError> {
+        self.note(over(event, &read, self.core.now())).await?;
+        read
+    }
+
+    /// Records that something was done, or came to nothing, and how long it took.
+    async fn note_over(
+        &self,
+        event: Event,
+        outcome: Outcome,
+        reason: impl Into<String> + Send,
+    ) -> Result<(), DeskError> {
+        self.note(event.ended(self.core.now(), outcome, reason))
+            .await
+    }
+
     /// A target's host, without its port.
     fn host(&self, target: &Target) -> String {
         format!("{}.{}", target.label(), self.core.statement.gateway.domain)
     }
 
-    /// Who had this session, and whose they are; nobody if an act ended it.
-    async fn was(&self, session: SessionDigest) -> Result<(Actor, Option<TenantId>), DeskError> {
+    /// The session that this was; `None` if an act ended it.
+    async fn was(&self, session: SessionDigest) -> Result<Option<Session>, DeskError> {
         let digest = TokenDigest(session.0);
-        let person = self.core.access.whose(&digest, self.core.now()).await;
-        Ok(match person.map_err(unable)? {
-            Some(person) => (actor(&person), person.tenant),
-            None => (Actor::nobody(), None),
-        })
+        let was = self.core.access.was(&digest, self.core.now()).await;
+        was.map_err(unable)
     }
 
     async fn session_of(
@@ -144,56 +165,70 @@ impl Desk for Reception {
         Box::pin(self.admit_to(entry))
     }
 
-    fn leave<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, ()> {
+    fn leave<'a>(&'a self, actor: &'a avouch_console::Actor, host: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
-            let Some(session) = self.session_of(digest, host).await? else {
+            let Some(session) = self.session_of(actor.session, host).await? else {
                 return Ok(());
             };
-            let mut event = Event::new(
-                self.core.now(),
-                actor(&session.person),
-                Action::SignOut,
-                format!("sign out everywhere, at {host}"),
-                Outcome::Done,
-            )
-            .of(session.person.tenant.as_ref());
-            event.session = session_mark(&session);
-            self.note(event).await?;
-            self.core.access.sign_out(&session).await.map_err(unable)
+            let what = format!("sign out everywhere, at {host}");
+            let event = asker(actor)
+                .event(Action::SignOut, what)
+                .of(session.person.tenant.as_ref());
+            self.note(event.clone()).await?;
+            let left = self.core.access.sign_out(&session).await.map_err(unable);
+            self.told(event, left).await
         })
     }
 
-    fn session<'a>(&'a self, digest: SessionDigest, host: &'a str) -> Answer<'a, Option<Person>> {
+    fn moment(&self) -> Moment {
+        let since = self.core.now();
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        Moment {
+            since,
+            correlation: format!("console-{}-{number}", since.as_microsecond()),
+        }
+    }
+
+    fn session<'a>(
+        &'a self,
+        digest: SessionDigest,
+        host: &'a str,
+    ) -> Answer<'a, Option<avouch_console::Session>> {
         Box::pin(async move {
             let session = self.session_of(digest, host).await?;
-            Ok(session.map(|session| shown::person(&session.person)))
+            Ok(session.map(|session| avouch_console::Session {
+                person: shown::person(&session.person),
+                tag: session_mark(&session),
+            }))
         })
     }
 
     fn refused(&self, refusal: Refusal) -> Answer<'_, ()> {
         Box::pin(async move {
-            let (who, tenant) = match (&refusal.person, refusal.session) {
-                (Some(person), _) => {
-                    let tenant = person.tenant.as_deref();
-                    let tenant = tenant.and_then(|tenant| tenant.parse().ok());
-                    (shown::event_actor(person), tenant)
-                }
+            let was = match (&refusal.actor, refusal.session) {
                 (None, Some(session)) => self.was(session).await?,
-                (None, None) => (Actor::nobody(), None),
+                _ => None,
             };
-            let event = Event::new(
-                self.core.now(),
-                who,
-                Action::Request,
-                format!("{} {}{}", refusal.method, refusal.host, refusal.path),
-                Outcome::Refused,
-            )
-            .of(tenant.as_ref())
-            .because(refusal.reason)
-            .with("host", &refusal.host)
-            .with("path", refusal.path)
-            .from(refusal.client);
-            match refusal.person {
+            let (asker, tenant) = match (&refusal.actor, was) {
+                (Some(actor), _) => (asker(actor), tenant_of(actor)),
+                (None, Some(was)) => {
+                    let known = visitor(actor(&was.person), &refusal.client, &refusal.moment);
+                    let session = session_mark(&was);
+                    (Asker { session, ..known }, was.person.tenant)
+                }
+                (None, None) => {
+                    let nobody = visitor(Actor::nobody(), &refusal.client, &refusal.moment);
+                    (nobody, None)
+                }
+            };
+            let what = format!("{} {}{}", refusal.method, refusal.host, refusal.path);
+            let event = asker
+                .event(Action::Request, what)
+                .of(tenant.as_ref())
+                .with("host", &refusal.host)
+                .with("path", refusal.path)
+                .ended(self.core.now(), Outcome::Refused, refusal.reason);
+            match refusal.actor {
                 Some(_) => self.note(event).await,
                 None => self.note_stranger(Sort::Request, event).await,
             }
@@ -232,6 +267,15 @@ impl Desk for Reception {
 
     fn disable<'a>(&'a self, actor: &'a avouch_console::Actor, id: &'a str) -> Answer<'a, ()> {
         Box::pin(self.close_account(actor, id))
+    }
+
+    fn set_locality<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        id: &'a str,
+        locality: &'a str,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.place(actor, id, locality))
     }
 
     fn reset_password<'a>(
@@ -392,7 +436,7 @@ impl Desk for Reception {
             let tenant = tenant.parse().map_err(|_| DeskError::Absent)?;
             let text = self
                 .core
-                .pack(&tenant, shown::event_actor(&actor.person), &actor.client)
+                .pack(&tenant, &asker(actor))
                 .await
                 .map_err(stopped)?;
             Ok(text.into_bytes())
@@ -416,6 +460,34 @@ impl Core {
                 })
         })
     }
+}
+
+/// Whoever has a session here, in this request.
+fn asker(actor: &avouch_console::Actor) -> Asker {
+    Asker {
+        session: actor.tag.clone(),
+        ..visitor(
+            shown::event_actor(&actor.person),
+            &actor.client,
+            &actor.moment,
+        )
+    }
+}
+
+/// Whoever comes without a session, in this request.
+fn visitor(who: Actor, client: &str, moment: &Moment) -> Asker {
+    Asker {
+        who,
+        source: client.to_owned(),
+        session: String::new(),
+        correlation: moment.correlation.clone(),
+        since: moment.since,
+    }
+}
+
+/// The actor's organisation; `None` for the supplier's people.
+fn tenant_of(actor: &avouch_console::Actor) -> Option<TenantId> {
+    actor.person.tenant.as_deref()?.parse().ok()
 }
 
 /// An error of ours: the person is told only that.

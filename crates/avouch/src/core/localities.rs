@@ -16,6 +16,30 @@ const SCHEMA: &str = "create table locality (person text primary key, name text 
 /// Characters of a locality's name.
 const LONGEST: usize = 80;
 
+/// The name of a site or unit; the empty one takes back what was said.
+pub struct Locality(String);
+
+impl Locality {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// If that is no name; the sentence says why.
+    pub fn read(typed: &str) -> Result<Self, Fail> {
+        let name = typed.trim();
+        if name.chars().count() > LONGEST || name.chars().any(char::is_control) {
+            return Err(Fail::new(format!(
+                "a locality has at most {LONGEST} letters, on one line"
+            )));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Who belongs where.
 pub struct Localities {
     known: RwLock<HashMap<String, String>>,
@@ -74,25 +98,23 @@ impl Localities {
         Ok(())
     }
 
-    /// Says where a person belongs from now on; an empty name takes it back.
+    /// Says where a person belongs from now on.
     ///
     /// # Errors
-    /// If the name is no name, or the store does not take it.
-    pub async fn set(&self, store: &Store, person: &str, name: &str) -> Result<(), Fail> {
-        let name = name.trim();
-        if name.chars().count() > LONGEST || name.chars().any(char::is_control) {
-            return Err(Fail::new(format!(
-                "a locality has at most {LONGEST} letters, on one line"
-            )));
-        }
-        let unkept = |error: sqlx::Error| Fail::new("the locality cannot be kept").from(error);
-        let mut work = store.write().await.map_err(unkept)?;
+    /// If the store does not take it.
+    pub async fn set(
+        &self,
+        store: &Store,
+        person: &str,
+        locality: &Locality,
+    ) -> Result<(), sqlx::Error> {
+        let name = locality.as_str();
+        let mut work = store.write().await?;
         if name.is_empty() {
             sqlx::query("delete from locality where person = $1")
                 .bind(person)
                 .execute(&mut *work)
-                .await
-                .map_err(unkept)?;
+                .await?;
         } else {
             let seal = hmac::sign(&self.seal, &sealed(person, name));
             sqlx::query("insert or replace into locality (person, name, seal) values ($1, $2, $3)")
@@ -100,10 +122,9 @@ impl Localities {
                 .bind(name)
                 .bind(seal.as_ref())
                 .execute(&mut *work)
-                .await
-                .map_err(unkept)?;
+                .await?;
         }
-        work.commit().await.map_err(unkept)?;
+        work.commit().await?;
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if name.is_empty() {
             known.remove(person);
@@ -133,15 +154,16 @@ mod tests {
         let store = Store::open(&folder.path().join("store.db")).await.unwrap();
         let key = Secret::new([7; 32]);
         let localities = Localities::open(&store, &key).await.unwrap();
-        localities.set(&store, "ann", " Ward 3 ").await.unwrap();
-        localities.set(&store, "bob", "Ward 4").await.unwrap();
-        localities.set(&store, "bob", "").await.unwrap();
+        for (person, name) in [("ann", " Ward 3 "), ("bob", "Ward 4"), ("bob", "")] {
+            let name = Locality::read(name).unwrap();
+            localities.set(&store, person, &name).await.unwrap();
+        }
         assert_eq!(
             (localities.of("ann").as_str(), localities.of("bob").as_str()),
             ("Ward 3", "")
         );
         for wrong in ["two\nlines".to_owned(), "x".repeat(81)] {
-            assert!(localities.set(&store, "ann", &wrong).await.is_err());
+            assert!(Locality::read(&wrong).is_err());
         }
         let again = Localities::open(&store, &key).await.unwrap();
         assert_eq!(again.of("ann"), "Ward 3");

@@ -2,6 +2,7 @@
 
 mod admission;
 mod asides;
+mod asker;
 mod authority;
 mod backups;
 mod checks;

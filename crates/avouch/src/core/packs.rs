@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use avouch_events::{Action, Actor, Event, Outcome};
+use avouch_events::Action;
 use avouch_evidence::{Entry, Finding, Opened, Pack, PackRound, Sealed};
 use avouch_ledger::{Kind, Stored};
 use avouch_statement::TenantId;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::asker::{Asker, over};
 use super::state::Core;
 use crate::fail::Fail;
 
@@ -23,35 +24,31 @@ impl Core {
     ///
     /// # Errors
     /// If there is no such tenant, or the ledger cannot be read.
-    pub async fn pack(
-        self: &Arc<Self>,
-        tenant: &TenantId,
-        who: Actor,
-        source: &str,
-    ) -> Result<String, Fail> {
+    pub async fn pack(self: &Arc<Self>, tenant: &TenantId, by: &Asker) -> Result<String, Fail> {
         let Some(known) = self.tenants.get(tenant) else {
             return Err(Fail::new(format!("there is no tenant `{tenant}`"))
                 .help("`avouch tenant list` shows them"));
         };
-        let event = Event::new(
-            self.now(),
-            who,
-            Action::Export,
-            format!("pack {tenant}"),
-            Outcome::Done,
-        )
-        .of(Some(tenant))
-        .from(source);
+        let event = by
+            .event(Action::Export, format!("pack {tenant}"))
+            .of(Some(tenant));
+        let made = self.pack_of(known.id).await;
+        let event = over(event, &made, self.now());
         self.record(event).await.map_err(|error| {
-            Fail::new("the making of the pack cannot be recorded, so it is not made").from(error)
+            Fail::new("the making of the pack cannot be recorded, so it is not given out")
+                .from(error)
         })?;
+        made
+    }
+
+    async fn pack_of(self: &Arc<Self>, tenant: TenantId) -> Result<String, Fail> {
         let core = self.clone();
         let published = self
             .ledger
             .publish()
             .await
             .map_err(|error| Fail::new("the checkpoint cannot be published").from(error))?;
-        tokio::task::spawn_blocking(move || core.gather(&known.id, &published.text, published.size))
+        tokio::task::spawn_blocking(move || core.gather(&tenant, &published.text, published.size))
             .await
             .map_err(|error| Fail::new("the pack could not be made").from(error))?
     }

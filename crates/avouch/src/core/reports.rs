@@ -1,9 +1,10 @@
 //! Reports made on demand: from the index, for one reader, with the making written in the trail.
 
+use avouch_events::Action;
 use avouch_events::report::{self, Checks, Definition, Period, Readers, Report, Wanted};
-use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_statement::TenantId;
 
+use super::asker::{Asker, over};
 use super::state::Core;
 use crate::fail::Fail;
 
@@ -26,7 +27,7 @@ impl Core {
         name: &str,
         period: Option<&str>,
         tenant: Option<&str>,
-        source: &str,
+        by: &Asker,
     ) -> Result<Report, Fail> {
         let tenant: Option<TenantId> = tenant
             .map(str::parse)
@@ -52,14 +53,8 @@ impl Core {
                 .map_err(|error| Fail::new(error.to_string()))?,
             None => Period::of(definition.every, self.now()),
         };
-        self.make_report(
-            definition,
-            period,
-            tenant.as_ref(),
-            Actor::local_root(),
-            source,
-        )
-        .await
+        self.make_report(definition, period, tenant.as_ref(), by)
+            .await
     }
 
     /// Makes a report: of one tenant's events or of everybody's.
@@ -71,25 +66,23 @@ impl Core {
         definition: &Definition,
         period: Period,
         tenant: Option<&TenantId>,
-        who: Actor,
-        source: &str,
+        by: &Asker,
     ) -> Result<Report, Fail> {
         let now = self.now();
         let what = format!("report {} of {period}", definition.name);
-        let event = Event::new(now, who, Action::Search, what, Outcome::Done)
-            .of(tenant)
-            .from(source);
-        self.record(event)
-            .await
-            .map_err(|error| Fail::new("the reading of a report cannot be recorded").from(error))?;
+        let event = by.event(Action::Search, what).of(tenant);
         let wanted = Wanted {
             definition,
             period,
             tenant,
             checks: Checks::LeftOut,
         };
-        report::indexed(&self.index, &wanted, None, now)
+        let made = report::indexed(&self.index, &wanted, None, now)
             .await
-            .map_err(|error| Fail::new("the report cannot be counted").from(error))
+            .map_err(|error| Fail::new("the report cannot be counted").from(error));
+        self.record(over(event, &made, self.now()))
+            .await
+            .map_err(|error| Fail::new("the reading of a report cannot be recorded").from(error))?;
+        made
     }
 }

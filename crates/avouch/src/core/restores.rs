@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use avouch_backup::drill::Choice;
 use avouch_backup::keeper::{Owner, Plan, Restored};
 use avouch_backup::records::Aside;
-use avouch_events::{Action, Actor, Event};
+use avouch_events::{Action, Event};
 use avouch_runtime::grant::Change;
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::state::Core;
 use super::tenants::Tenant;
 use crate::fail::{Fail, chain};
@@ -54,7 +55,7 @@ impl Core {
         &self,
         order: &Order,
         plan: &Plan,
-        by: (Actor, &str),
+        by: &Asker,
     ) -> Result<Value, Fail> {
         let Owner::Tenant(tenant) = &order.owner else {
             return Err(Fail::new(
@@ -105,7 +106,7 @@ impl Core {
         &self,
         order: &Order,
         plan: &Plan,
-        by: (Actor, &str),
+        by: &Asker,
         take: impl AsyncFnOnce(PathBuf) -> Result<(), Fail> + Send,
     ) -> Result<Value, Fail> {
         let begin = self
@@ -139,10 +140,10 @@ impl Core {
         order: &Order,
         plan: &Plan,
         how: &str,
-        (who, from): (Actor, &str),
+        by: &Asker,
     ) -> Result<Event, Fail> {
         let begin = self
-            .owned(&order.owner, who, Action::Restore, "restore", from)
+            .owned(&order.owner, by, Action::Restore, "restore")
             .with("because", order.because.clone())
             .with("source", plan.source.to_string())
             .with("snapshot", plan.what.snapshot.id.to_string())

@@ -41,4 +41,5 @@ mod strangers;
 mod support;
 mod trail;
 mod usurped;
+mod walk;
 mod witness;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::harness::{Browser, Options, Service, run, shared};
 
 /// A row of a search as the event that it is.
-fn event(row: &Value) -> Event {
+pub fn event(row: &Value) -> Event {
     let mut fields = row.clone();
     fields["who"] = serde_json::json!({ "id": row["id"], "name": row["who"], "role": row["role"] });
     fields["version"] = 2.into();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Actor, Answer};
+use super::{Actor, Answer, Moment};
 use crate::local_path::LocalPath;
 use crate::secret::Secret;
 use crate::service::Target;
@@ -19,6 +19,8 @@ pub struct HalfStep {
     pub path: LocalPath,
     /// The address of their browser.
     pub client: String,
+    /// The request.
+    pub moment: Moment,
 }
 
 /// What came of a code at sign-in.

@@ -18,7 +18,7 @@ pub use support::{FaultRow, Filed, SupportView};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::Role;
+use super::{Moment, Role};
 use crate::local_path::LocalPath;
 use crate::secret::{Secret, SessionDigest, StateDigest};
 use crate::service::Target;
@@ -101,6 +101,8 @@ pub struct SignInAttempt {
     pub path: LocalPath,
     /// The address of their browser.
     pub client: String,
+    /// The request.
+    pub moment: Moment,
 }
 
 /// What came of a sign-in.
@@ -138,6 +140,8 @@ pub struct Exchange {
     pub browser: StateDigest,
     /// The address of the browser.
     pub client: String,
+    /// The request.
+    pub moment: Moment,
 }
 
 /// A one-time code, to be exchanged for a session.
@@ -152,6 +156,8 @@ pub struct Entry {
     pub before: Option<SessionDigest>,
     /// The address of the browser.
     pub client: String,
+    /// The request.
+    pub moment: Moment,
 }
 
 /// How many claims stand how.
@@ -202,6 +208,8 @@ pub struct PersonRow {
     pub role: Role,
     /// Their tenant's slug; `None` for the supplier's people.
     pub tenant: Option<String>,
+    /// The site or unit that they belong to; empty if none was said.
+    pub locality: String,
     /// Whether they can sign in no longer.
     pub disabled: bool,
     /// When they last signed in.
@@ -221,6 +229,8 @@ pub struct NewPerson {
     pub role: Role,
     /// Their tenant's slug; `None` for the supplier's people.
     pub tenant: Option<String>,
+    /// The site or unit that they belong to; empty if none was said.
+    pub locality: String,
 }
 
 /// A tenant.

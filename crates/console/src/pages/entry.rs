@@ -50,6 +50,7 @@ pub async fn enter(_: Visitor, ask: Ask) -> Answer {
         browser: cookie::state(ask.headers()).map(|state| state.state_digest()),
         before: cookie::session_digest(ask.headers()),
         client: ask.arrival.client.clone(),
+        moment: ask.arrival.moment.clone(),
     };
     let token = ask.desk().enter(entry).await?.ok_or(Problem::DeadCode)?;
     let cookie = cookie::starting(&token).ok_or(Problem::DeadCode)?;
@@ -63,8 +64,7 @@ pub async fn enter(_: Visitor, ask: Ask) -> Answer {
 
 /// Ends every sign-in of the person, on every host and in every browser.
 pub async fn leave(who: SignedIn, ask: Ask) -> Answer {
-    let session = who.actor().session;
-    ask.desk().leave(session, &ask.arrival.host).await?;
+    ask.desk().leave(who.actor(), &ask.arrival.host).await?;
     let done = format!("{}/done", ask.app.service.sign_in_origin());
     let mut response = see_other(&done)?;
     response

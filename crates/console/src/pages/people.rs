@@ -1,5 +1,7 @@
 //! Who may sign in: the list, somebody added, disabled, or given a new password.
 
+pub mod locality;
+
 use askama::Template;
 use axum::response::Response;
 use http::StatusCode;
@@ -25,6 +27,7 @@ struct Form {
     email: String,
     role: String,
     tenant: String,
+    locality: String,
     roles: Vec<(&'static str, &'static str, &'static str)>,
     /// The tenants to choose from; empty when there is no choice.
     tenants: Vec<(String, String)>,
@@ -53,6 +56,9 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
     let mut page = Listing::new(frame, "Everybody who may sign in, or could once.");
     page.notice = match ask.field("done") {
         "disabled" => Some("That person can no longer sign in, and their sessions have ended."),
+        "locality" => {
+            Some("Where that person belongs is kept, and stands in their events from now on.")
+        }
         "second-factor" => {
             Some("That person’s second factor is taken away, and their sessions have ended.")
         }
@@ -113,6 +119,10 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
             value: Cell::text(organisation(person.tenant.as_deref())),
         },
         Fact {
+            name: "Site or unit",
+            value: Cell::text_or(person.locality.clone(), "Not said"),
+        },
+        Fact {
             name: "Last signed in",
             value: Cell::minute_or_never(person.last_signed_in),
         },
@@ -154,26 +164,29 @@ pub async fn add(who: TenantAdministrator, ask: Ask) -> Answer {
     match ask.desk().add_person(who.actor(), person).await {
         Ok(password) => issued(&who, &ask, email, password),
         Err(error) => {
-            let (text, status) = match error {
+            let (field, text, status) = match error {
+                DeskError::Unfit(why) => ("locality", why, StatusCode::BAD_REQUEST),
                 DeskError::EmailTaken => (
-                    "Enter another email address: somebody signs in with this one",
+                    "email",
+                    "Enter another email address: somebody signs in with this one".to_owned(),
                     StatusCode::CONFLICT,
                 ),
                 // It tells that the address is in use: the claim's limits say so, and it is kept to a few a day.
                 DeskError::EmailElsewhere => (
-                    "Enter another email address: this one cannot be used in your organisation",
+                    "email",
+                    "Enter another email address: this one cannot be used in your organisation"
+                        .to_owned(),
                     StatusCode::CONFLICT,
                 ),
                 DeskError::EmailsRefused => (
-                    "Nobody can be added until tomorrow: too many email addresses were refused",
+                    "email",
+                    "Nobody can be added until tomorrow: too many email addresses were refused"
+                        .to_owned(),
                     StatusCode::TOO_MANY_REQUESTS,
                 ),
                 other => return Err(other.into()),
             };
-            let error = FieldError {
-                field: "email",
-                text: text.to_owned(),
-            };
+            let error = FieldError { field, text };
             let form = form(&who, &ask, vec![error]).await?;
             render(&form, status)
         }
@@ -277,6 +290,7 @@ async fn form(
         email: ask.field("email").to_owned(),
         role: ask.field("role").to_owned(),
         tenant: ask.field("tenant").to_owned(),
+        locality: ask.field("locality").to_owned(),
         roles,
         tenants,
         errors,
@@ -320,6 +334,7 @@ fn read(who: &TenantAdministrator, form: &Form) -> Result<NewPerson, Vec<FieldEr
             email: form.email.clone(),
             role,
             tenant,
+            locality: form.locality.clone(),
         }),
         _ => Err(errors),
     }
@@ -345,6 +360,11 @@ fn actions(actor: &Actor, person: &PersonRow) -> Vec<Action> {
         path: format!("{path}/disable"),
         kind: ActionKind::Warning,
     };
+    let locality = Action {
+        text: "Change the site or unit".to_owned(),
+        path: format!("{path}/locality"),
+        kind: ActionKind::Link,
+    };
     let factor = Action {
         text: "Take the second factor away".to_owned(),
         path: format!("{path}/second-factor"),
@@ -352,9 +372,9 @@ fn actions(actor: &Actor, person: &PersonRow) -> Vec<Action> {
     };
     match (person.disabled, person.id == actor.person.id) {
         (true, _) => Vec::new(),
-        (false, true) => vec![reset],
-        (false, false) if person.second_factor.is_some() => vec![reset, factor, disable],
-        (false, false) => vec![reset, disable],
+        (false, true) => vec![locality, reset],
+        (false, false) if person.second_factor.is_some() => vec![locality, reset, factor, disable],
+        (false, false) => vec![locality, reset, disable],
     }
 }
 

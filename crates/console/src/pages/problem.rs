@@ -53,7 +53,8 @@ impl From<DeskError> for Problem {
             DeskError::EmailTaken
             | DeskError::EmailElsewhere
             | DeskError::EmailsRefused
-            | DeskError::ReasonWanted => Self::Unreadable,
+            | DeskError::ReasonWanted
+            | DeskError::Unfit(_) => Self::Unreadable,
             DeskError::Unavailable { source } => Self::Unavailable { source },
             DeskError::Failed { source } => Self::Failed { source },
         }

@@ -44,6 +44,7 @@ pub async fn form(_: Visitor, ask: Ask) -> Answer {
         target: target.clone(),
         browser,
         client: ask.arrival.client.clone(),
+        moment: ask.arrival.moment.clone(),
     };
     let path = LocalPath::or_root(ask.field("path"));
     let mut response = match ask.desk().code(exchange).await? {
@@ -66,6 +67,7 @@ pub async fn attempt(_: Visitor, ask: Ask) -> Answer {
         to: Target::read(ask.field("to")),
         path: path.clone(),
         client: ask.arrival.client.clone(),
+        moment: ask.arrival.moment.clone(),
     };
     match ask.desk().sign_in(attempt).await? {
         SignInOutcome::Admitted { target, pass } => {

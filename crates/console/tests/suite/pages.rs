@@ -217,6 +217,11 @@ async fn a_person_that_cannot_be_added_leaves_every_fault_and_what_was_typed() {
             vec!["this one cannot be used in your organisation"],
         ),
         (
+            "name=Nia&email=nia%40riverside.example&role=member&tenant=riverside&locality=everything",
+            400,
+            vec!["a locality has at most 80 letters"],
+        ),
+        (
             "name=Nia&email=another%40lakeside.example&role=member&tenant=riverside",
             429,
             vec!["Nobody can be added until tomorrow"],

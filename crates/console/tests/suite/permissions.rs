@@ -143,6 +143,16 @@ const TABLE: &[Line] = &[
         "/people/q1/reset",
     ),
     about(
+        console("GET", "/people/{id}/locality", 200, 200),
+        "/people/p1/locality",
+        "/people/q1/locality",
+    ),
+    about(
+        console("POST", "/people/{id}/locality", 303, 303),
+        "/people/p1/locality",
+        "/people/q1/locality",
+    ),
+    about(
         console("POST", "/people/{id}/second-factor", 303, 303),
         "/people/p1/second-factor",
         "/people/q1/second-factor",
@@ -279,7 +289,7 @@ async fn another_tenants_record_looks_absent_and_the_attempt_is_recorded() {
         let refusals = fake.refusals.lock().unwrap().clone();
         assert_eq!(refusals.len(), 1, "{other}");
         assert_eq!(refusals[0].reason, "belongs to another tenant");
-        assert_eq!(refusals[0].person.as_ref().unwrap().id, "p2");
+        assert_eq!(refusals[0].actor.as_ref().unwrap().person.id, "p2");
         assert_eq!(refusals[0].path, other);
         let supplier = ask("supplier-token").of(&fake).await;
         assert_eq!(
@@ -360,7 +370,7 @@ async fn an_act_without_a_live_session_is_recorded_with_the_one_that_was_sent() 
     let refusals = fake.refusals.lock().unwrap().clone();
     let ended = Secret::new("ended-token".to_owned()).digest();
     assert_eq!(refusals[0].session, Some(ended));
-    assert!(refusals[0].person.is_none());
+    assert!(refusals[0].actor.is_none());
 }
 
 #[tokio::test]

@@ -126,18 +126,17 @@ impl Access {
         Ok(Some(session))
     }
 
-    /// Whose session this was, at whatever host and even past its limits: for the audit trail, never for letting anybody in.
-    /// `None` if it was ended by an act.
+    /// The session that this was, at whatever host and even past its limits: for the audit trail, never for letting anybody
+    /// in. `None` if it was ended by an act.
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub async fn whose(
+    pub async fn was(
         &self,
         digest: &TokenDigest,
         now: Timestamp,
-    ) -> Result<Option<Person>, AccessError> {
-        let session = self.read(digest, now).await?;
-        Ok(session.map(|session| session.person))
+    ) -> Result<Option<Session>, AccessError> {
+        self.read(digest, now).await
     }
 
     /// Ends every sign-in of the person whose session this is, on every host and in every browser, with every pass and

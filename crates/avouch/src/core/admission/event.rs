@@ -3,6 +3,7 @@
 use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_gateway::link::{self, Begin, End};
 use avouch_statement::TenantId;
+use jiff::Timestamp;
 
 /// Characters of a path that an event keeps.
 const PATH_CAP: usize = 256;
@@ -69,8 +70,13 @@ pub(super) fn describe(
     .from(begin.client.to_string());
     event.subjects.clone_from(&begin.subjects);
     event.session = session;
-    event.correlation = format!("{}-{}", now.as_microsecond(), begin.id);
+    event.correlation = correlation(now, begin.id);
     event
+}
+
+/// What all events of a request have in common: when it came, and the front's number for it.
+pub(super) fn correlation(came: Timestamp, id: u64) -> String {
+    format!("{}-{id}", came.as_microsecond())
 }
 
 /// A path as an event keeps it: an event is no place to store things.

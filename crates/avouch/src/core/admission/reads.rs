@@ -53,10 +53,7 @@ impl Gate {
                 let tenant = core.tenant_at(&begin.host);
                 let (who, session) = match self.words.of(warrant) {
                     Some(word) => (word.who, word.session),
-                    None => {
-                        let who = core.unseated(begin.token_digest, tenant.as_ref()).await;
-                        (who, String::new())
-                    }
+                    None => core.unseated(begin.token_digest, tenant.as_ref()).await,
                 };
                 describe(&begin, who, tenant.as_ref(), session, now)
             }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::Core;
 use crate::control::Request;
+use crate::core::localities::Locality;
 use crate::fail::Fail;
 
 /// Does a command about an account.
@@ -30,6 +31,7 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
                 .map(|tenant| tenant.parse())
                 .transpose()
                 .map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;
+            let locality = locality.as_deref().map(Locality::read).transpose()?;
             let role = match (&tenant, administrator) {
                 (None, _) => Role::Supplier,
                 (Some(_), true) => Role::Administrator,
@@ -53,7 +55,7 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
         }
         Request::UserLocality { email, name } => {
             let found = named(core, &email).await?;
-            belongs(core, &found, &name).await?;
+            belongs(core, &found, &Locality::read(&name)?).await?;
             Ok(person(core, &found))
         }
         Request::UserDisable { email } => {
@@ -104,9 +106,10 @@ pub async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
 }
 
 /// Says where somebody belongs from now on.
-async fn belongs(core: &Core, person: &Person, locality: &str) -> Result<(), Fail> {
+async fn belongs(core: &Core, person: &Person, locality: &Locality) -> Result<(), Fail> {
     let id = person.id.as_str();
-    core.localities.set(&core.store, id, locality).await
+    let kept = core.localities.set(&core.store, id, locality).await;
+    kept.map_err(|error| Fail::new("the locality cannot be kept").from(error))
 }
 
 fn person(core: &Core, person: &Person) -> Value {

@@ -3,9 +3,10 @@
 use avouch_access::{AccessError, Administrator, NewPerson as NewAccount, PersonId};
 use avouch_console::views::{self, PersonRow, TenantRow};
 use avouch_console::{Actor, DeskError, Role, Secret, Target};
-use avouch_events::{Action, Event, Outcome};
+use avouch_events::{Action, Outcome};
 
-use super::{Reception, failed, shown, unable};
+use super::{Reception, asker, failed, shown, unable};
+use crate::core::localities::Locality;
 
 impl Reception {
     /// The proof that the person who asks was nominated: their session, as it is now.
@@ -26,19 +27,12 @@ impl Reception {
         act: impl Future<Output = Result<T, AccessError>>,
     ) -> Result<T, DeskError> {
         let tenant = tenant.and_then(|tenant| tenant.parse().ok());
-        let mut event = Event::new(
-            self.core.now(),
-            shown::event_actor(&actor.person),
-            Action::Administration,
-            operation,
-            Outcome::Intended,
-        )
-        .of(tenant.as_ref())
-        .from(&actor.client);
+        let mut event = asker(actor)
+            .event(Action::Administration, operation)
+            .of(tenant.as_ref());
         for (name, value) in parameters {
             event = event.with(name, *value);
         }
-        event.correlation = format!("{operation}-{}", self.core.now().as_microsecond());
         self.note(event.clone()).await?;
         let done = act.await;
         let (outcome, reason) = match &done {
@@ -51,8 +45,7 @@ impl Reception {
             ) => (Outcome::Refused, error.to_string()),
             Err(error) => (Outcome::Failed, error.to_string()),
         };
-        self.note(event.ended(self.core.now(), outcome, reason))
-            .await?;
+        self.note_over(event, outcome, reason).await?;
         done.map_err(|error| match error {
             AccessError::Absent => DeskError::Absent,
             AccessError::Taken => DeskError::EmailTaken,
@@ -73,6 +66,7 @@ impl Reception {
                 email: person.email,
                 role: shown::role(person.role),
                 tenant: person.tenant.as_ref().map(ToString::to_string),
+                locality: self.core.localities.of(person.id.as_str()),
                 disabled: person.disabled.is_some(),
                 last_signed_in: person.signed_in,
                 second_factor: person.second_factor,
@@ -110,8 +104,21 @@ impl Reception {
             role,
             tenant,
         };
-        let act = self.core.access.create(&by, account, self.core.now());
-        let parameters = [("email", new.email.as_str()), ("role", role.as_str())];
+        let locality = locality(&new.locality)?;
+        let act = async {
+            let (made, password) = self
+                .core
+                .access
+                .create(&by, account, self.core.now())
+                .await?;
+            self.belongs(&made.id, &locality).await?;
+            Ok((made, password))
+        };
+        let parameters = [
+            ("email", new.email.as_str()),
+            ("role", role.as_str()),
+            ("locality", locality.as_str()),
+        ];
         let (_, password) = self
             .manage(actor, "person add", &parameters, new.tenant.as_deref(), act)
             .await?;
@@ -131,6 +138,28 @@ impl Reception {
             act,
         )
         .await
+    }
+
+    pub(super) async fn place(
+        &self,
+        actor: &Actor,
+        id: &str,
+        typed: &str,
+    ) -> Result<(), DeskError> {
+        let reach = self.people_for(actor).await?;
+        let person = reach.into_iter().find(|person| person.id == id);
+        let person = person.ok_or(DeskError::Absent)?;
+        let (locality, id) = (locality(typed)?, PersonId::new(id));
+        let parameters = [("id", id.as_str()), ("locality", locality.as_str())];
+        let act = self.belongs(&id, &locality);
+        let tenant = person.tenant.as_deref();
+        self.manage(actor, "person locality", &parameters, tenant, act)
+            .await
+    }
+
+    async fn belongs(&self, id: &PersonId, locality: &Locality) -> Result<(), AccessError> {
+        let (core, id) = (&self.core, id.as_str());
+        Ok(core.localities.set(&core.store, id, locality).await?)
     }
 
     pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
@@ -170,4 +199,8 @@ impl Reception {
         }
         Ok(rows)
     }
+}
+
+fn locality(typed: &str) -> Result<Locality, DeskError> {
+    Locality::read(typed).map_err(|fail| DeskError::Unfit(fail.to_string()))
 }

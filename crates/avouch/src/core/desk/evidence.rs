@@ -7,11 +7,12 @@ use avouch_console::views::{
     Progress, RoomRow, RoundRow, RoundView,
 };
 use avouch_console::{Actor, DeskError, Scope};
-use avouch_events::{Action, Event, Outcome};
+use avouch_events::Action;
 use avouch_evidence::Verdict;
 use avouch_statement::{ClaimId, TenantId};
 
-use super::{Reception, failed, shown, stopped};
+use super::{Reception, asker, failed, shown, stopped};
+use crate::core::asker::over;
 use crate::core::rounds::Kept;
 
 /// Rounds in the list.
@@ -144,15 +145,11 @@ impl Reception {
         if !self.core.backups.progress().borrow().runs.is_empty() {
             return Err(DeskError::Busy { what: "a backup" });
         }
-        let (core, who, client) = (
-            self.core.clone(),
-            shown::event_actor(&actor.person),
-            actor.client.clone(),
-        );
+        let (core, by) = (self.core.clone(), asker(actor));
         let owners = self.owners(actor);
         tokio::spawn(async move {
             for owner in owners {
-                if let Err(fail) = core.back_up(&owner, who.clone(), &client).await {
+                if let Err(fail) = core.back_up(&owner, &by).await {
                     tracing::error!(%fail, "a backup failed");
                 }
             }
@@ -222,14 +219,10 @@ impl Reception {
         if of_it(&progress.borrow()).is_some() {
             return Err(DeskError::Busy { what: "a drill" });
         }
-        let (core, who, client) = (
-            self.core.clone(),
-            shown::event_actor(&actor.person),
-            actor.client.clone(),
-        );
+        let (core, by) = (self.core.clone(), asker(actor));
         let (tell, told) = tokio::sync::oneshot::channel();
         tokio::spawn(async move {
-            let done = core.drill(&Owner::Tenant(tenant), who, &client).await;
+            let done = core.drill(&Owner::Tenant(tenant), &by).await;
             let _ = tell.send(done.map(|(drill, _)| drill.id));
         });
         // Whichever comes first: it is seen to run, or it is over already.
@@ -257,20 +250,16 @@ impl Reception {
     }
 
     pub(super) async fn start_checks(&self, actor: &Actor) -> Result<(), DeskError> {
-        let event = Event::new(
-            self.core.now(),
-            shown::event_actor(&actor.person),
-            Action::Checks,
-            "run checks",
-            Outcome::Done,
-        )
-        .from(&actor.client);
-        self.note(event).await?;
+        let event = asker(actor).event(Action::Checks, "run checks");
+        self.note(event.clone()).await?;
         let core = self.core.clone();
         tokio::spawn(async move {
-            if let Err(fail) = core.round(&[]).await {
+            let round = core.round(&[]).await;
+            if let Err(fail) = &round {
                 tracing::error!(%fail, "a round of checks was not kept");
             }
+            // Logged where it fails: the round itself is in the ledger, and so is that it was asked for.
+            let _ = core.record(over(event, &round, core.now())).await;
         });
         Ok(())
     }

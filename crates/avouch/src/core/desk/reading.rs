@@ -10,7 +10,7 @@ use avouch_statement::TenantId;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Reception, failed, shown, stopped};
+use super::{Reception, asker, failed, stopped};
 use crate::core::disclosure::{Disclosure, Form};
 use crate::core::trails::{MOST, Taken};
 
@@ -32,22 +32,22 @@ impl Reception {
                 behind: 0,
             });
         };
-        let mut event = self.reads(actor, Action::Search, "audit trail", tenant.as_ref());
+        let event = reads(actor, Action::Search, "audit trail", tenant.as_ref());
+        let mut event = searching(event, asked);
         if !asked.why.is_empty() {
             event = event.with("because", &asked.why);
         } else if self.core.statement.audit.because_required {
-            event.outcome = Outcome::Refused;
-            let event = searching(event, asked).because("nobody said why");
-            self.note(event).await?;
+            self.note_over(event, Outcome::Refused, "nobody said why")
+                .await?;
             return Err(DeskError::ReasonWanted);
         }
-        self.note(searching(event, asked)).await?;
         let query = Query {
             before: asked.before,
             limit: PAGE,
             ..query(asked, tenant)
         };
-        let found = self.core.index.search(&query).await.map_err(failed)?;
+        let found = self.core.index.search(&query).await.map_err(failed);
+        let found = self.told(event, found).await?;
         Ok(views::Page {
             total: found.total,
             more: found.more_than_counted,
@@ -66,10 +66,9 @@ impl Reception {
             return Ok(Proofs::Nothing);
         };
         let what = "audit trail with proofs";
-        let event = self
-            .reads(actor, Action::Export, what, tenant.as_ref())
-            .with("because", &asked.because);
-        self.note(searching(event, &asked.query)).await?;
+        let event =
+            reads(actor, Action::Export, what, tenant.as_ref()).with("because", &asked.because);
+        let event = searching(event, &asked.query);
         let told = parts(&asked.query)
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
@@ -77,8 +76,8 @@ impl Reception {
             .core
             .trail_with_proofs(query(&asked.query, tenant.clone()), told, tenant.clone())
             .await
-            .map_err(stopped)?;
-        Ok(match taken {
+            .map_err(stopped);
+        Ok(match self.told(event, taken).await? {
             Taken::TooMany => Proofs::TooMany(MOST),
             Taken::Nothing => Proofs::Nothing,
             Taken::File(text, _) => {
@@ -127,15 +126,11 @@ impl Reception {
         } else {
             Action::Search
         };
-        let mut event = self
-            .reads(actor, action, "audit subject", tenant.as_ref())
-            .with("because", &asked.because);
+        let mut event =
+            reads(actor, action, "audit subject", tenant.as_ref()).with("because", &asked.because);
         event.behalf.clone_from(&asked.behalf);
         // Whoever reads about somebody is in that somebody's report, too.
         event.subjects = vec![subject.clone()];
-        event.correlation = format!("subject-{}", event.at.as_microsecond());
-        let own = event.correlation.clone();
-        self.note(event).await?;
         let query = Query {
             subject: Some(subject.clone()),
             tenant: tenant.as_ref().map(|tenant| Some(tenant.to_string())),
@@ -143,16 +138,19 @@ impl Reception {
             until: after(asked.to),
             ..Query::default()
         };
-        let report = Disclosure::of(&self.core, query, &subject, &own)
-            .await
-            .map_err(stopped)?;
         let tenant = tenant.map(|tenant| tenant.to_string());
-        let file = form
-            .map(|form| {
-                let bytes = report.written(form, &self.core, tenant.as_deref());
-                Ok(download(form, bytes.map_err(stopped)?))
-            })
-            .transpose()?;
+        let read = async {
+            let report = Disclosure::of(&self.core, query, &subject, &event.correlation).await?;
+            let file = form
+                .map(|form| {
+                    let bytes = report.written(form, &self.core, tenant.as_deref())?;
+                    Ok(download(form, bytes))
+                })
+                .transpose()?;
+            Ok((report, file))
+        };
+        let read = read.await.map_err(stopped);
+        let (report, file) = self.told(event, read).await?;
         Ok(SubjectAnswer::Report(SubjectReport {
             subject,
             made: report.made,
@@ -162,14 +160,11 @@ impl Reception {
             tenant,
         }))
     }
+}
 
-    /// The event of reading evidence.
-    fn reads(&self, actor: &Actor, action: Action, what: &str, tenant: Option<&TenantId>) -> Event {
-        let who = shown::event_actor(&actor.person);
-        Event::new(self.core.now(), who, action, what, Outcome::Done)
-            .of(tenant)
-            .from(&actor.client)
-    }
+/// The event of reading evidence.
+fn reads(actor: &Actor, action: Action, what: &str, tenant: Option<&TenantId>) -> Event {
+    asker(actor).event(action, what).of(tenant)
 }
 
 /// Whose events the actor may read: a tenant's, or everybody's (`Some(None)`); `None` for nobody's.

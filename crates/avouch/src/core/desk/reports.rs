@@ -5,7 +5,7 @@ use avouch_console::{Actor, DeskError};
 use avouch_events::report::{self, Period, Report};
 
 use super::reading::whose;
-use super::{Reception, shown, stopped};
+use super::{Reception, asker, stopped};
 
 impl Reception {
     pub(super) async fn reports_for(&self, actor: &Actor) -> Result<Vec<ReportRow>, DeskError> {
@@ -47,10 +47,9 @@ impl Reception {
             Some(Ok(period)) => period,
             Some(Err(_)) => return Ok(None),
         };
-        let who = shown::event_actor(&actor.person);
         let report = self
             .core
-            .make_report(definition, period, tenant.as_ref(), who, &actor.client)
+            .make_report(definition, period, tenant.as_ref(), &asker(actor))
             .await
             .map_err(stopped)?;
         let after = Some(period.after()).filter(|after| after.bounds().0 <= now);

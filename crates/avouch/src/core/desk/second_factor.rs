@@ -7,13 +7,16 @@ use avouch_console::second_factor::{
     Act, Confirmation, FactorOffer, HalfOutcome, HalfStep, OwnFactor, Permit, SecondFactors,
 };
 use avouch_console::views::SignInOutcome;
-use avouch_console::{Actor, Answer, DeskError, Secret, Target};
+use avouch_console::{Actor, Answer, DeskError, Moment, Secret, Target};
 use avouch_events::{Action, Event, Outcome};
 use avouch_keyring::Secret as Kept;
 
-use super::{Reception, failed, shown, unable};
+use super::{Reception, asker, failed, tenant_of, unable, visitor};
 use crate::core::admission::actor as named;
 use crate::core::strangers::Sort;
+
+const SHOW: &str = "show the second factor";
+const SET_UP: &str = "set up a second factor";
 
 impl Reception {
     /// The actor's session as it is now.
@@ -24,39 +27,19 @@ impl Reception {
         Ok((session, TokenDigest(actor.session.0)))
     }
 
-    /// An event of the actor's own second factor.
-    fn own_event(&self, actor: &Actor, what: &str, outcome: Outcome) -> Event {
-        let tenant = actor.person.tenant.as_deref();
-        let tenant = tenant.and_then(|tenant| tenant.parse().ok());
-        Event::new(
-            self.core.now(),
-            shown::event_actor(&actor.person),
-            Action::SignIn,
-            what,
-            outcome,
-        )
-        .of(tenant.as_ref())
-        .from(&actor.client)
-    }
-
-    async fn code_refused(&self, actor: &Actor, why: CodeRefusal) -> Result<(), DeskError> {
-        let event = self.own_event(actor, "show the second factor", Outcome::Refused);
-        self.note(event.because(why.as_str())).await
-    }
-
     /// Records that a code did not lead in.
-    async fn stopped_half(&self, stopped: &Stopped, client: &str) -> Result<(), DeskError> {
+    async fn stopped_half(
+        &self,
+        stopped: &Stopped,
+        client: &str,
+        moment: &Moment,
+    ) -> Result<(), DeskError> {
         let who = stopped.person.as_ref();
-        let event = Event::new(
-            self.core.now(),
-            who.map_or_else(avouch_events::Actor::nobody, named),
-            Action::SignIn,
-            "show the second factor",
-            Outcome::Refused,
-        )
-        .of(who.and_then(|person| person.tenant.as_ref()))
-        .because(stopped.why.as_str())
-        .from(client);
+        let named = who.map_or_else(avouch_events::Actor::nobody, named);
+        let event = visitor(named, client, moment)
+            .event(Action::SignIn, SHOW)
+            .of(who.and_then(|person| person.tenant.as_ref()))
+            .ended(self.core.now(), Outcome::Refused, stopped.why.as_str());
         match who {
             Some(_) => self.note(event).await,
             None => self.note_stranger(Sort::SignIn, event).await,
@@ -77,7 +60,9 @@ impl Reception {
             .map_err(unable)?;
         match finished {
             Ok(signed_in) => {
-                let outcome = self.admit(signed_in, step.to, &step.client).await?;
+                let outcome = self
+                    .admit(signed_in, step.to, &step.client, &step.moment)
+                    .await?;
                 Ok(match outcome {
                     SignInOutcome::Admitted { target, pass } => {
                         HalfOutcome::Admitted { target, pass }
@@ -86,7 +71,8 @@ impl Reception {
                 })
             }
             Err(stopped) => {
-                self.stopped_half(&stopped, &step.client).await?;
+                self.stopped_half(&stopped, &step.client, &step.moment)
+                    .await?;
                 Ok(match stopped.why {
                     CodeRefusal::Late => HalfOutcome::Late,
                     _ => HalfOutcome::Refused,
@@ -104,16 +90,12 @@ impl Reception {
             .await
             .map_err(unable)?
             .map(|halfway| halfway.person);
-        if let Some(person) = &person {
-            let event = Event::new(
-                core.now(),
-                named(person),
-                Action::Administration,
-                "set up a second factor",
-                Outcome::Intended,
-            )
-            .of(person.tenant.as_ref())
-            .from(&step.client);
+        let event = person.as_ref().map(|person| {
+            visitor(named(person), &step.client, &step.moment)
+                .event(Action::Administration, SET_UP)
+                .of(person.tenant.as_ref())
+        });
+        if let Some(event) = event.clone() {
             self.note(event).await?;
         }
         let confirmed = core
@@ -123,22 +105,14 @@ impl Reception {
             .map_err(unable)?;
         match confirmed {
             Ok(codes) => {
-                if let Some(person) = &person {
-                    let event = Event::new(
-                        core.now(),
-                        named(person),
-                        Action::Administration,
-                        "set up a second factor",
-                        Outcome::Done,
-                    )
-                    .of(person.tenant.as_ref())
-                    .from(&step.client);
-                    self.note(event).await?;
+                if let Some(event) = event {
+                    self.note_over(event, Outcome::Done, "").await?;
                 }
                 Ok(Confirmation::Taken(told(&codes)))
             }
             Err(stopped) => {
-                self.stopped_half(&stopped, &step.client).await?;
+                self.stopped_half(&stopped, &step.client, &step.moment)
+                    .await?;
                 let Some(person) = stopped.person else {
                     return Ok(Confirmation::Late);
                 };
@@ -150,22 +124,20 @@ impl Reception {
     async fn try_confirm(&self, actor: &Actor, code: &Secret) -> Result<Confirmation, DeskError> {
         let (session, token) = self.own(actor).await?;
         let (access, now) = (&self.core.access, self.core.now());
-        let what = "set up a second factor";
-        self.note(self.own_event(actor, what, Outcome::Intended))
-            .await?;
+        let event = own_event(actor, Action::SignIn, SET_UP);
+        self.note(event.clone()).await?;
         let confirmed = access
             .confirm(&session, &token, &kept(code), &actor.client, now)
             .await
             .map_err(unable)?;
         match confirmed {
             Ok(codes) => {
-                self.note(self.own_event(actor, what, Outcome::Done))
-                    .await?;
+                self.note_over(event, Outcome::Done, "").await?;
                 Ok(Confirmation::Taken(told(&codes)))
             }
             Err(why) => {
-                let event = self.own_event(actor, what, Outcome::Refused);
-                self.note(event.because(why.as_str())).await?;
+                self.note_over(event, Outcome::Refused, why.as_str())
+                    .await?;
                 self.again(&session.person).await
             }
         }
@@ -218,10 +190,8 @@ impl Reception {
             Shown::Stale => (Permit::ShowFactor, "the second factor was not shown lately"),
             Shown::Absent | Shown::Unneeded => (Permit::SetUpFactor, "there is no second factor"),
         };
-        let event = self.own_event(actor, &words(act), Outcome::Refused);
-        let mut event = event.because(why);
-        event.action = Action::Request;
-        self.note(event).await?;
+        let event = own_event(actor, Action::Request, &words(act));
+        self.note_over(event, Outcome::Refused, why).await?;
         Ok(permit)
     }
 }
@@ -279,17 +249,13 @@ impl SecondFactors for Reception {
                 .show_again(&session, &token, &kept(&code), &actor.client, now)
                 .await
                 .map_err(unable)?;
-            match taken {
-                Ok(()) => {
-                    let event = self.own_event(actor, "show the second factor", Outcome::Done);
-                    self.note(event).await?;
-                    Ok(true)
-                }
-                Err(why) => {
-                    self.code_refused(actor, why).await?;
-                    Ok(false)
-                }
-            }
+            let (outcome, why) = match taken {
+                Ok(()) => (Outcome::Done, ""),
+                Err(why) => (Outcome::Refused, why.as_str()),
+            };
+            let event = own_event(actor, Action::SignIn, SHOW);
+            self.note_over(event, outcome, why).await?;
+            Ok(taken.is_ok())
         })
     }
 
@@ -341,6 +307,13 @@ impl SecondFactors for Reception {
     fn permit<'a>(&'a self, actor: &'a Actor, act: Act<'a>) -> Answer<'a, Permit> {
         Box::pin(self.may(actor, act))
     }
+}
+
+/// An event of the actor's own second factor.
+fn own_event(actor: &Actor, action: Action, what: &str) -> Event {
+    asker(actor)
+        .event(action, what)
+        .of(tenant_of(actor).as_ref())
 }
 
 fn kept(secret: &Secret) -> Kept<String> {

@@ -7,7 +7,7 @@ use avouch_console::{Actor, Answer, DeskError};
 use avouch_events::{Action, Event, Outcome};
 use avouch_statement::TenantId;
 
-use super::{Reception, shown, unable};
+use super::{Reception, asker, unable};
 
 impl Reception {
     /// Lets the actor go on once somebody else has approved it; asks for one otherwise.
@@ -25,26 +25,9 @@ impl Reception {
             Second::Asked(request) => (Permit::SecondPerson, "ask for a second person", request),
             Second::Approved(request) => (Permit::Granted, "use an approval", request),
         };
-        self.note(self.of_request(actor, what, &request)).await?;
+        let event = of_request(actor, what, &request);
+        self.note_over(event, Outcome::Done, "").await?;
         Ok(permit)
-    }
-
-    fn of_request(&self, actor: &Actor, what: &str, request: &Request) -> Event {
-        let event = Event::new(
-            self.core.now(),
-            shown::event_actor(&actor.person),
-            Action::Administration,
-            format!("{what}: {}", request.act),
-            Outcome::Done,
-        )
-        .of(request.tenant.as_ref())
-        .from(&actor.client)
-        .with("request", &request.id)
-        .with("asked-by", request.by.as_str());
-        match &request.approved {
-            Some(person) => event.with("approved-by", person.as_str()),
-            None => event,
-        }
     }
 
     async fn waiting(&self, actor: &Actor) -> Result<Vec<RequestRow>, DeskError> {
@@ -77,11 +60,22 @@ impl Reception {
         let waiting = access.waiting(&session, now).await.map_err(unable)?;
         let request = waiting.into_iter().find(|request| request.id == id);
         let request = request.ok_or(DeskError::Absent)?;
-        let mut intent = self.of_request(actor, "approve", &request);
-        intent.outcome = Outcome::Intended;
-        self.note(intent).await?;
+        self.note(of_request(actor, "approve", &request)).await?;
         let request = access.approve(&session, id, now).await.map_err(unable)?;
-        self.note(self.of_request(actor, "approve", &request)).await
+        let event = of_request(actor, "approve", &request);
+        self.note_over(event, Outcome::Done, "").await
+    }
+}
+
+fn of_request(actor: &Actor, what: &str, request: &Request) -> Event {
+    let event = asker(actor)
+        .event(Action::Administration, format!("{what}: {}", request.act))
+        .of(request.tenant.as_ref())
+        .with("request", &request.id)
+        .with("asked-by", request.by.as_str());
+    match &request.approved {
+        Some(person) => event.with("approved-by", person.as_str()),
+        None => event,
     }
 }
 

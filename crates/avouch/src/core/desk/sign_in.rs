@@ -2,10 +2,10 @@
 
 use avouch_access::{Refusal, SignedIn, StateDigest, TokenDigest, Tried, Turned};
 use avouch_console::views::{Entry, Exchange, SignInAttempt, SignInOutcome};
-use avouch_console::{DeskError, Secret, Target};
+use avouch_console::{DeskError, Moment, Secret, Target};
 use avouch_events::{Action, Actor, Event, Outcome};
 
-use super::{Reception, unable};
+use super::{Reception, unable, visitor};
 use crate::core::admission::{actor, session_mark};
 use crate::core::strangers::Sort;
 
@@ -24,15 +24,9 @@ impl Reception {
         match tried {
             Err(refusal) => {
                 // The address that was typed may be a password typed into the wrong field, so it is not kept.
-                let event = Event::new(
-                    core.now(),
-                    Actor::nobody(),
-                    Action::SignIn,
-                    "sign in",
-                    Outcome::Refused,
-                )
-                .because(refusal.as_str())
-                .from(attempt.client);
+                let event = visitor(Actor::nobody(), &attempt.client, &attempt.moment)
+                    .event(Action::SignIn, "sign in")
+                    .ended(core.now(), Outcome::Refused, refusal.as_str());
                 self.note_stranger(Sort::SignIn, event).await?;
                 Ok(match refusal {
                     // A locked account answers like a wrong password; only a client's own flood is told to wait.
@@ -45,18 +39,16 @@ impl Reception {
                     },
                 })
             }
-            Ok(Tried::In(signed_in)) => self.admit(signed_in, attempt.to, &attempt.client).await,
+            Ok(Tried::In(signed_in)) => {
+                self.admit(signed_in, attempt.to, &attempt.client, &attempt.moment)
+                    .await
+            }
             Ok(Tried::Half { person, token }) => {
-                let event = Event::new(
-                    core.now(),
-                    actor(&person),
-                    Action::SignIn,
-                    "give the password, before the second factor",
-                    Outcome::Done,
-                )
-                .of(person.tenant.as_ref())
-                .from(attempt.client);
-                self.note(event).await?;
+                let what = "give the password, before the second factor";
+                let event = visitor(actor(&person), &attempt.client, &attempt.moment)
+                    .event(Action::SignIn, what)
+                    .of(person.tenant.as_ref());
+                self.note_over(event, Outcome::Done, "").await?;
                 Ok(SignInOutcome::Half {
                     half: Secret::new(token.expose().clone()),
                     set_up: person.second_factor.is_some(),
@@ -70,41 +62,29 @@ impl Reception {
         signed_in: SignedIn,
         to: Option<Target>,
         client: &str,
+        moment: &Moment,
     ) -> Result<SignInOutcome, DeskError> {
         let core = &self.core;
         let own = signed_in.person.tenant.clone();
+        let asker = visitor(actor(&signed_in.person), client, moment);
         let target = match (to, &own) {
             (Some(Target::Tenant(wanted)), Some(own)) if wanted == own.as_str() => {
                 Target::Tenant(wanted)
             }
             (Some(Target::Tenant(_)), _) => {
-                let event = Event::new(
-                    core.now(),
-                    actor(&signed_in.person),
-                    Action::SignIn,
-                    "sign in",
-                    Outcome::Refused,
-                )
-                .of(own.as_ref())
-                .because("the right password, at another organisation's door")
-                .from(client);
-                self.note(event).await?;
+                let event = asker.event(Action::SignIn, "sign in").of(own.as_ref());
+                let why = "the right password, at another organisation's door";
+                self.note_over(event, Outcome::Refused, why).await?;
                 return Ok(SignInOutcome::Failed);
             }
             (Some(Target::Console) | None, None) => Target::Console,
             (Some(Target::Console), Some(_)) => Target::Console,
             (None, Some(own)) => Target::Tenant(own.to_string()),
         };
-        let event = Event::new(
-            core.now(),
-            actor(&signed_in.person),
-            Action::SignIn,
-            format!("sign in to {}", target.label()),
-            Outcome::Done,
-        )
-        .of(own.as_ref())
-        .from(client);
-        self.note(event).await?;
+        let event = asker
+            .event(Action::SignIn, format!("sign in to {}", target.label()))
+            .of(own.as_ref());
+        self.note_over(event, Outcome::Done, "").await?;
         let pass = core
             .access
             .pass(&signed_in, &self.host(&target), core.now())
@@ -126,7 +106,8 @@ impl Reception {
             Ok(code) => Ok(Some(Secret::new(code.expose().clone()))),
             Err(turned) => {
                 let what = format!("go on to {host}");
-                self.turned_away(what, turned, exchange.client).await?;
+                self.turned_away(what, turned, &exchange.client, &exchange.moment)
+                    .await?;
                 Ok(None)
             }
         }
@@ -150,21 +131,16 @@ impl Reception {
         match entered {
             Ok(opened) => {
                 let person = &opened.session.person;
-                let mut event = Event::new(
-                    core.now(),
-                    actor(person),
-                    Action::SignIn,
-                    what,
-                    Outcome::Done,
-                )
-                .of(person.tenant.as_ref())
-                .from(entry.client);
-                event.session = session_mark(&opened.session);
-                self.note(event).await?;
+                let event = visitor(actor(person), &entry.client, &entry.moment)
+                    .event(Action::SignIn, what)
+                    .of(person.tenant.as_ref())
+                    .within(session_mark(&opened.session));
+                self.note_over(event, Outcome::Done, "").await?;
                 Ok(Some(Secret::new(opened.token.expose().clone())))
             }
             Err(turned) => {
-                self.turned_away(what, turned, entry.client).await?;
+                self.turned_away(what, turned, &entry.client, &entry.moment)
+                    .await?;
                 Ok(None)
             }
         }
@@ -175,19 +151,14 @@ impl Reception {
         &self,
         what: String,
         turned: Turned,
-        client: String,
+        client: &str,
+        moment: &Moment,
     ) -> Result<(), DeskError> {
         let person = turned.person.as_ref();
-        let event = Event::new(
-            self.core.now(),
-            person.map_or_else(Actor::nobody, actor),
-            Action::SignIn,
-            what,
-            Outcome::Refused,
-        )
-        .of(person.and_then(|person| person.tenant.as_ref()))
-        .because(turned.why.as_str())
-        .from(client);
+        let event = visitor(person.map_or_else(Actor::nobody, actor), client, moment)
+            .event(Action::SignIn, what)
+            .of(person.and_then(|person| person.tenant.as_ref()))
+            .ended(self.core.now(), Outcome::Refused, turned.why.as_str());
         self.note_stranger(Sort::SignIn, event).await
     }
 

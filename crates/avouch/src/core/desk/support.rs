@@ -2,11 +2,11 @@
 
 use avouch_console::views::{Counts, FaultRow, Filed, SupportView};
 use avouch_console::{Actor, DeskError, Role};
-use avouch_events::{Action, Event, Outcome};
+use avouch_events::Action;
 use avouch_evidence::Verdict;
 use avouch_statement::TenantId;
 
-use super::{Reception, shown, stopped};
+use super::{Reception, asker, stopped};
 use crate::core::faults::New;
 
 impl Reception {
@@ -59,17 +59,10 @@ impl Reception {
             return Ok(Filed::TooMany);
         }
         // The words stay out of the trail: they may say more than an entry may hold.
-        let who = shown::event_actor(&actor.person);
-        let event = Event::new(
-            now,
-            who,
-            Action::Administration,
-            "fault report",
-            Outcome::Done,
-        )
-        .of(tenant.as_ref())
-        .from(&actor.client);
-        self.note(event).await?;
+        let event = asker(actor)
+            .event(Action::Administration, "fault report")
+            .of(tenant.as_ref());
+        self.note(event.clone()).await?;
         let new = New {
             at: now,
             tenant: tenant.as_ref(),
@@ -77,8 +70,8 @@ impl Reception {
             name: &actor.person.email,
             words,
         };
-        let number = self.core.keep_fault(&new).await.map_err(stopped)?;
-        Ok(Filed::As(number))
+        let number = self.core.keep_fault(&new).await.map_err(stopped);
+        self.told(event, number).await.map(Filed::As)
     }
 }
 

@@ -82,6 +82,7 @@ fn step(ask: &Ask) -> Option<HalfStep> {
         to: Target::read(ask.field("to")),
         path: LocalPath::or_root(ask.field("path")),
         client: ask.arrival.client.clone(),
+        moment: ask.arrival.moment.clone(),
     })
 }
 

@@ -9,7 +9,7 @@ use avouch_console::views::{
     SupportView, TenantRow, TrailQuery,
 };
 use avouch_console::{
-    Actor, Answer, Desk, DeskError, Person, Refusal, Secret, SessionDigest, Target,
+    Actor, Answer, Desk, DeskError, Moment, Refusal, Secret, Session, SessionDigest, Target,
 };
 
 use super::factors::{Factor, HALF};
@@ -105,18 +105,28 @@ impl Desk for Fake {
         now(good.then(|| Secret::new("fresh-token".to_owned())))
     }
 
-    fn leave<'a>(&'a self, digest: SessionDigest, _: &'a str) -> Answer<'a, ()> {
-        self.left.lock().expect("lock").push(digest);
+    fn leave<'a>(&'a self, actor: &'a Actor, _: &'a str) -> Answer<'a, ()> {
+        self.left.lock().expect("lock").push(actor.session);
         now(())
     }
 
-    fn session<'a>(&'a self, digest: SessionDigest, _: &'a str) -> Answer<'a, Option<Person>> {
+    fn moment(&self) -> Moment {
+        Moment {
+            since: at("2026-11-22T07:10:21Z"),
+            correlation: "c-1".to_owned(),
+        }
+    }
+
+    fn session<'a>(&'a self, digest: SessionDigest, _: &'a str) -> Answer<'a, Option<Session>> {
         now(people()
             .into_iter()
             .find(|(token, _)| Secret::new((*token).to_owned()).digest() == digest)
             .map(|(_, mut person)| {
                 person.name = self.text(&person.name);
-                person
+                Session {
+                    person,
+                    tag: "5e55".to_owned(),
+                }
             }))
     }
 
@@ -155,6 +165,7 @@ impl Desk for Fake {
             TAKEN => Some(DeskError::EmailTaken),
             ELSEWHERE => Some(DeskError::EmailElsewhere),
             ONE_TOO_MANY => Some(DeskError::EmailsRefused),
+            _ if person.locality == TOO_MUCH => Some(unfit()),
             _ => None,
         };
         if let Some(refused) = refused {
@@ -165,6 +176,13 @@ impl Desk for Fake {
     }
 
     fn disable<'a>(&'a self, _: &'a Actor, _: &'a str) -> Answer<'a, ()> {
+        now(())
+    }
+
+    fn set_locality<'a>(&'a self, _: &'a Actor, _: &'a str, locality: &'a str) -> Answer<'a, ()> {
+        if locality == TOO_MUCH {
+            return Box::pin(async { Err(unfit()) });
+        }
         now(())
     }
 
@@ -439,4 +457,8 @@ impl Desk for Fake {
     fn pack<'a>(&'a self, _: &'a Actor, tenant: &'a str) -> Answer<'a, Vec<u8>> {
         now(tenant.as_bytes().to_vec())
     }
+}
+
+fn unfit() -> DeskError {
+    DeskError::Unfit("a locality has at most 80 letters".to_owned())
 }

@@ -16,6 +16,7 @@ impl Fake {
             email: self.text(&format!("{id}@example.test")),
             role,
             tenant: tenant.map(str::to_owned),
+            locality: self.text("Ward 3"),
             disabled,
             last_signed_in: (!disabled).then(|| at("2026-11-22T06:58:00Z")),
             second_factor: (!disabled).then(|| at("2026-11-20T09:30:00Z")),

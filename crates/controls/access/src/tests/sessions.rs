@@ -71,10 +71,11 @@ async fn whose_a_session_was_is_known_until_an_act_ends_it() {
     let digest = TokenDigest::of(new.token.expose());
     let much_later = noon() + minutes(12 * 60);
     assert!(!world.lives(&new, HOST, much_later).await);
-    let was = world.access.whose(&digest, much_later).await.unwrap();
-    assert_eq!(was.unwrap().id, member.0.id);
+    let was = world.access.was(&digest, much_later).await.unwrap();
+    assert_eq!(was.unwrap().person.id, member.0.id);
     world.access.sign_out(&new.session).await.unwrap();
-    assert_eq!(world.access.whose(&digest, noon()).await.unwrap(), None);
+    let ended = world.access.was(&digest, noon()).await.unwrap();
+    assert!(ended.is_none());
 }
 
 #[tokio::test]

@@ -258,6 +258,7 @@ async fn at_rest(connection: &Connection, interval: Duration) {
 
 fn tell(serving: &Serving, client: IpAddr, refusal: &Refusal) {
     serving.shared.refusals.tell(Refused {
+        id: serving.shared.link.id(),
         phase: refusal.phase(),
         reason: refusal.reason().to_owned(),
         status: refusal.status().as_u16(),
@@ -267,6 +268,7 @@ fn tell(serving: &Serving, client: IpAddr, refusal: &Refusal) {
         entry: None,
         client,
         token_digest: None,
+        micros: None,
         count: 1,
     });
 }

@@ -9,6 +9,7 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::body::{Inbound, Outgoing};
 use super::connection::Connection;
@@ -53,6 +54,7 @@ pub(super) async fn answer(
     // After a chunked body the next head is not watched, so there is none (RFC 9112, 6.1 asks for the same).
     let last = connection.is_ambiguous(number) || request.headers().contains_key(TRANSFER_ENCODING);
     let facts = (request.method().clone(), request.uri().clone());
+    let started = Instant::now();
     let mut known = None;
     let result = match judge_head(&connection, &request, number) {
         Err(refusal) => Err(Stop::Untold(refusal)),
@@ -75,6 +77,7 @@ pub(super) async fn answer(
                     &refusal,
                     known.as_ref(),
                     &facts,
+                    started,
                 ));
                 refusal
             }
@@ -289,12 +292,14 @@ fn refused(
     refusal: &Refusal,
     head: Option<&Head>,
     (method, uri): &(Method, Uri),
+    started: Instant,
 ) -> Refused {
     let entry = match refusal {
         Refusal::NotNumbers { entry, .. } => Some(entry.clone()),
         _ => None,
     };
     Refused {
+        id: connection.serving.shared.link.id(),
         phase: refusal.phase(),
         reason: refusal.reason().to_owned(),
         status: refusal.status().as_u16(),
@@ -304,6 +309,7 @@ fn refused(
         entry,
         client: connection.client,
         token_digest: head.and_then(|head| head.token),
+        micros: u64::try_from(started.elapsed().as_micros()).ok(),
         count: 1,
     }
 }

@@ -416,6 +416,8 @@ pub struct Flowed {
 /// What the front refused by itself, before any [`Begin`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
+    /// Unique on this link.
+    pub id: u64,
     /// Where in its life.
     pub phase: Phase,
     /// The code of the reason.
@@ -434,6 +436,8 @@ pub struct Refused {
     pub client: IpAddr,
     /// SHA-256 of the session cookie's value, if there was one.
     pub token_digest: Option<[u8; 32]>,
+    /// From the request's head to this; nothing of what had no head.
+    pub micros: Option<u64>,
     /// How many of this reason it stands for. The facts above are of the first.
     pub count: u32,
 }

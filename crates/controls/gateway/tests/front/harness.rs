@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-pub use self::answer::{Answer, read_answer, read_head};
+pub use self::answer::{Answer, read_answer};
 pub use self::instance::{echo, instance, mirror};
 pub use self::pretended::{Core, Told, forward, forward_on, sha256};
 

@@ -68,7 +68,7 @@ pub async fn read_answer(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> An
     answer
 }
 
-pub async fn read_head(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
+async fn read_head(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
