@@ -13,10 +13,12 @@ const STATEMENTS = new URL("../../statements", import.meta.url).pathname;
 const DOMAIN = 'domain = "acuity.localhost"';
 
 /**
+ * Takes what is done to the text of the demo's statement before it is served.
+ *
  * Returns what the service said of itself when it was ready (`statement`, `console`, `signin`, `apps`, `users`, `ca`), with
  * its data folder, its port, `avouch(...)` to run a command on it, and `stop()`.
  */
-export async function start() {
+export async function start(edit = (text) => text) {
   // Tenants' processes run as other users, who must be able to pass through to their own folders.
   const folder = await mkdtemp("/var/tmp/avouch-web-");
   await chmod(folder, 0o711);
@@ -25,7 +27,7 @@ export async function start() {
   const statement = path.join(folder, "statements/demo.toml");
   const text = await readFile(statement, "utf8");
   if (!text.includes(DOMAIN)) throw new Error(`the demo statement has no line ${DOMAIN} to put a port after`);
-  await writeFile(statement, text.replace(DOMAIN, `${DOMAIN}\nlisten = ["127.0.0.1:${port}"]`));
+  await writeFile(statement, edit(text.replace(DOMAIN, `${DOMAIN}\nlisten = ["127.0.0.1:${port}"]`)));
 
   const data = path.join(folder, "data");
   const common = ["-c", statement, "--data", data];

@@ -28,6 +28,8 @@ pub struct App {
     pub expected: Arc<Expected>,
     /// The time.
     pub clock: Clock,
+    /// Whether pages include the gateway's script.
+    pub timing: bool,
 }
 
 impl App {
@@ -36,6 +38,7 @@ impl App {
         Frame {
             tenant: self.expected.tenant.clone(),
             person: person.name,
+            timing: self.timing,
         }
     }
 }

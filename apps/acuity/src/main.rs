@@ -65,6 +65,9 @@ struct Args {
     /// Also answers `/echo` with the headers of the request, to show what a gateway passes on.
     #[arg(long)]
     echo: bool,
+    /// Pages include the gateway's script that says how long they took to come.
+    #[arg(long)]
+    timing: bool,
 }
 
 /// Why the program ended.
@@ -97,6 +100,7 @@ async fn run(args: Args) -> Result<(), Failure> {
             issuer: args.issuer,
         }),
         clock: Arc::new(Timestamp::now),
+        timing: args.timing,
     };
     let router = if args.echo {
         routes::router_with_echo(app)

@@ -16,6 +16,8 @@ pub struct Frame {
     pub tenant: String,
     /// The person who asked.
     pub person: String,
+    /// Whether the page includes the gateway's script.
+    pub timing: bool,
 }
 
 /// All wards, each with its latest status.

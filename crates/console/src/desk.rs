@@ -18,7 +18,7 @@ use views::{
     BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, EventRow, Exchange, Filed,
     FindingRow, KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs,
     ProofsAsk, ReportRow, ReportView, RoomRow, RoundRow, RoundView, SignInAttempt, SignInOutcome,
-    StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, TrailQuery,
+    StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, Timed, Timing, TrailQuery,
 };
 
 /// An answer that comes later.
@@ -251,6 +251,11 @@ pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
 
     /// Every tenant.
     fn tenants<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Vec<TenantRow>>;
+
+    /// The requests that browsers are asked to time, as the statement names them; none if it asks for none.
+    fn timed(&self) -> Vec<String>;
+    /// Keeps how long one of them took, as the actor's browser says.
+    fn timing<'a>(&'a self, actor: &'a Actor, timing: Timing) -> Answer<'a, Timed>;
 
     /// A page of the audit trail within the actor's scope, newest first. The search is audited.
     fn trail<'a>(&'a self, actor: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<EventRow>>;

@@ -17,7 +17,7 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
-    reports, second_factor, sign_in, statement, subject, support, tenants, trail,
+    reports, second_factor, sign_in, statement, subject, support, tenants, timing, trail,
 };
 use crate::service::{Service, Site};
 
@@ -133,6 +133,8 @@ routes! {
     Tenant    GET  "/.avouch/enter"        Visitor => entry::enter;
     Tenant    POST "/.avouch/leave"        SignedIn => entry::leave;
     Tenant    GET  "/.avouch/jwks.json"    Visitor => entry::jwks;
+    Tenant    GET  "/.avouch/timing.js"    Visitor => timing::script;
+    Tenant    POST "/.avouch/timing"       SignedIn => timing::keep;
     Tenant    GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
     Tenant    GET  "/.avouch/icon.svg"     Visitor => assets::icon;
 }

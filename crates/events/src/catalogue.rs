@@ -166,6 +166,12 @@ impl Action {
                 &[],
                 &[],
             ),
+            Self::Timing => (
+                "A browser said how long one of the requests took that a report measures in the browser: which, how long, and nothing else. The figure is the browser's word.",
+                &[Tenant, Source, Session, Micros, Correlation],
+                &[],
+                &[],
+            ),
             Self::System => (
                 "The platform started, stopped, restarted something, or noticed something: a doubtful clock, a full disk, a receiver of the trail that is away.",
                 &[Reason],

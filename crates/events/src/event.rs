@@ -132,6 +132,8 @@ pub enum Action {
     Release,
     /// The platform started, stopped, restarted something, or noticed something.
     System,
+    /// A browser said how long a named request took.
+    Timing,
 }
 
 /// What came of it.
@@ -150,7 +152,7 @@ pub enum Outcome {
 
 impl Action {
     /// Every action, in the order of the catalogue.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SignIn,
         Self::SignOut,
         Self::Connection,
@@ -167,6 +169,7 @@ impl Action {
         Self::Finding,
         Self::Release,
         Self::System,
+        Self::Timing,
     ];
 }
 

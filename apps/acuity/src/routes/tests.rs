@@ -27,6 +27,7 @@ impl Running {
         let jwks = folder.path().join("jwks.json");
         std::fs::write(&jwks, signer.jwks()).unwrap();
         let app = App {
+            timing: false,
             store: Store::open(folder.path(), 3).await.unwrap(),
             keys: Arc::new(Keys::in_file(Some(jwks))),
             expected: Arc::new(Expected {

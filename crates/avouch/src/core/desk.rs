@@ -9,6 +9,7 @@ mod second_person;
 mod shown;
 mod sign_in;
 mod support;
+mod timing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,8 @@ pub struct Reception {
     core: Arc<Core>,
     /// Requests so far.
     asked: AtomicU64,
+    /// What browsers said of late.
+    timings: timing::Lately,
 }
 
 /// What every page says about the service.
@@ -55,6 +58,7 @@ impl Reception {
         Self {
             core,
             asked: AtomicU64::new(0),
+            timings: timing::Lately::default(),
         }
     }
 
@@ -303,6 +307,18 @@ impl Desk for Reception {
         actor: &'a avouch_console::Actor,
     ) -> Answer<'a, Vec<views::TenantRow>> {
         Box::pin(self.tenants_for(actor))
+    }
+
+    fn timed(&self) -> Vec<String> {
+        self.core.timed_in_browsers().collect()
+    }
+
+    fn timing<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        timing: views::Timing,
+    ) -> Answer<'a, views::Timed> {
+        Box::pin(self.keep_timing(actor, timing))
     }
 
     fn trail<'a>(

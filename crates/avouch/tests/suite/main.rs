@@ -39,6 +39,7 @@ mod statement_faults;
 mod stored;
 mod strangers;
 mod support;
+mod timing;
 mod trail;
 mod usurped;
 mod walk;

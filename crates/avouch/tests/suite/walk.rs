@@ -216,9 +216,15 @@ fn what_the_supplier_starts_in_the_console_has_an_end_in_the_trail() {
     }
     let done = |object: &str| {
         let words = ["--who", &supplier.email, "--words", object];
-        super::trail::event(&service.audited(&words, |row| {
-            row["outcome"] != "intended" && row["object"] == object
-        }))
+        let all = [&["audit", "search"], &words[..]].concat();
+        let over = || {
+            let found = service.ask(&all);
+            let rows = found["rows"].as_array().unwrap().clone();
+            let over = |row: &Value| row["outcome"] != "intended" && row["object"] == object;
+            rows.into_iter().find(over)
+        };
+        // A round of checks takes as long as its slowest check.
+        super::trail::event(&within(300, over).unwrap())
     };
     let ended = ["backup riverside", "drill riverside", "run checks"].map(done);
     each_says_in_what_session_and_request_and_how_long(&ended);
@@ -226,7 +232,8 @@ fn what_the_supplier_starts_in_the_console_has_an_end_in_the_trail() {
 
 /// Where the page of somebody is, by their name in the list.
 fn person_in(list: &str, name: &str) -> String {
-    let upto = list.split(&format!(">{name}<")).next().unwrap();
+    // Their own name stands at the top of the page, too.
+    let upto = list.rsplit_once(&format!(">{name}<")).unwrap().0;
     let id = upto.rsplit("href=\"/people/").next().unwrap();
     format!("/people/{}", id.split('"').next().unwrap())
 }

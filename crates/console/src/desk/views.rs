@@ -4,6 +4,7 @@ mod reading;
 mod statement;
 mod stored;
 mod support;
+mod timing;
 
 pub use reading::{
     Download, EventRow, Proofs, ProofsAsk, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
@@ -14,6 +15,7 @@ pub use statement::{
 };
 pub use stored::{BackupRow, RoomRow};
 pub use support::{FaultRow, Filed, SupportView};
+pub use timing::{Timed, Timing};
 
 use jiff::Timestamp;
 use jiff::civil::Date;

@@ -20,6 +20,7 @@ pub mod statement;
 pub mod subject;
 pub mod support;
 pub mod tenants;
+pub mod timing;
 pub mod trail;
 
 use axum::response::{IntoResponse as _, Response};

@@ -17,6 +17,7 @@ mod reading;
 mod second_factor;
 mod sign_in;
 mod support;
+mod timing;
 
 use std::sync::Arc;
 

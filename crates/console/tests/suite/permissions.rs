@@ -70,6 +70,14 @@ const fn anybody(method: &'static str, route: &'static str, status: u16) -> Line
     }
 }
 
+/// For everybody with a session at an organisation's host.
+const fn in_application(method: &'static str, route: &'static str, status: u16) -> Line {
+    Line {
+        site: Site::Tenant,
+        ..anybody(method, route, status)
+    }
+}
+
 const fn about(line: Line, own: &'static str, other: &'static str) -> Line {
     Line {
         own,
@@ -217,6 +225,11 @@ const TABLE: &[Line] = &[
     open(Site::Tenant, "GET", "/.avouch/enter", 403),
     open(Site::Tenant, "POST", "/.avouch/leave", 303),
     open(Site::Tenant, "GET", "/.avouch/jwks.json", 200),
+    open(Site::Tenant, "GET", "/.avouch/timing.js", 200),
+    sending(
+        in_application("POST", "/.avouch/timing", 204),
+        "on=GET+%2Fwards%2F%7Bward%7D&ms=120",
+    ),
     open(Site::Tenant, "GET", "/.avouch/avouch.css", 200),
     open(Site::Tenant, "GET", "/.avouch/icon.svg", 200),
 ];

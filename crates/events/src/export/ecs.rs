@@ -93,7 +93,7 @@ fn sorted(action: Action) -> (&'static str, &'static [&'static str]) {
         Action::SignIn => ("authentication", &["start"]),
         Action::SignOut => ("authentication", &["end"]),
         Action::Connection => ("network", &["connection", "end"]),
-        Action::Request => ("web", &["access"]),
+        Action::Request | Action::Timing => ("web", &["access"]),
         Action::RecordOpened | Action::Search | Action::Export => ("database", &["access"]),
         Action::RecordChanged | Action::Restore => ("database", &["change"]),
         Action::Administration => ("configuration", &["admin"]),

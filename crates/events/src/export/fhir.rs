@@ -179,6 +179,7 @@ fn kinds(event: &Event, verb: Verb) -> (Value, Option<Value>) {
             Some(dicom("110131", "Software Configuration")),
         ),
         Action::Finding => (dicom("110113", "Security Alert"), None),
+        Action::Timing => (dicom("110100", "Application Activity"), None),
         Action::System if event.object == "start" => (
             dicom("110100", "Application Activity"),
             Some(dicom("110120", "Application Start")),

@@ -88,12 +88,14 @@ pub enum Measure {
     Use,
     /// Sessions and their length: from a session's first request in the period to its last.
     Sessions,
-    /// How long the answers to a named request took, measured at the gateway.
+    /// How long the answers to a named request took, measured at the gateway and, where stated, in the browser.
     Interaction {
         /// The request.
         on: Transaction,
         /// The time that an answer should be given in.
         within: Option<Length>,
+        /// Whether browsers are asked, too, how long it took until the page was there.
+        in_browser: bool,
     },
     /// How long people took from one request to another in the same session.
     Action {

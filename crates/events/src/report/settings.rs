@@ -230,9 +230,12 @@ fn measure(entry: &mut Table<'_>) -> Option<Measure> {
                     at: found.at,
                 })
             });
+            // Wiring: it promises nothing, since whether a page includes the script is the application's matter.
+            let in_browser = entry.or("in-browser", false, |entry, key| entry.truth(key));
             Measure::Interaction {
                 on: on?,
                 within: within?,
+                in_browser: in_browser?,
             }
         }
         Kind::Action => {

@@ -33,6 +33,8 @@ struct Counted {
     people: BTreeSet<String>,
     /// Each measured time, in the unit of the report.
     times: Vec<u64>,
+    /// The same by the word of the browser.
+    browser_times: Vec<u64>,
     minutes: Minutes,
 }
 
@@ -78,6 +80,16 @@ impl<'a> Tally<'a> {
         }
         match &self.definition.measure {
             Measure::SignIn => self.sign_in(event),
+            Measure::Interaction {
+                on,
+                in_browser: true,
+                ..
+            } if event.action == Action::Timing => {
+                if on.is(event.object) {
+                    let times = &mut self.line(event).browser_times;
+                    times.extend(event.micros.map(|micros| micros / 1_000));
+                }
+            }
             _ if !is_request(event) => {}
             Measure::Use => self.line(event).count(event),
             Measure::Answered { .. } => self.line(event).answered(event),
@@ -265,6 +277,7 @@ impl Counted {
 
     fn values(mut self, measure: &Measure) -> Vec<Option<u64>> {
         self.times.sort_unstable();
+        self.browser_times.sort_unstable();
         let people = u64::try_from(self.people.len()).ok();
         match measure {
             Measure::Use => vec![
@@ -281,7 +294,9 @@ impl Counted {
                 percentile(&self.times, 50),
                 self.times.last().copied(),
             ],
-            Measure::Interaction { within, .. } => {
+            Measure::Interaction {
+                within, in_browser, ..
+            } => {
                 let mut values = vec![
                     Some(self.requests),
                     percentile(&self.times, 50),
@@ -293,6 +308,11 @@ impl Counted {
                     let limit = within.seconds().unsigned_abs().saturating_mul(1_000);
                     let good = self.times.partition_point(|time| *time <= limit);
                     values.push(share(u64::try_from(good).unwrap_or(0), self.requests));
+                }
+                if *in_browser {
+                    let times = &self.browser_times;
+                    values.push(u64::try_from(times.len()).ok());
+                    values.extend([50, 95, 99].map(|part| percentile(times, part)));
                 }
                 values
             }
@@ -358,7 +378,9 @@ fn columns(measure: &Measure) -> Vec<Column> {
             column("Median length", Unit::Seconds),
             column("Longest", Unit::Seconds),
         ],
-        Measure::Interaction { within, .. } => {
+        Measure::Interaction {
+            within, in_browser, ..
+        } => {
             let time = |heading| column(heading, Unit::Milliseconds);
             let mut columns = vec![
                 count("Times"),
@@ -369,6 +391,14 @@ fn columns(measure: &Measure) -> Vec<Column> {
             ];
             if let Some(within) = within {
                 columns.push(column(&format!("Within {within}"), Unit::Share));
+            }
+            if *in_browser {
+                columns.extend([
+                    count("In browsers: times"),
+                    time("In browsers: half within"),
+                    time("In browsers: 95% within"),
+                    time("In browsers: 99% within"),
+                ]);
             }
             columns
         }
@@ -412,9 +442,15 @@ fn notes(measure: &Measure) -> Vec<String> {
         Measure::Sessions => vec![
             "A session's length is the time from its first request in the period to its last; a session of one request has none.".to_owned(),
         ],
-        Measure::Interaction { on, .. } => vec![format!(
+        Measure::Interaction { on, in_browser, .. } => std::iter::once(format!(
             "Timed at the gateway, from the request's arrival to the answer's: `{on}`. A request that failed has no time, and is not within the limit."
-        )],
+        ))
+        .chain(in_browser.then(|| {
+            "In browsers: from sending a form, or from asking for a page, until the page that came of it was there, as each \
+             browser said. A browser says so only if the application's page includes the script and somebody waits for the page."
+                .to_owned()
+        }))
+        .collect(),
         Measure::Action { begins, ends } => vec![format!(
             "From `{begins}` to the next `{ends}` in the same session. One that was begun again, or not ended in the period, is abandoned."
         )],

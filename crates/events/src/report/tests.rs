@@ -151,6 +151,7 @@ fn a_delay_added_to_every_answer_moves_every_percentile_by_that_delay() {
         Measure::Interaction {
             on: Transaction::parse("GET /a").unwrap(),
             within: Some("1 s".parse().unwrap()),
+            in_browser: false,
         },
         Group::Nothing,
     );
@@ -177,6 +178,36 @@ fn a_delay_added_to_every_answer_moves_every_percentile_by_that_delay() {
 }
 
 #[test]
+fn what_browsers_say_stands_beside_the_gateways_figures_and_in_no_other_report() {
+    let timed = |object: &str, millis: u64| {
+        let mut event = request("lake", "ann", "10:00:00", object, millis);
+        event.action = Action::Timing;
+        event.status = None;
+        event
+    };
+    let mut events = vec![request("lake", "ann", "10:00:00", "POST /a/7", 20)];
+    events.extend((1..=100).map(|n| timed("POST /a/{id}", n * 10)));
+    events.push(timed("GET /other", 9_999));
+    let on = Transaction::parse("POST /a/{id}").unwrap();
+    for (in_browser, more) in [(true, vec![100, 500, 950, 990]), (false, vec![])] {
+        let measure = Measure::Interaction {
+            on: on.clone(),
+            within: None,
+            in_browser,
+        };
+        let figures = [vec![1, 20, 20, 20, 20], more].concat();
+        let report = counted(&definition(measure, Group::Nothing), None, &events);
+        assert_eq!(report.columns.len(), figures.len());
+        assert_eq!(
+            lines(&report),
+            [("all", figures.into_iter().map(Some).collect())]
+        );
+    }
+    let used = counted(&definition(Measure::Use, Group::Nothing), None, &events);
+    assert_eq!(used.lines[0].values[0], Some(1));
+}
+
+#[test]
 fn what_the_service_failed_at_has_no_time_and_is_not_answered() {
     let mut failed = request("lake", "ann", "10:00:00", "GET /a", 1);
     (failed.outcome, failed.status) = (Outcome::Failed, Some(502));
@@ -190,6 +221,7 @@ fn what_the_service_failed_at_has_no_time_and_is_not_answered() {
         Measure::Interaction {
             on: Transaction::parse("GET /a").unwrap(),
             within: None,
+            in_browser: false,
         },
         Group::Nothing,
     );

@@ -6,7 +6,7 @@ use avouch_console::views::{
     LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs, ProofsAsk,
     ReportRow, ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt,
     SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
-    SupportView, TenantRow, TrailQuery,
+    SupportView, TenantRow, Timed, Timing, TrailQuery,
 };
 use avouch_console::{
     Actor, Answer, Desk, DeskError, Moment, Refusal, Secret, Session, SessionDigest, Target,
@@ -14,7 +14,7 @@ use avouch_console::{
 
 use super::factors::{Factor, HALF};
 use super::{
-    CODE, DISK_FULL, ELSEWHERE, Fake, ONE_TOO_MANY, PASS, PASSWORD, STATE, TAKEN, THROTTLED,
+    CODE, DISK_FULL, ELSEWHERE, Fake, ONE_TOO_MANY, PASS, PASSWORD, STATE, TAKEN, THROTTLED, TIMED,
     TOO_MUCH, WRONG_NUMBER, at, now, people,
 };
 
@@ -235,6 +235,24 @@ impl Desk for Fake {
             running,
         })
         .collect())
+    }
+
+    fn timed(&self) -> Vec<String> {
+        vec![TIMED.to_owned()]
+    }
+
+    fn timing<'a>(&'a self, _: &'a Actor, timing: Timing) -> Answer<'a, Timed> {
+        let mut timings = self.timings.lock().expect("lock");
+        let timed = match (timing.on == TIMED, timings.len()) {
+            (false, _) => Timed::Unasked,
+            (true, 1) => Timed::TooMany,
+            (true, _) => {
+                timings.push(timing);
+                Timed::Kept
+            }
+        };
+        drop(timings);
+        now(timed)
     }
 
     fn trail<'a>(&'a self, _: &'a Actor, query: &'a TrailQuery) -> Answer<'a, Page<EventRow>> {

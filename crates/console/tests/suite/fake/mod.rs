@@ -9,7 +9,7 @@ mod values;
 
 use std::sync::Mutex;
 
-use avouch_console::views::{NewPerson, SubjectAsk, TrailQuery};
+use avouch_console::views::{NewPerson, SubjectAsk, Timing, TrailQuery};
 use avouch_console::{Answer, Person, Refusal, Role, Service, SessionDigest};
 use factors::Factor;
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ pub const ONE_TOO_MANY: &str = "another@lakeside.example";
 pub const DISK_FULL: &str = "unlucky@riverside.example";
 /// Ten digits that are no NHS number.
 pub const WRONG_NUMBER: &str = "9434765918";
+/// The request that browsers are to time.
+pub const TIMED: &str = "GET /wards/{ward}";
 /// A search that finds more than a file holds.
 pub const TOO_MUCH: &str = "everything";
 /// A one-time code that is good in the browser with the mark below.
@@ -67,6 +69,8 @@ pub struct Fake {
     pub asked: Mutex<Vec<SubjectAsk>>,
     /// Every session that a browser had when it entered.
     pub replaced: Mutex<Vec<SessionDigest>>,
+    /// Every time that a browser said; there is room for one.
+    pub timings: Mutex<Vec<Timing>>,
     /// Every sign-out.
     pub left: Mutex<Vec<SessionDigest>>,
 }
