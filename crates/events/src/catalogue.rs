@@ -141,7 +141,12 @@ impl Action {
                 &[Session, Micros],
                 &[],
             ),
-            Self::Restore => ("A backup was restored.", &[Correlation], &[Micros], &[]),
+            Self::Restore => (
+                "A backup was restored; of the platform, also that everything was, onto a bare machine.",
+                &[Correlation],
+                &[Micros],
+                &[],
+            ),
             Self::Drill => (
                 "A restore was rehearsed.",
                 &[Correlation],

@@ -1,6 +1,7 @@
 //! The console's questions, answered: public pages and sign-in here, administration in `desk/`.
 
 mod administration;
+mod asked;
 mod evidence;
 mod reading;
 mod reports;
@@ -23,10 +24,11 @@ use avouch_console::{
     Answer, Desk, DeskError, Moment, Refusal, Secret, Service, SessionDigest, Target,
 };
 use avouch_events::{Action, Actor, Event, Outcome};
-use avouch_statement::{TenantId, cover};
+use avouch_statement::cover;
 
+use self::asked::{asker, tenant_of, visitor};
 use super::admission::{actor, session_mark};
-use super::asker::{Asker, over};
+use super::asker::Asker;
 use super::state::Core;
 use super::strangers::Sort;
 use crate::fail::Fail;
@@ -70,23 +72,6 @@ impl Reception {
                 source: Box::new(error),
             }),
         }
-    }
-
-    /// Gives out what was read once its event is on disk: that it was, or that it failed, and how long it took.
-    async fn told<T>(&self, event: Event, read: Result<T, DeskError>) -> Result<T, DeskError> {
-        self.note(over(event, &read, self.core.now())).await?;
-        read
-    }
-
-    /// Records that something was done, or came to nothing, and how long it took.
-    async fn note_over(
-        &self,
-        event: Event,
-        outcome: Outcome,
-        reason: impl Into<String> + Send,
-    ) -> Result<(), DeskError> {
-        self.note(event.ended(self.core.now(), outcome, reason))
-            .await
     }
 
     /// A target's host, without its port.
@@ -476,34 +461,6 @@ impl Core {
                 })
         })
     }
-}
-
-/// Whoever has a session here, in this request.
-fn asker(actor: &avouch_console::Actor) -> Asker {
-    Asker {
-        session: actor.tag.clone(),
-        ..visitor(
-            shown::event_actor(&actor.person),
-            &actor.client,
-            &actor.moment,
-        )
-    }
-}
-
-/// Whoever comes without a session, in this request.
-fn visitor(who: Actor, client: &str, moment: &Moment) -> Asker {
-    Asker {
-        who,
-        source: client.to_owned(),
-        session: String::new(),
-        correlation: moment.correlation.clone(),
-        since: moment.since,
-    }
-}
-
-/// The actor's organisation; `None` for the supplier's people.
-fn tenant_of(actor: &avouch_console::Actor) -> Option<TenantId> {
-    actor.person.tenant.as_deref()?.parse().ok()
 }
 
 /// An error of ours: the person is told only that.
