@@ -29,18 +29,17 @@
 
   // The page itself: from asking for it until it is there, by the browser's own clock.
   new PerformanceObserver((list, observer) => {
-    for (const entry of list.getEntries()) {
-      if (entry.loadEventEnd === 0) continue;
-      observer.disconnect();
-      // A form whose page did not include this script is not answered by a later page.
-      const lately = sent && performance.timeOrigin - sent.at < 5_000;
-      const form = lately && named.find((one) => one.name === sent.name);
-      const page = find("GET", location.href);
-      if (form && entry.type === "navigate") {
-        say(form, performance.timeOrigin + entry.loadEventEnd - sent.at);
-      } else if (page && entry.type !== "back_forward") {
-        say(page, entry.duration);
-      }
+    const entry = list.getEntries().find((one) => one.loadEventEnd > 0);
+    if (!entry) return;
+    observer.disconnect();
+    // A form whose page did not include this script is not answered by a later page.
+    const lately = sent && performance.timeOrigin - sent.at < 5_000;
+    const form = lately && named.find((one) => one.name === sent.name);
+    const page = find("GET", location.href);
+    if (form && entry.type === "navigate") {
+      say(form, performance.timeOrigin + entry.loadEventEnd - sent.at);
+    } else if (page && entry.type !== "back_forward") {
+      say(page, entry.duration);
     }
   }).observe({ type: "navigation", buffered: true });
 
