@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use avouch_access::checks::Page;
 use avouch_audit::checks::{
-    Connections, ExportedCheck, Keep, KeptReports, ManagementCheck, Reports, Requests, Tampering,
-    Targets, WitnessedCheck,
+    Connections, DisclosedCheck, ExportedCheck, Keep, KeptReports, ManagementCheck, Reports,
+    Requests, Tampering, Targets, WitnessedCheck,
 };
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
@@ -64,6 +64,14 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         checks.push(Box::new(Connections::new(Arc::new(Trail::entries(
             core.clone(),
         )))));
+    }
+    if statement.audit.subject_report {
+        checks.push(Box::new(DisclosedCheck::new(
+            Arc::new(Trail::entries(core.clone())),
+            Arc::new(Operator(core.clone())),
+            statement.audit.records.clone(),
+            statement.audit.staff_named,
+        )));
     }
     checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(
         core.clone(),

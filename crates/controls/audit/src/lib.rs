@@ -21,5 +21,5 @@ mod witness;
 
 pub use export::{Export, Receiver};
 pub use record::{RecordRule, is_record, read_records, subjects};
-pub use settings::{BEFORE_EFFECT, CONNECTIONS, KEEP, MANAGEMENT, Settings, read};
+pub use settings::{BEFORE_EFFECT, CONNECTIONS, KEEP, MANAGEMENT, SUBJECT_REPORT, Settings, read};
 pub use witness::{WITNESSED, Witness, Witnessed};

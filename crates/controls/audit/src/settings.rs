@@ -12,6 +12,8 @@ pub const BEFORE_EFFECT: &str = "audit.before-effect";
 pub const MANAGEMENT: &str = "audit.management";
 /// The claim that connections are recorded.
 pub const CONNECTIONS: &str = "audit.connections";
+/// The claim that subject reports are whole.
+pub const SUBJECT_REPORT: &str = "audit.subject-report";
 /// The claim that entries are kept.
 pub const KEEP: &str = "audit.keep";
 
@@ -26,6 +28,8 @@ pub struct Settings {
     pub connections: bool,
     /// How long entries are kept.
     pub keep: Length,
+    /// Are whole subject reports promised?
+    pub subject_report: bool,
     /// Are staff named in a subject report, or only their roles?
     pub staff_named: bool,
     /// Must somebody who reads the trail say why?
@@ -48,13 +52,13 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         section.need_word(key, &[("every", true)])
     });
     let keep = section.need_length("keep", "8 years");
-    let staff_named = section
-        .table("subject-report")
-        .map_or(Some(false), |mut report| {
-            let staff = report.need_word("staff", &[("named", true), ("role-only", false)]);
-            report.finish();
-            staff.map(|staff| staff.value)
-        });
+    let report = section.table("subject-report").map(|mut report| {
+        let staff = report.need_word("staff", &[("named", true), ("role-only", false)]);
+        report.finish();
+        staff.map(|staff| staff.value)
+    });
+    let subject_report = report.is_some();
+    let staff_named = report.unwrap_or(Some(false));
     let because_required = section.table("reading").map_or(Some(false), |mut reading| {
         let because = reading.need_word("because", &[("required", true), ("optional", false)]);
         reading.finish();
@@ -71,6 +75,9 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
     if connections == Some(true) {
         section.claim("connections", connections_claim());
     }
+    if let Some(Some(named)) = report {
+        section.claim("subject-report", subject_report_claim(named));
+    }
     if let Some(keep) = &keep {
         section.claim("keep", keep_claim(keep.value));
     }
@@ -79,6 +86,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         management: management?,
         connections: connections?,
         keep: keep?.value,
+        subject_report,
         staff_named: staff_named?,
         because_required: because_required?,
         witnessed: witnessed?,
@@ -119,6 +127,24 @@ fn connections_claim() -> Draft {
          one: more than 100 in a second, 3,000 at once, one a second after that, or 600 a minute from one address. Not seen: \
          what the machine itself refuses at a port that nothing listens on, and connections that are open when the gateway's \
          process is killed, whose end is not told.",
+    )
+}
+
+fn subject_report_claim(named: bool) -> Draft {
+    let (figure, staff) = match named {
+        true => ("named", "name and role"),
+        false => ("role-only", "role, and not by name"),
+    };
+    Draft::enforced(
+        format!(
+            "Whoever asks who looked at their record is given every time that it was opened or changed, from which address \
+             and in which organisation. Staff are shown by {staff}. Nothing about anybody else is in it, and that it was \
+             given out is in the trail."
+        ),
+        Figure::Word(figure.to_owned()),
+        "In every round each tenant's synthetic person opens and changes a made-up record, and the report on it must say \
+         exactly that. Not tried: real people's records; and what the application shows of a record on pages that the \
+         statement does not name as one.",
     )
 }
 
@@ -168,11 +194,12 @@ mod tests {
     fn what_is_promised_is_claimed_and_nothing_else() {
         for (text, claims) in [
             (
-                "before-effect = true\nmanagement = \"every-action\"\nconnections = \"every\"\nkeep = \"8 years\"",
+                "before-effect = true\nmanagement = \"every-action\"\nconnections = \"every\"\nsubject-report = { staff = \"role-only\" }\nkeep = \"8 years\"",
                 vec![
                     "audit.before-effect = true",
                     "audit.management = every-action",
                     "audit.connections = every",
+                    "audit.subject-report = role-only",
                     "audit.keep = 8 years",
                 ],
             ),

@@ -1,11 +1,14 @@
-//! Management actions that change nothing for anybody real, for the check that each is written down.
+//! What an operator does: management actions that change nothing for anybody real, for the check that each is written down,
+//! and subject reports, for the check that they are whole.
 
 use std::sync::Arc;
 
 use avouch_access::Worn;
-use avouch_audit::checks::{Management, Performed, Through};
+use avouch_audit::checks::{Access, Disclosed, Disclosing, Management, Performed, Through};
 use avouch_evidence::{Ask, BoxFuture};
+use avouch_statement::TenantId;
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use crate::control::{self, Request};
 use crate::core::people::COOKIE;
@@ -20,6 +23,49 @@ impl Management for Operator {
     fn operations(&self) -> BoxFuture<'_, Result<Vec<Performed>, String>> {
         Box::pin(async move { Ok(vec![self.search().await?, self.disable().await?]) })
     }
+}
+
+impl Disclosing for Operator {
+    fn report<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        subject: &'a str,
+        because: &'a str,
+    ) -> BoxFuture<'a, Result<Disclosed, String>> {
+        Box::pin(async move {
+            let request = Request::AuditSubject(reading::Subject {
+                subject: subject.to_owned(),
+                tenant: Some(tenant.to_string()),
+                because: because.to_owned(),
+                behalf: None,
+                from: None,
+                until: None,
+                form: None,
+            });
+            let answer = control::ask(self.0.layout.data(), &request)
+                .await
+                .map_err(|fail| fail.to_string())?;
+            let rows = answer.get("rows").and_then(Value::as_array);
+            let rows = rows.ok_or("the report has no rows")?;
+            let accesses = rows.iter().map(access).collect::<Option<_>>();
+            Ok(Disclosed {
+                accesses: accesses.ok_or("a row of the report cannot be read")?,
+                text: answer.to_string(),
+            })
+        })
+    }
+}
+
+fn access(row: &Value) -> Option<Access> {
+    let text = |name: &str| row.get(name)?.as_str().map(str::to_owned);
+    Some(Access {
+        at: text("at")?.parse().ok()?,
+        tenant: text("tenant"),
+        action: text("action")?,
+        who: text("who")?,
+        role: text("role")?,
+        source: text("source")?,
+    })
 }
 
 impl Operator {

@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use avouch_gateway::link::{ToCore, ToFront};
+use avouch_gateway::link::{Ending, ToCore, ToFront};
 
 use super::bench::{files, flip_at};
 use super::{Bench, Sabotage};
@@ -15,6 +15,7 @@ pub const ALL: &[&Sabotage] = &[
         what: "the outcomes of requests never reach the core",
         turns: &[
             ("audit.before-effect", "broken"),
+            ("audit.subject-report", "broken"),
             // The requests that the check of reports makes are in no figure.
             ("report.use.every", "broken"),
             ("report.sessions.every", "broken"),
@@ -52,6 +53,34 @@ pub const ALL: &[&Sabotage] = &[
                 &bench.service,
                 Arc::new(|message| message),
                 Arc::new(swallow),
+            );
+            Box::new(|bench| straighten(&bench.service, aside))
+        },
+    },
+    &Sabotage {
+        what: "somebody takes out whose record a request is about",
+        turns: &[("audit.subject-report", "broken")],
+        act: |bench| {
+            let nameless = |message| match message {
+                ToCore::Begin(mut begin) => {
+                    begin.subjects.clear();
+                    Ok(ToCore::Begin(begin))
+                }
+                ToCore::End(Ending::Asked(mut end)) => {
+                    end.subjects.clear();
+                    Ok(ToCore::End(Ending::Asked(end)))
+                }
+                ToCore::End(Ending::Unasked(mut read)) => {
+                    read.begin.subjects.clear();
+                    read.end.subjects.clear();
+                    Ok(ToCore::End(Ending::Unasked(read)))
+                }
+                other => Ok(other),
+            };
+            let aside = bend(
+                &bench.service,
+                Arc::new(|message| message),
+                Arc::new(nameless),
             );
             Box::new(|bench| straighten(&bench.service, aside))
         },

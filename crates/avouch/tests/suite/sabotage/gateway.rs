@@ -14,7 +14,11 @@ use crate::harness::{Aside, bend, eventually, free, run, straighten};
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
         what: "an old server answers who speaks TLS 1.1",
-        turns: &[("gateway.tls.minimum", "broken")],
+        turns: &[
+            ("gateway.tls.minimum", "broken"),
+            // The gateway sees the old server's connections in place of its clients'.
+            ("audit.connections", "broken"),
+        ],
         act: old_server,
     },
     &Sabotage {

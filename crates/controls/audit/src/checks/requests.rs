@@ -8,7 +8,7 @@ use std::time::Duration;
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_statement::TenantId;
 
-use super::{Line, Stage, Trail};
+use super::{Line, Stage, Trail, marker};
 use crate::{BEFORE_EFFECT, RecordRule};
 use judge::{As, Asked, judge};
 
@@ -138,12 +138,4 @@ impl Check for Requests {
             seen
         })
     }
-}
-
-/// 15 random digits: small enough to be an id in any application, and no real record's.
-fn marker() -> Result<String, String> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
-    let number = u64::from_le_bytes(bytes) % 900_000_000_000_000;
-    Ok((100_000_000_000_000 + number).to_string())
 }
