@@ -23,7 +23,7 @@ mod time;
 pub use time::{micros, timestamp};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection as _, Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
@@ -132,6 +132,12 @@ impl Store {
         };
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
+            // SQLite ends a transaction by itself when the disk is full or fails. The library goes on believing in it, and
+            // would begin no other on this connection ever again: it is closed, and the next begins with a new one.
+            .before_acquire(|connection, _| {
+                let fresh = !connection.is_in_transaction();
+                Box::pin(async move { Ok(fresh) })
+            })
             .connect_with(options.clone())
             .await
             .map_err(open)?;

@@ -1,5 +1,4 @@
 use super::*;
-use sqlx::Connection as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 const TENANT: &str =
@@ -187,4 +186,39 @@ fn a_time_survives_being_stored_to_the_microsecond() {
     let at: jiff::Timestamp = "2026-11-22T07:15:00.123456Z".parse().unwrap();
     assert_eq!(timestamp(micros(at)).unwrap(), at);
     assert!(matches!(timestamp(i64::MAX), Err(StoreError::NotATime(_))));
+}
+
+#[tokio::test]
+async fn writing_goes_on_after_a_disk_was_full_and_has_room_again() {
+    let (_folder, store) = store().await;
+    // As long as this connection lives, the file may not grow: to SQLite that is a full disk.
+    let mut first = store.write().await.unwrap();
+    sqlx::query("create table much (bytes blob)")
+        .execute(&mut *first)
+        .await
+        .unwrap();
+    let pages: i64 = sqlx::query_scalar("pragma page_count")
+        .fetch_one(&mut *first)
+        .await
+        .unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "pragma max_page_count = {pages}"
+    )))
+    .execute(&mut *first)
+    .await
+    .unwrap();
+    first.commit().await.unwrap();
+
+    let mut full = store.write().await.unwrap();
+    let much = "insert into much values (zeroblob(1000000))";
+    let failed = sqlx::query(much).execute(&mut *full).await.unwrap_err();
+    assert!(failed.to_string().contains("full"), "{failed}");
+    assert!(
+        full.commit().await.is_err(),
+        "SQLite has ended the transaction"
+    );
+
+    let mut again = store.write().await.unwrap();
+    sqlx::query(much).execute(&mut *again).await.unwrap();
+    again.commit().await.unwrap();
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 
 use super::IndexError;
 
@@ -61,6 +61,11 @@ pub(super) async fn connect(path: &Path) -> Result<SqlitePool, IndexError> {
         .synchronous(SqliteSynchronous::Normal);
     let pool = SqlitePoolOptions::new()
         .max_connections(4)
+        // A transaction that SQLite has ended by itself, on a full disk, is still one for the library.
+        .before_acquire(|connection, _| {
+            let fresh = !connection.is_in_transaction();
+            Box::pin(async move { Ok(fresh) })
+        })
         .connect_with(options)
         .await?;
     let version: i64 = sqlx::query_scalar("pragma user_version")
