@@ -5,8 +5,9 @@ use std::io::{BufRead as _, Read as _};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use avouch_backup::changes;
 use avouch_backup::far::Dial;
-use avouch_backup::job::{Answer, Input};
+use avouch_backup::job::{Answer, Input, Spec};
 use avouch_keyring::Origin;
 use avouch_runtime::carry;
 use avouch_runtime::confine::{self, Confinement};
@@ -16,7 +17,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::cli::{Global, Role};
 use crate::fail::Fail;
-use crate::{front, log_to_stderr, print};
+use crate::{clock, front, log_to_stderr, print};
 
 /// A job's specification is short; its payload goes through files.
 const LONGEST_SPEC: u64 = 4 << 20;
@@ -109,7 +110,12 @@ pub fn job() -> Result<u8, Fail> {
         .build()
         .map_err(|error| Fail::new("cannot start").from(error))?;
     let dial: Dial = Arc::new(|| carry::dial(std::io::stdin()));
-    let done = avouch_backup::job::run(input.spec, input.password.as_ref(), Some(&dial));
+    let done = async {
+        match input.spec {
+            Spec::Follow { follow } => Err(changes::follow(&follow, &*clock()).await.into()),
+            spec => avouch_backup::job::run(spec, input.password.as_ref(), Some(&dial)).await,
+        }
+    };
     let answer = Answer::from(runtime.block_on(done));
     print(
         &serde_json::to_string(&answer)

@@ -86,6 +86,7 @@ pub fn keep_running(core: &Arc<Core>) {
     tokio::spawn(async move {
         tokio::select! {
             () = core.backups.keep() => {}
+            () = core.backups.keep_changes() => {}
             () = core.shutdown.cancelled() => {}
         }
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use avouch_backup::drill::Rehearsal;
 use avouch_backup::far::{Credential, Place};
-use avouch_backup::job::{Answer, Input, JobError, Outcome};
+use avouch_backup::job::{Answer, Input, JobError, Outcome, Spec};
 use avouch_backup::keeper::{Access, Jobs, Owner, Who};
 use avouch_backup::repository::Password;
 use avouch_backup::settings::{At, Destination};
@@ -25,6 +25,9 @@ use crate::fail::chain;
 
 /// A backup of a large tenant takes long; one that takes longer than this is stuck.
 const TIMEOUT: Duration = Duration::from_secs(6 * 3600);
+
+/// A follower runs until the core ends, which ends it.
+const FOLLOWS: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Runs jobs through the supervisor.
 pub struct Runner {
@@ -94,6 +97,12 @@ impl Runner {
         for path in &access.write {
             if path.starts_with(self.layout.scratch()) {
                 grants.push(self.folder(path, uid, 0o700, true));
+            } else if path.starts_with(self.layout.tenants()) && path.ends_with("changes") {
+                // The follower's; jobs read there what they ship.
+                grants.push(Grant {
+                    gid: self.ids.group(self.ids.jobs),
+                    ..self.folder(path, uid, 0o750, false)
+                });
             } else if let Some(root) = self.destinations.iter().find(|root| path.starts_with(root))
             {
                 for above in path
@@ -160,8 +169,12 @@ impl Jobs for Runner {
             let stdin = serde_json::to_vec(&input).map_err(|error| failed(error.to_string()))?;
             let grants = self.grants(&access, uid);
             let to = input.spec.place().and_then(Place::carried_to);
+            let timeout = match &input.spec {
+                Spec::Follow { .. } => FOLLOWS,
+                _ => TIMEOUT,
+            };
             let result = self
-                .carried(confinement, "job", stdin, grants, TIMEOUT, to)
+                .carried(confinement, "job", stdin, grants, timeout, to)
                 .await
                 .map_err(|error| failed(chain(&error)))?;
             if !result.status.is_success() {

@@ -22,6 +22,7 @@ use crate::{
 mod append_only;
 mod at;
 mod back_within;
+mod changes;
 mod encryption;
 mod every;
 mod keep;
@@ -87,6 +88,7 @@ pub fn all(backups: &Arc<Backups>) -> Vec<Box<dyn Check>> {
                 backups,
             }) as Box<dyn Check>
         })
+        .chain(changes::all(backups))
         .collect()
 }
 

@@ -10,6 +10,10 @@ use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    changes::{
+        Follow,
+        task::{self, Done, Task},
+    },
     far::{Dial, Place, PublicKey, Site},
     manifest::{self, Changes, Engine},
     repository::{Finding, Label, Listed, Password, Repository, RepositoryError, Shelves},
@@ -143,6 +147,17 @@ pub enum Spec {
         /// The key that the keeper signs with.
         key: PublicKey,
     },
+    /// Follow a database until that does not go on; see [`crate::changes::follow`], which is its entry. As the tenant; no
+    /// key.
+    Follow {
+        /// Which, and how.
+        follow: Follow,
+    },
+    /// Something else about changes.
+    Changes {
+        /// What.
+        task: Task,
+    },
 }
 
 impl Spec {
@@ -157,7 +172,9 @@ impl Spec {
             | Self::Examine { repository, .. }
             | Self::Fingerprint { repository }
             | Self::Attempt { repository, .. } => Some(repository),
+            Self::Changes { task } => task.place(),
             Self::Snapshot { .. }
+            | Self::Follow { .. }
             | Self::Compare { .. }
             | Self::Gather { .. }
             | Self::Beside { .. } => None,
@@ -257,6 +274,11 @@ pub enum Outcome {
     },
     /// What a keeper let itself be made to do, and what it says.
     Attempted(Attempted),
+    /// What came of a task about changes.
+    Changes {
+        /// That.
+        done: Done,
+    },
 }
 
 /// Does one job. Repositories are read and written on this thread: it is the only work of its process.
@@ -388,6 +410,11 @@ pub async fn run(
         }
         Spec::Attempt { repository, key } => {
             attempt::attempt(&there(&repository)?, &key).map(Outcome::Attempted)
+        }
+        Spec::Follow { .. } => Err(JobError::NoClock),
+        Spec::Changes { task } => {
+            let done = task::run(task, password, dial).await?;
+            Ok(Outcome::Changes { done })
         }
     }
 }

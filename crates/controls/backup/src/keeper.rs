@@ -25,12 +25,14 @@ use crate::{
     settings::{At, Kind, LOCAL, Settings, SourceSettings},
 };
 
+mod changes;
 mod drills;
 mod erasure;
 mod error;
 mod estimate;
 mod examinations;
 mod jobs;
+mod moments;
 mod removals;
 mod restores;
 mod room;
@@ -39,6 +41,7 @@ mod trials;
 
 pub use error::KeeperError;
 pub use jobs::{Access, Jobs, Owner, Who};
+pub use moments::{Moment, Window};
 pub use restores::{Plan, Restored};
 pub use room::Room;
 pub use sources::within;
@@ -91,6 +94,7 @@ pub struct Backups {
     steady: Arc<dyn Fn() -> bool + Send + Sync>,
     progress: watch::Sender<Progress>,
     busy: Mutex<HashMap<Owner, Arc<tokio::sync::Mutex<()>>>>,
+    going: changes::Going,
 }
 
 impl Backups {
@@ -114,6 +118,7 @@ impl Backups {
             steady,
             progress,
             busy: Mutex::default(),
+            going: changes::Going::default(),
         }
     }
 

@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod changes;
 pub mod checks;
 mod draw;
 pub mod drill;

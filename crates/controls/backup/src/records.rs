@@ -16,6 +16,7 @@ use crate::{
 };
 
 mod asides;
+mod changes;
 mod drills;
 mod examinations;
 mod lost;
@@ -23,6 +24,10 @@ mod readings;
 mod room;
 
 pub use asides::Aside;
+
+pub use changes::Shipment;
+#[cfg(test)]
+pub(crate) use changes::testing;
 
 /// The name of this part of the schema.
 pub const PART: &str = "backup";
@@ -155,7 +160,14 @@ impl Records {
     /// If the store refuses.
     pub async fn open(store: Store) -> Result<Self, RecordError> {
         store.execute_schema(PART, SCHEMA).await?;
-        for (part, sql) in [FAULTS, readings::SCHEMA, asides::SCHEMA, room::SCHEMA] {
+        let parts = [
+            FAULTS,
+            readings::SCHEMA,
+            asides::SCHEMA,
+            room::SCHEMA,
+            changes::SCHEMA,
+        ];
+        for (part, sql) in parts {
             store.execute_schema(part, sql).await?;
         }
         Ok(Self { store })
@@ -374,6 +386,7 @@ impl Records {
             "delete from backup_examination where owner = $1",
             "delete from backup_reading where owner = $1",
             "delete from backup_aside where owner = $1",
+            "delete from backup_changes where owner = $1",
         ] {
             sqlx::query(statement)
                 .bind(owner)

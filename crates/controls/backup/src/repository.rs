@@ -25,8 +25,10 @@ use crate::{
 
 mod admit;
 mod cipher;
+mod contents;
 mod error;
 mod label;
+mod recent;
 pub(crate) mod remote;
 mod restore;
 mod sample;

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schedule::At;
 
+pub mod changes;
 mod judge;
 #[cfg(test)]
 mod simulation;
@@ -180,7 +181,8 @@ pub enum Decision {
     Remove(Removable),
 }
 
-/// Proof that retention has ended for a snapshot. Only [`plan`] makes one, and nothing is deleted without one.
+/// Proof that retention has ended for a snapshot. Only [`plan`] and, for stored changes, [`changes::ended`] make one, and
+/// nothing is deleted without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removable {
     id: SnapshotId,

@@ -6,6 +6,7 @@ use avouch_statement::{Draft, Figure, Length, Slug, Table, Unit};
 
 use crate::{far::Address, retention::Rule, schedule};
 
+mod changes;
 mod destination;
 mod drill;
 mod keep;
@@ -13,6 +14,7 @@ mod kind;
 mod proof;
 mod source;
 
+pub use changes::Changes;
 pub use destination::Url;
 pub use kind::{Command, Kind, Server};
 pub(crate) use kind::{DATA, TENANT};
@@ -103,6 +105,8 @@ pub struct SourceSettings {
     pub keep: Rule,
     /// The destinations.
     pub to: Vec<Slug>,
+    /// Whether and how it is followed, so that any moment can be restored.
+    pub changes: Option<Changes>,
 }
 
 /// How restores are rehearsed.
@@ -137,10 +141,16 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         .into_iter()
         .map(|(name, table)| destination::read(name, table))
         .collect();
+    let far: Vec<Slug> = destinations
+        .iter()
+        .flatten()
+        .filter(|destination| destination.folder().is_none())
+        .map(|destination| destination.name.clone())
+        .collect();
     let sources: Vec<_> = section
         .entries("source")
         .into_iter()
-        .map(|(name, table)| source::read(name, table, &names, read_all_within))
+        .map(|(name, table)| source::read(name, table, &names, &far, read_all_within))
         .collect();
     if sources.is_empty() && !section.has("source") {
         section.fault(
@@ -252,6 +262,24 @@ expect = ["select count(*) > 0 from assessment"]
     }
 
     #[test]
+    fn a_source_that_is_followed_makes_two_claims_more() {
+        let changes = "to = [\"local\", \"offsite\"]\nchanges = { within = \"14 d\", lose-at-most = \"5 min\" }";
+        let (settings, claims) =
+            read_all(&SOUND.replacen("to = [\"local\", \"offsite\"]", changes, 1));
+        assert_eq!(
+            settings.unwrap().sources[0].changes.unwrap().lose_at_most,
+            Length::new(5, Unit::Minute)
+        );
+        let claims = claims.unwrap();
+        for id in ["within", "lose-at-most"] {
+            assert!(
+                claims.contains(&format!("backup.source.tenant-data.changes.{id}")),
+                "{claims:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_faulty_address_is_one_fault_and_not_one_for_each_source_that_names_it() {
         for wrong in ["s3://bucket", "file:../elsewhere", "file:"] {
             let (_, claims) = read_all(&SOUND.replacen("file:///mnt/second", wrong, 1));
@@ -324,6 +352,16 @@ expect = ["select count(*) > 0 from assessment"]
                 "$DATA/acuity.db",
                 "$DATA/../b/acuity.db",
                 "it begins with neither `$DATA`",
+            ),
+            (
+                "to = [\"local\", \"offsite\"]",
+                "to = [\"local\"]\nchanges = { within = \"14 d\" }",
+                "does not say `lose-at-most`",
+            ),
+            (
+                "\"sqlite\"\npath = \"$DATA/acuity.db\"",
+                "\"files\"\npath = \"$DATA\"\nchanges = { within = \"14 d\", lose-at-most = \"5 min\" }",
+                "only a tenant's database of the kind `sqlite` is followed",
             ),
             ("back-within = \"15 min\"", "", "does not say `back-within`"),
             (

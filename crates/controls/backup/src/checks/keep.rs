@@ -50,6 +50,7 @@ mod tests {
                 monthly: None,
             },
             to: vec!["local".parse().unwrap()],
+            changes: None,
         };
         let since = Some("2026-01-01".parse().unwrap());
         let judged = judge(

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{JobError, MOST, Outcome};
@@ -23,6 +24,12 @@ pub struct Compared {
     pub expected: Vec<(String, bool)>,
     /// What the database's own checks found, if anything.
     pub damage: Option<String>,
+    /// Of a moment that was restored: when the last change that is in it was seen.
+    #[serde(default)]
+    pub last: Option<Timestamp>,
+    /// And the first that is not in it.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
 }
 
 impl Compared {

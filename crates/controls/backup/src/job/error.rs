@@ -6,6 +6,7 @@ use avouch_statement::Slug;
 
 use super::{Answer, Outcome};
 use crate::{
+    changes::ChangesError,
     repository::RepositoryError,
     retention::{self, SnapshotId},
     source::{SourceError, SourceFault},
@@ -20,6 +21,12 @@ pub enum JobError {
     /// The repository could not be used.
     #[error("the repository could not be used")]
     Repository(#[from] RepositoryError),
+    /// The changes of a database could not be followed, stored or read.
+    #[error(transparent)]
+    Changes(#[from] ChangesError),
+    /// A follower was started like any other job.
+    #[error("a follower is given a clock, and has an entry of its own")]
+    NoClock,
     /// Retention has not ended.
     #[error("nothing was deleted")]
     TooEarly(#[from] retention::TooEarly),
@@ -78,11 +85,12 @@ impl JobError {
                 SourceError::Io { .. } | SourceError::Sqlite { .. } | SourceError::Program { .. },
             ) => true,
             Self::Process { retry, .. } | Self::Unsound { retry, .. } => *retry,
-            Self::Credential { .. } => true,
+            Self::Credential { .. } | Self::Changes(_) => true,
             Self::NoCredential(_)
             | Self::Source(_)
             | Self::TooEarly(_)
             | Self::NoKey
+            | Self::NoClock
             | Self::NoKeeper
             | Self::Differs(_) => false,
         }

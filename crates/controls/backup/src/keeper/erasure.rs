@@ -15,6 +15,8 @@ impl Backups {
     pub async fn erase(&self, owner: &Owner) -> Result<Vec<String>, KeeperError> {
         let lock = self.lock(owner);
         let _held = lock.lock().await;
+        let changes = self.going.lock(owner);
+        let _changes_held = changes.lock().await;
         let local: Option<Slug> = LOCAL.parse().ok();
         let stated = self.settings.destinations.iter().map(|d| d.name.clone());
         let mut destinations = Vec::new();
@@ -22,6 +24,9 @@ impl Backups {
             // Nobody here can remove what a keeper has: see [`Backups::out_of_reach`].
             if let Some(folder) = self.folder(owner, &destination) {
                 self.jobs.discard(folder).await?;
+                self.jobs
+                    .discard(self.changes_repository(owner, &destination)?)
+                    .await?;
                 destinations.push(destination.to_string());
             }
         }

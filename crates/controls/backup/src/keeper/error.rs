@@ -34,6 +34,18 @@ pub enum KeeperError {
         "no kept snapshot of {0} is the one that is asked for; `avouch backup list` shows those there are"
     )]
     NoSuch(Owner),
+    /// No database of the owner is followed.
+    #[error(
+        "no changes of {0} are followed, so only whole backups can be restored; `changes` in a `[[backup.source]]` of the \
+         kind `sqlite` has them followed"
+    )]
+    NotFollowed(Owner),
+    /// The database cannot be restored as it was at that moment.
+    #[error("that moment cannot be restored: {0}")]
+    NotThen(String),
+    /// That is no moment.
+    #[error("`{0}` is no moment; write a date and a time, as in \"2026-11-21 14:32:07\"")]
+    NoMoment(String),
     /// The system gave no random numbers to choose by.
     #[error("cannot choose at random: the system gives no random bytes")]
     Draw(#[source] std::io::Error),

@@ -12,7 +12,8 @@ use serde::Serialize;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    Access, Backups, KeeperError, Outcome, Owner, SourceSettings, Spec, Who, job, sources::within,
+    Access, Backups, KeeperError, Moment, Outcome, Owner, SourceSettings, Spec, Who, job,
+    sources::within,
 };
 use crate::{
     drill::{Choice, StepName, complaint},
@@ -35,6 +36,8 @@ pub struct Plan {
     pub into_place: bool,
     /// How long reading it back and comparing it took in the last drill of this source, if there was one.
     pub measured: Option<Duration>,
+    /// The moment, if it is a moment that is restored and not a snapshot.
+    pub moment: Option<Moment>,
 }
 
 /// Restored data that were compared with their manifest, in a scratch folder. The owner's backups wait until it is given
@@ -93,6 +96,7 @@ impl Backups {
             place: self.resolve(owner, source).place(),
             into_place: source.kind.is_in_a_folder(),
             measured,
+            moment: None,
         })
     }
 
@@ -107,6 +111,9 @@ impl Backups {
         let scratch = self.jobs.scratch(&format!("restore-{owner}")).await?;
         let into = scratch.join("restored");
         let compared = async {
+            if let Some(moment) = &plan.moment {
+                return self.rebuild(owner, plan, moment, &scratch).await;
+            }
             self.restored(owner, &plan.what, &into, &scratch).await?;
             let compared = self.compare(&[], &plan.what, &scratch).await?;
             match complaint(&compared) {

@@ -99,6 +99,7 @@ mod tests {
                 monthly: None,
             },
             to: vec![],
+            changes: None,
         };
         assert_eq!(within(&source), PathBuf::from(expected));
     }

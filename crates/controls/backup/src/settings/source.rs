@@ -2,13 +2,14 @@
 
 use avouch_statement::{Draft, Figure, Length, Slug, Table};
 
-use super::{FRESH, SourceSettings, keep, kind};
+use super::{Changes, FRESH, Kind, SourceSettings, changes, keep, kind};
 use crate::schedule::At;
 
 pub(super) fn read(
     name: Slug,
     mut table: Table<'_>,
     destinations: &[Slug],
+    far: &[Slug],
     read_all_within: Option<Length>,
 ) -> Option<SourceSettings> {
     let kind = kind::read(&mut table);
@@ -56,6 +57,10 @@ pub(super) fn read(
         )
         .fresh_for(FRESH),
     );
+    let changes = match table.table("changes") {
+        Some(changes) => Some(followed(changes, &kind, &to, far)?),
+        None => None,
+    };
     table.finish();
     Some(SourceSettings {
         name,
@@ -63,7 +68,34 @@ pub(super) fn read(
         at,
         keep,
         to,
+        changes,
     })
+}
+
+/// Only a tenant's SQLite database is followed, and its changes are stored in folders.
+fn followed(changes: Table<'_>, kind: &Kind, to: &[Slug], far: &[Slug]) -> Option<Changes> {
+    let at = changes.at();
+    let refuse = |why, help| changes.fault(at, "`changes` cannot be kept here", why, help);
+    if !matches!(kind, Kind::Sqlite { .. }) || kind.is_platform() {
+        refuse(
+            "only a tenant's database of the kind `sqlite` is followed",
+            "leave `changes` out, or name a database in `$DATA`",
+        );
+        return None;
+    }
+    let places: Vec<String> = to
+        .iter()
+        .filter(|place| !far.contains(place))
+        .map(ToString::to_string)
+        .collect();
+    if places.is_empty() {
+        refuse(
+            "changes are stored in folders, and every place in `to` is another machine",
+            "name a folder in `to` as well",
+        );
+        return None;
+    }
+    changes::read(changes, &places)
 }
 
 fn to(table: &mut Table<'_>, destinations: &[Slug]) -> Option<Vec<Slug>> {

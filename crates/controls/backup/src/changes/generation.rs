@@ -1,0 +1,223 @@
+//! One generation, as it is written: an image, and a log in files that are closed one after another.
+//!
+//! What is closed lies in the generation's folder and is never written to again. What is not lies apart, so that the folder
+//! can be stored as it is at any time.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::{
+    BASE, ChangesError, FACTS, Facts,
+    log::{Head, Seen, Writer},
+    name, segment, unfinished,
+};
+
+/// A file of the log is closed when it is longer than this, whatever its age: it is read back whole.
+const LONGEST: u64 = 8 << 20;
+
+/// A generation that is being written.
+pub(super) struct Generation {
+    pub name: String,
+    pub began: Timestamp,
+    /// Bytes of its log.
+    pub length: u64,
+    /// When the present file of the log was begun.
+    pub opened: Timestamp,
+    /// Whether anything has changed in it.
+    pub changed: bool,
+    folder: PathBuf,
+    open: PathBuf,
+    writer: Writer,
+    number: u32,
+}
+
+/// An image that is being copied.
+pub(super) struct Image {
+    copying: JoinHandle<io::Result<(String, u64)>>,
+    at: PathBuf,
+}
+
+impl Generation {
+    /// Begins one beneath `folder`.
+    pub fn begin(folder: &Path, began: Timestamp) -> Result<Self, ChangesError> {
+        let name = name(began);
+        let open = unfinished(folder);
+        let folder = folder.join(&name);
+        // Others may read what is in here: who gets this far is settled by the folder above.
+        fs::DirBuilder::new()
+            .mode(0o755)
+            .create(&folder)
+            .map_err(ChangesError::io("create", &folder))?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o755))
+            .map_err(ChangesError::io("create", &folder))?;
+        let mut hash = [0; 32];
+        hex::decode_to_slice(Head::start(&name).hash, &mut hash)
+            .map_err(|error| ChangesError::io("begin", &folder)(io::Error::other(error)))?;
+        let writer = Writer::new(part(&open, &name, 1)?, hash);
+        Ok(Self {
+            name,
+            began,
+            length: 0,
+            opened: began,
+            changed: false,
+            folder,
+            open,
+            writer,
+            number: 1,
+        })
+    }
+
+    pub fn page(&mut self, number: u32, content: &[u8]) -> io::Result<()> {
+        self.writer.page(number, content)?;
+        if self.writer.length() > LONGEST {
+            self.turn().map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    /// Notes a look, and gives it to the system with all before.
+    pub fn seen(&mut self, seen: Seen) -> Result<(), ChangesError> {
+        self.changed |= seen.pages > 0;
+        self.writer
+            .seen(seen)
+            .and_then(|()| self.writer.flush())
+            .map_err(ChangesError::io("write the log of", &self.folder))
+    }
+
+    /// The hash over all of its log.
+    pub fn hash(&self) -> String {
+        hex::encode(self.writer.hash())
+    }
+
+    /// Brings everything to the disk.
+    pub fn sync(&mut self) -> Result<(), ChangesError> {
+        self.writer
+            .sync()
+            .map_err(ChangesError::io("write the log of", &self.folder))
+    }
+
+    /// Closes the present file of the log and begins the next.
+    pub fn close(&mut self, now: Timestamp) -> Result<(), ChangesError> {
+        self.turn()?;
+        self.opened = now;
+        self.changed = false;
+        Ok(())
+    }
+
+    /// Closes the last file of the log.
+    pub fn end(mut self) -> Result<(), ChangesError> {
+        self.sync()?;
+        settle(&self.open, &self.name, self.number, &self.folder)
+    }
+
+    /// Begins to copy the image.
+    pub fn copy(&self, database: &Arc<File>) -> Image {
+        let at = self.open.join(format!("{}.image", self.name));
+        let (from, to) = (Arc::clone(database), at.clone());
+        Image {
+            copying: std::thread::spawn(move || copy(&from, &to)),
+            at,
+        }
+    }
+
+    /// Puts the image into the folder, and beside it what is known of it; that it is there says that the generation counts.
+    pub fn complete(&self, image: Image, mut facts: Facts) -> Result<u64, ChangesError> {
+        let copied = image
+            .copying
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let (digest, length) = copied.map_err(ChangesError::io("copy", &image.at))?;
+        facts.image = digest;
+        let to = self.folder.join(BASE);
+        fs::rename(&image.at, &to).map_err(ChangesError::io("create", &to))?;
+        let at = self.open.join(format!("{}.facts", self.name));
+        let bytes = serde_json::to_vec(&facts)
+            .map_err(|error| ChangesError::io("write", &at)(error.into()))?;
+        let mut file = create(&at)?;
+        io::Write::write_all(&mut file, &bytes)
+            .and_then(|()| file.sync_all())
+            .map_err(ChangesError::io("write", &at))?;
+        let to = self.folder.join(FACTS);
+        fs::rename(&at, &to).map_err(ChangesError::io("create", &to))?;
+        sync_folder(&self.folder)?;
+        Ok(length)
+    }
+
+    fn turn(&mut self) -> Result<(), ChangesError> {
+        self.sync()?;
+        settle(&self.open, &self.name, self.number, &self.folder)?;
+        self.length += self.writer.length();
+        self.number += 1;
+        let next = part(&self.open, &self.name, self.number)?;
+        self.writer = Writer::new(next, self.writer.hash());
+        Ok(())
+    }
+}
+
+impl Image {
+    pub fn is_finished(&self) -> bool {
+        self.copying.is_finished()
+    }
+}
+
+/// The present file of a log.
+pub(super) fn part_path(open: &Path, name: &str, number: u32) -> PathBuf {
+    open.join(format!("{name}.{}", segment(number)))
+}
+
+/// Puts a file of the log, which is on the disk, where the closed ones are.
+pub(super) fn settle(
+    open: &Path,
+    name: &str,
+    number: u32,
+    folder: &Path,
+) -> Result<(), ChangesError> {
+    let to = folder.join(segment(number));
+    fs::rename(part_path(open, name, number), &to).map_err(ChangesError::io("close", &to))?;
+    sync_folder(folder)
+}
+
+fn part(open: &Path, name: &str, number: u32) -> Result<File, ChangesError> {
+    create(&part_path(open, name, number))
+}
+
+fn create(path: &Path) -> Result<File, ChangesError> {
+    let made = OpenOptions::new().write(true).create_new(true).open(path);
+    let file = made.map_err(ChangesError::io("create", path))?;
+    file.set_permissions(Permissions::from_mode(0o644))
+        .map_err(ChangesError::io("create", path))?;
+    Ok(file)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), ChangesError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(ChangesError::io("write", folder))
+}
+
+/// Copies the database's file as it is, while others write to it. Pages that change meanwhile, and that may be copied half,
+/// are all in the log. The file stays open: closing it would let go of SQLite's own locks on it.
+fn copy(from: &File, to: &Path) -> io::Result<(String, u64)> {
+    let file = create(to).map_err(io::Error::other)?;
+    let (mut hash, mut at, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
+    loop {
+        let count = from.read_at(&mut buffer, at)?;
+        let Some(read) = buffer.get(..count).filter(|read| !read.is_empty()) else {
+            break;
+        };
+        hash.update(read);
+        file.write_all_at(read, at)?;
+        at += read.len() as u64;
+    }
+    file.sync_all()?;
+    Ok((hex::encode(hash.finalize()), at))
+}

@@ -1,0 +1,436 @@
+//! What confined processes do with changes: ship them, look at a follower from outside, rebuild, read what is stored.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use avouch_statement::Length;
+use jiff::{Timestamp, civil};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BASE, Beat, ChangesError, FACTS, Facts, index,
+    log::{Head, read},
+    number,
+    rebuild::{Rebuilt, rebuild},
+    segment,
+};
+use crate::{
+    far::{Dial, Place},
+    job::JobError,
+    manifest::{DATA, FILE},
+    records::Shipment,
+    repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
+    retention::{SnapshotId, changes::ended},
+    schedule::At,
+    source,
+};
+
+/// How often a follower's next word is looked for, and for how long.
+const ASK: Duration = Duration::from_millis(100);
+const ASKED: usize = 40;
+
+/// At most this many findings are reported: an outcome must fit a message.
+const MOST: usize = 50;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "kebab-case")]
+pub enum Task {
+    /// Store every generation that goes further than what is known to be stored, and read it back. The repository's key.
+    Ship {
+        /// The folder of a source's generations.
+        folder: PathBuf,
+        /// The repository.
+        repository: Place,
+        /// Whose data.
+        owner: String,
+        /// The name of the source.
+        source: String,
+        /// Today.
+        day: civil::Date,
+        /// Now.
+        now: Timestamp,
+        /// How far each generation has been stored and read back.
+        known: Vec<Known>,
+    },
+    /// Look whether a follower sees what is committed. As the tenant; no key.
+    Look {
+        /// The database.
+        database: PathBuf,
+        /// The folder of its generations.
+        folder: PathBuf,
+        /// Now.
+        now: Timestamp,
+    },
+    /// Remove the generations that are stored everywhere, if they go no further. As the tenant; no key.
+    Forget {
+        /// The folder of a source's generations.
+        folder: PathBuf,
+        /// Which, and how far each is stored.
+        stored: Vec<(String, u32)>,
+    },
+    /// Rebuild a database as it was at a moment from a restored generation, and have it checked. No key.
+    Rebuild {
+        /// The restored generation, in a folder of its name.
+        generation: PathBuf,
+        /// Where its log ends.
+        head: Head,
+        /// The moment.
+        at: Timestamp,
+        /// The folder for the data and their manifest.
+        into: PathBuf,
+    },
+    /// Read what is stored, and say what is wrong. The repository's key.
+    Read {
+        /// The repository.
+        repository: Place,
+        /// Only what was written after this is read; otherwise everything.
+        since: Option<Timestamp>,
+    },
+    /// Delete what is superseded or has had its time. The repository's key.
+    Remove {
+        /// The repository.
+        repository: Place,
+        /// For how long any moment can be restored.
+        within: Length,
+        /// The schedule that days are counted by.
+        at: At,
+        /// Now.
+        now: Timestamp,
+        /// Those known to have been read back.
+        verified: Vec<SnapshotId>,
+    },
+}
+
+impl Task {
+    /// The repository that it works at.
+    #[must_use]
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Ship { repository, .. }
+            | Self::Read { repository, .. }
+            | Self::Remove { repository, .. } => Some(repository),
+            Self::Look { .. } | Self::Forget { .. } | Self::Rebuild { .. } => None,
+        }
+    }
+}
+
+/// How far a generation has been stored and read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Which generation.
+    pub generation: String,
+    /// Files of its log.
+    pub segments: u32,
+    /// The end of the last of them.
+    pub head: Head,
+}
+
+/// A generation as it was stored and read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipped {
+    /// The snapshot that holds it.
+    pub snapshot: SnapshotId,
+    /// Which generation.
+    pub generation: String,
+    /// Files of its log.
+    pub segments: u32,
+    /// The end of the log.
+    pub head: Head,
+    /// What is known of its image.
+    pub facts: Facts,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "done", rename_all = "kebab-case")]
+pub enum Done {
+    /// Generations were stored.
+    Shipped {
+        /// What was stored now.
+        shipped: Vec<Shipped>,
+        /// Every complete generation there is here, and how many closed files its log has.
+        local: Vec<(String, u32)>,
+    },
+    /// A follower was looked at.
+    Looked(Word),
+    /// Generations that are stored everywhere are gone from here.
+    Forgotten,
+    /// A database was rebuilt.
+    Rebuilt {
+        /// From what.
+        rebuilt: Rebuilt,
+        /// Files beside one another in the folder.
+        files: u64,
+        /// Rows in all tables.
+        rows: u64,
+        /// The manifest's digest.
+        manifest: String,
+    },
+    /// What is stored was read.
+    Read {
+        /// What is wrong; the first fifty.
+        findings: Vec<Finding>,
+        /// The snapshots there are.
+        listed: Vec<SnapshotId>,
+        /// Files that were read now.
+        files: u64,
+    },
+    /// Snapshots were deleted.
+    Removed {
+        /// Which.
+        removed: Vec<SnapshotId>,
+    },
+}
+
+/// What a look at a follower showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    /// Its newest word, if there is any.
+    pub beat: Option<Beat>,
+    /// Whether that is newer than the look, and knows of everything that was committed before.
+    pub awake: bool,
+}
+
+impl Word {
+    /// Until when nothing has changed since that was stored, by the word of a follower that is awake.
+    pub(crate) fn quiet_since(&self, newest: &Shipment) -> Option<Timestamp> {
+        let beat = self.beat.as_ref().filter(|_| self.awake)?;
+        let same = beat.generation.as_ref() == Some(&newest.generation);
+        (same && beat.changed.is_none_or(|changed| changed <= newest.up_to())).then_some(beat.up_to)
+    }
+}
+
+/// Does one task.
+///
+/// # Errors
+///
+/// By whose fault it is; see [`JobError`].
+pub(crate) async fn run(
+    task: Task,
+    password: Option<&Password>,
+    dial: Option<&Dial>,
+) -> Result<Done, JobError> {
+    let key = || password.ok_or(JobError::NoKey);
+    let open = |place: &Place| -> Result<Repository, JobError> {
+        let site = place.site(dial).map_err(RepositoryError::from)?;
+        Ok(Repository::open(&site, key()?)?)
+    };
+    match task {
+        Task::Ship {
+            folder,
+            repository,
+            owner,
+            source,
+            day,
+            now,
+            known,
+        } => {
+            let local = generations(&folder)?;
+            let behind: Vec<_> = local
+                .iter()
+                .map(|(name, segments)| {
+                    (
+                        name,
+                        *segments,
+                        known.iter().find(|known| known.generation == *name),
+                    )
+                })
+                .filter(|(_, segments, known)| known.is_none_or(|known| known.segments < *segments))
+                .collect();
+            let mut shipped = Vec::new();
+            if !behind.is_empty() {
+                let site = repository.site(dial).map_err(RepositoryError::from)?;
+                let repository = Repository::open_or_init(&site, key()?)?;
+                for (name, _, known) in behind {
+                    let label = Label {
+                        owner: owner.clone(),
+                        source: format!("{source}.{name}"),
+                        taken: now,
+                        day,
+                        grades: Vec::new(),
+                        manifest: String::new(),
+                    };
+                    shipped.push(ship(&repository, &folder.join(name), name, &label, known)?);
+                }
+            }
+            Ok(Done::Shipped { shipped, local })
+        }
+        Task::Look {
+            database,
+            folder,
+            now,
+        } => look(&database, &folder, now).await.map(Done::Looked),
+        Task::Forget { folder, stored } => {
+            for (name, segments) in generations(&folder)? {
+                // A generation that was closed later goes further than what is stored, and stays.
+                if stored.contains(&(name.clone(), segments)) {
+                    let path = folder.join(name);
+                    fs::remove_dir_all(&path).map_err(ChangesError::io("remove", &path))?;
+                }
+            }
+            Ok(Done::Forgotten)
+        }
+        Task::Rebuild {
+            generation,
+            head,
+            at,
+            into,
+        } => {
+            let data = into.join(DATA);
+            fs::create_dir_all(&data).map_err(ChangesError::io("create", &data))?;
+            let rebuilt = rebuild(&generation, &head, at, &data)?;
+            let manifest = source::survey(&data, at)
+                .await
+                .map_err(ChangesError::from)?;
+            // What reading it has left beside it is empty.
+            for ending in ["-wal", "-shm"] {
+                for name in manifest.databases.keys() {
+                    fs::remove_file(data.join(format!("{name}{ending}"))).ok();
+                }
+            }
+            let path = into.join(FILE);
+            fs::write(&path, manifest.to_bytes()).map_err(ChangesError::io("write", &path))?;
+            Ok(Done::Rebuilt {
+                rebuilt,
+                files: manifest.files.len() as u64,
+                rows: manifest.rows(),
+                manifest: manifest.digest(),
+            })
+        }
+        Task::Read { repository, since } => {
+            let repository = open(&repository)?;
+            let (mut findings, files) = repository.verify_since(since)?;
+            findings.truncate(MOST);
+            // A snapshot that cannot be read is among the findings already.
+            let listed = repository.list().unwrap_or_default();
+            Ok(Done::Read {
+                findings,
+                listed: listed.iter().map(|one| one.listed().id.clone()).collect(),
+                files,
+            })
+        }
+        Task::Remove {
+            repository,
+            within,
+            at,
+            now,
+            verified,
+        } => {
+            let repository = open(&repository)?;
+            let listed: Vec<Listed> = repository
+                .list()?
+                .iter()
+                .map(|one| one.listed().clone())
+                .collect();
+            let proofs = ended(&listed, &verified, within, &at, now);
+            repository.remove(&proofs)?;
+            Ok(Done::Removed {
+                removed: proofs.iter().map(|proof| proof.id().clone()).collect(),
+            })
+        }
+    }
+}
+
+/// The complete generations in a folder, oldest first, and how many files of each log are closed.
+fn generations(folder: &Path) -> Result<Vec<(String, u32)>, ChangesError> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Nothing has been followed yet.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(ChangesError::io("read", folder)(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(ChangesError::io("read", folder))?.path();
+        if path.join(FACTS).is_file() {
+            let segments = (1..)
+                .take_while(|number| path.join(segment(*number)).is_file())
+                .last()
+                .unwrap_or(0);
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            found.push((name, segments));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Stores a generation whole, and reads back what was not read back before: the log goes on from there, byte for byte.
+fn ship(
+    repository: &Repository,
+    folder: &Path,
+    name: &str,
+    label: &Label,
+    known: Option<&Known>,
+) -> Result<Shipped, JobError> {
+    let stored = repository.store(folder, label)?;
+    let contents = repository.contents(&stored)?;
+    let altered = |what: &str, why: String| ChangesError::altered(Path::new(what), why);
+    let facts: Facts = serde_json::from_slice(&contents.read(FACTS)?)
+        .map_err(|error| altered(FACTS, error.to_string()))?;
+    let (mut head, from) = match known {
+        Some(known) => (known.head.clone(), known.segments),
+        None => {
+            if contents.digest(BASE)? != facts.image {
+                return Err(altered(BASE, "what is stored has another hash".to_owned()).into());
+            }
+            (Head::start(name), 0)
+        }
+    };
+    let segments = contents.names().filter_map(number).max().unwrap_or(0);
+    for number in from + 1..=segments {
+        let name = segment(number);
+        let bytes = contents.read(&name)?;
+        if read(bytes.as_slice(), facts.page_size, &mut head, |_| Ok(())).is_err() {
+            return Err(altered(
+                &name,
+                "what is stored does not go on where the log was left".to_owned(),
+            )
+            .into());
+        }
+    }
+    Ok(Shipped {
+        snapshot: stored.listed().id.clone(),
+        generation: name.to_owned(),
+        segments,
+        head,
+        facts,
+    })
+}
+
+/// Waits for a follower's next word, and compares it with what had been committed before.
+async fn look(database: &Path, folder: &Path, now: Timestamp) -> Result<Word, JobError> {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-shm");
+    let path = PathBuf::from(path);
+    // A database that nobody has open has no index, and so no follower.
+    let committed = match fs::File::open(&path) {
+        Ok(file) => index::published(&file).map_err(ChangesError::io("read", &path))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(ChangesError::io("read", &path)(error).into()),
+    };
+    let mut word = Word {
+        beat: None,
+        awake: false,
+    };
+    for _ in 0..ASKED {
+        word.beat = Beat::read(folder)?;
+        if let (Some(beat), Some(committed)) = (&word.beat, committed)
+            && beat.up_to > now
+        {
+            // The count wraps round, so the nearer way round tells which is further.
+            word.awake = beat.transactions.wrapping_sub(committed.changes) < 1 << 31;
+            break;
+        }
+        tokio::time::sleep(ASK).await;
+    }
+    Ok(word)
+}

@@ -1,0 +1,156 @@
+//! A real database, written to by the `sqlite3` program in a process of its own, and a clock that goes on by itself.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::{
+    Facts, Follow,
+    follow::Follower,
+    leftovers,
+    log::Head,
+    rebuild::{each, rebuild},
+};
+
+/// One second of the test's clock, in its microseconds.
+pub(super) const SECOND: i64 = 1_000_000;
+
+/// A database and a folder for its changes.
+pub(super) struct Place {
+    home: TempDir,
+    pub what: Follow,
+    micros: AtomicI64,
+}
+
+impl Place {
+    /// A database in WAL mode with an empty table `line`.
+    pub fn new(page_size: u32) -> Self {
+        let home = TempDir::new().unwrap();
+        let what = Follow {
+            database: home.path().join("live.db"),
+            folder: home.path().join("changes"),
+            close_after: Duration::from_secs(5),
+            generation: Duration::from_secs(86_400),
+        };
+        let place = Self {
+            home,
+            what,
+            micros: AtomicI64::new(1_800_000_000 * SECOND),
+        };
+        place.sql(&format!(
+            "pragma page_size = {page_size}; pragma journal_mode = wal; create table line (n integer primary key, fill blob);"
+        ));
+        place
+    }
+
+    /// The time, a millisecond later at each look, and finer than is kept.
+    pub fn now(&self) -> Timestamp {
+        let micros = self.micros.fetch_add(1000, Ordering::Relaxed);
+        Timestamp::from_nanosecond(i128::from(micros) * 1000 + 465).unwrap()
+    }
+
+    pub fn pass(&self, micros: i64) {
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    pub fn sql(&self, sql: &str) -> String {
+        ask(&self.what.database, sql)
+    }
+
+    /// Everything in a database, as text.
+    pub fn dump(&self) -> String {
+        self.sql(".dump")
+    }
+
+    pub fn generations(&self) -> Vec<PathBuf> {
+        let mut found: Vec<_> = std::fs::read_dir(&self.what.folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.join(super::FACTS).is_file())
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Rebuilds the database as it was at a moment, from the newest generation that can; its path.
+    pub fn rebuilt(&self, at: Timestamp) -> PathBuf {
+        let generation = self
+            .generations()
+            .into_iter()
+            .rev()
+            .find(|generation| facts(generation).complete <= at)
+            .unwrap();
+        self.from(&generation, at)
+    }
+
+    pub fn from(&self, generation: &Path, at: Timestamp) -> PathBuf {
+        let into = self
+            .home
+            .path()
+            .join(format!("rebuilt-{}", self.now().as_microsecond()));
+        std::fs::create_dir(&into).unwrap();
+        rebuild(generation, &head(generation), at, &into).unwrap();
+        let database = into.join("live.db");
+        assert_eq!(ask(&database, "pragma integrity_check"), "ok\n");
+        database
+    }
+
+    /// The numbers in the table at a moment.
+    pub fn lines(&self, at: Timestamp) -> String {
+        ask(&self.rebuilt(at), "select group_concat(n, ' ') from line")
+            .trim()
+            .to_owned()
+    }
+
+    /// Closes what a follower that has ended left open.
+    pub fn settle(&self) {
+        leftovers::clear(&self.what.folder).unwrap();
+    }
+}
+
+/// A follower whose first image is complete.
+pub(super) async fn following<'a>(
+    place: &'a Place,
+    clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+) -> Follower<'a> {
+    let mut follower = Follower::begin(&place.what, clock).await.unwrap();
+    let before = place.generations().len();
+    while place.generations().len() == before {
+        step(&mut follower).await;
+    }
+    follower
+}
+
+pub(super) async fn step(follower: &mut Follower<'_>) {
+    follower.look().await.unwrap();
+    follower.tend().await.unwrap();
+}
+
+pub(super) fn ask(database: &Path, sql: &str) -> String {
+    let done = Command::new("sqlite3")
+        .args(["-cmd", ".timeout 10000"])
+        .arg(database)
+        .arg(sql)
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    String::from_utf8(done.stdout).unwrap()
+}
+
+pub(super) fn facts(generation: &Path) -> Facts {
+    leftovers::facts(generation).unwrap().unwrap()
+}
+
+pub(super) fn head(generation: &Path) -> Head {
+    each(generation, &facts(generation), |_| Ok(())).unwrap()
+}

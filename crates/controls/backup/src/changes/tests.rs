@@ -1,0 +1,336 @@
+//! Real databases, followed while a process of its own writes to them.
+
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use super::{
+    BASE, Beat, ChangesError,
+    follow::Follower,
+    rebuild::rebuild,
+    segment,
+    testing::{Place, SECOND, ask, facts, following, head, step},
+};
+
+const PAGE: u32 = 4096;
+
+#[tokio::test]
+async fn rows_up_to_the_chosen_moment_are_there_and_none_after() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    let mut moments = Vec::new();
+    for n in 1..=12 {
+        place.sql(&format!("insert into line values ({n}, zeroblob(3000))"));
+        step(&mut follower).await;
+        moments.push(place.now());
+        place.pass(SECOND);
+    }
+    drop(follower);
+    place.settle();
+    let mut expected = String::new();
+    for (n, moment) in (1..).zip(moments) {
+        expected = format!("{expected} {n}").trim().to_owned();
+        assert_eq!(place.lines(moment), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_another_process_cuts_to_nothing_loses_no_row() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    let cut = || {
+        place
+            .sql("pragma busy_timeout = 0; pragma wal_checkpoint(truncate)")
+            .split_off(2)
+    };
+    let mut moments = Vec::new();
+    for n in 1..=12 {
+        place.sql(&format!("insert into line values ({n}, zeroblob(3000))"));
+        step(&mut follower).await;
+        // Refused while the follower needs what is in the log; done once it has let go.
+        assert!(cut().starts_with("1|"));
+        if n % 3 == 0 {
+            follower.let_go().await.unwrap();
+            assert!(cut().starts_with("0|"));
+        }
+        moments.push((n, place.now()));
+        place.pass(2 * SECOND);
+    }
+    drop(follower);
+    place.settle();
+    for (n, moment) in moments {
+        let expected: Vec<String> = (1..=n).map(|n: i32| n.to_string()).collect();
+        assert_eq!(place.lines(moment), expected.join(" "));
+    }
+}
+
+#[tokio::test]
+async fn under_write_load_nothing_is_missed_and_the_log_is_let_go() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    let script = place.what.folder.join("open/script");
+    let lines: String = (1..=3000)
+        .map(|n| format!("insert into line values ({n}, randomblob(3000));\n"))
+        .collect();
+    fs::write(&script, format!(".timeout 10000\n{lines}")).unwrap();
+    let mut writer = Command::new("sqlite3")
+        .arg(&place.what.database)
+        .stdin(Stdio::from(fs::File::open(&script).unwrap()))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while writer.try_wait().unwrap().is_none() {
+        place.pass(SECOND);
+        step(&mut follower).await;
+    }
+    step(&mut follower).await;
+    let end = place.now();
+    let (dump, log) = (place.dump(), place.what.database.with_extension("db-wal"));
+    // Three thousand transactions of two or three pages each would be some 30 MiB.
+    assert!(fs::metadata(log).unwrap().len() < 24 << 20);
+    drop(follower);
+    place.settle();
+    assert!(ask(&place.rebuilt(end), ".dump") == dump);
+}
+
+#[tokio::test]
+async fn a_database_that_shrinks_and_grows_is_as_it_was_at_each_moment() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    let mut states = Vec::new();
+    for change in [
+        "insert into line select value, randomblob(2000) from generate_series(1, 300)",
+        "delete from line where n > 5",
+        "vacuum",
+        "insert into line select value, randomblob(2000) from generate_series(400, 500)",
+        "create table other (a text); insert into other values ('b'); drop table line",
+        "vacuum",
+    ] {
+        place.sql(change);
+        step(&mut follower).await;
+        states.push((place.now(), place.dump(), place.sql("pragma page_count")));
+        place.pass(SECOND);
+    }
+    drop(follower);
+    place.settle();
+    for (moment, dump, pages) in states {
+        let rebuilt = place.rebuilt(moment);
+        assert!(ask(&rebuilt, ".dump") == dump);
+        assert_eq!(ask(&rebuilt, "pragma page_count"), pages);
+    }
+}
+
+#[tokio::test]
+async fn the_smallest_and_the_largest_pages_are_followed() {
+    for page_size in [512, 65_536] {
+        let place = Place::new(page_size);
+        let clock = || place.now();
+        let mut follower = following(&place, &clock).await;
+        place.sql("insert into line values (1, randomblob(200000))");
+        step(&mut follower).await;
+        let (moment, dump) = (place.now(), place.dump());
+        drop(follower);
+        place.settle();
+        assert!(ask(&place.rebuilt(moment), ".dump") == dump);
+    }
+}
+
+#[tokio::test]
+async fn a_database_without_a_write_ahead_log_is_refused_in_words() {
+    let place = Place::new(PAGE);
+    place.sql("pragma journal_mode = delete");
+    let clock = || place.now();
+    let refused = Follower::begin(&place.what, &clock).await.err().unwrap();
+    assert!(
+        refused
+            .to_string()
+            .contains("is not in WAL mode (it is in `delete`)"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_killed_follower_wrote_half_is_left_out_and_the_rest_counts() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    place.sql("insert into line values (1, null)");
+    step(&mut follower).await;
+    let first = place.now();
+    place.pass(10 * SECOND);
+    step(&mut follower).await;
+    place.sql("insert into line values (2, null)");
+    step(&mut follower).await;
+    let second = place.now();
+    drop(follower);
+    let part = fs::read_dir(place.what.folder.join("open"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "log"))
+        .unwrap();
+    let length = fs::metadata(&part).unwrap().len();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&part)
+        .unwrap()
+        .set_len(length - 7)
+        .unwrap();
+    place.settle();
+    assert_eq!(place.lines(first), "1");
+    assert_eq!(place.lines(second), "1");
+}
+
+#[tokio::test]
+async fn whoever_follows_next_begins_with_an_image_of_its_own() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    place.sql("insert into line values (1, null)");
+    step(&mut follower).await;
+    let first = place.now();
+    drop(follower);
+    place.sql("insert into line values (2, null)");
+    let mut follower = following(&place, &clock).await;
+    place.sql("insert into line values (3, null)");
+    step(&mut follower).await;
+    let third = place.now();
+    drop(follower);
+    place.settle();
+    assert_eq!(place.generations().len(), 2);
+    assert_eq!(
+        (place.lines(first), place.lines(third)),
+        ("1".to_owned(), "1 2 3".to_owned())
+    );
+    let [_, newer] = place.generations().try_into().unwrap();
+    let early = rebuild(&newer, &head(&newer), first, Path::new("/nowhere")).unwrap_err();
+    assert!(matches!(early, ChangesError::Beyond { .. }), "{early}");
+}
+
+#[tokio::test]
+async fn one_generation_takes_over_from_another_without_a_gap() {
+    let mut place = Place::new(PAGE);
+    place.what.generation = std::time::Duration::from_secs(20);
+    let place = place;
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    let mut moments = Vec::new();
+    let mut n = 0;
+    while place.generations().len() < 4 {
+        n += 1;
+        place.sql(&format!("insert into line values ({n}, randomblob(5000))"));
+        step(&mut follower).await;
+        moments.push((n, place.now()));
+        place.pass(SECOND);
+    }
+    drop(follower);
+    place.settle();
+    let generations = place.generations();
+    for pair in generations.windows(2) {
+        assert!(
+            head(&pair[0]).up_to.unwrap()
+                >= facts(&pair[1]).complete - jiff::SignedDuration::from_millis(5)
+        );
+    }
+    for (n, moment) in moments {
+        let expected: Vec<String> = (1..=n).map(|n: i32| n.to_string()).collect();
+        assert_eq!(place.lines(moment), expected.join(" "));
+    }
+}
+
+#[tokio::test]
+async fn anything_altered_or_missing_is_refused_by_name() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    for n in 1..=3 {
+        place.sql(&format!("insert into line values ({n}, randomblob(5000))"));
+        place.pass(10 * SECOND);
+        step(&mut follower).await;
+    }
+    drop(follower);
+    place.settle();
+    let [generation] = place.generations().try_into().unwrap();
+    let (end, at) = (head(&generation), place.now());
+    let into = tempfile::tempdir().unwrap();
+    for name in [BASE, &segment(1), &segment(3)] {
+        let path = generation.join(name);
+        let sound = fs::read(&path).unwrap();
+        let mut wrong = sound.clone();
+        wrong[100] ^= 1;
+        for broken in [Some(wrong), None] {
+            match broken {
+                Some(wrong) => fs::write(&path, wrong).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            rebuild(&generation, &end, at, into.path()).unwrap_err();
+            fs::remove_file(into.path().join("live.db")).ok();
+        }
+        fs::write(&path, sound).unwrap();
+    }
+    rebuild(&generation, &end, at, into.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_log_whose_published_frames_are_altered_is_not_followed_on() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    place.sql("insert into line values (1, null)");
+    step(&mut follower).await;
+    place.sql("insert into line values (2, null)");
+    let log = place.what.database.with_extension("db-wal");
+    let file = fs::OpenOptions::new().write(true).open(&log).unwrap();
+    file.write_all_at(b"other", fs::metadata(&log).unwrap().len() - 100)
+        .unwrap();
+    let torn = follower.look().await.unwrap_err();
+    assert!(matches!(torn, ChangesError::Torn { .. }), "{torn}");
+}
+
+#[tokio::test]
+async fn a_file_put_in_the_place_of_the_database_ends_it() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    let beside = place.what.database.with_extension("other");
+    fs::copy(&place.what.database, &beside).unwrap();
+    fs::rename(&beside, &place.what.database).unwrap();
+    place.pass(2 * SECOND);
+    follower.look().await.unwrap();
+    let ended = follower.tend().await.unwrap_err();
+    assert!(matches!(ended, ChangesError::Replaced(_)), "{ended}");
+}
+
+#[tokio::test]
+async fn its_word_says_how_far_it_has_seen() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    place.pass(2 * SECOND);
+    step(&mut follower).await;
+    let quiet = Beat::read(&place.what.folder).unwrap().unwrap();
+    assert_eq!(quiet.changed, None);
+    place.sql("insert into line values (1, null)");
+    place.pass(2 * SECOND);
+    step(&mut follower).await;
+    let busy = Beat::read(&place.what.folder).unwrap().unwrap();
+    assert!(busy.up_to > quiet.up_to && busy.changed > Some(quiet.up_to));
+    assert_eq!(busy.transactions, quiet.transactions + 1);
+    assert_eq!(
+        busy.generation.as_deref(),
+        place.generations()[0].file_name().unwrap().to_str()
+    );
+    // Closed with the look that saw it, a change counts as stored.
+    place.pass(10 * SECOND);
+    place.sql("insert into line values (2, null)");
+    step(&mut follower).await;
+    let closed = Beat::read(&place.what.folder).unwrap().unwrap();
+    let [generation] = place.generations().try_into().unwrap();
+    assert!(closed.changed > busy.changed && closed.changed <= head(&generation).up_to);
+}

@@ -1,0 +1,435 @@
+//! Keeps the changes of databases: has them followed, ships what was followed, and removes what has had its time.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use avouch_statement::Slug;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Access, Backups, KeeperError, Outcome, Owner, SourceSettings, Spec, Who, chain, job};
+use crate::{
+    changes::{
+        Follow,
+        task::{Done, Known, Task, Word},
+    },
+    far::Place,
+    repository::Finding,
+    retention::SnapshotId,
+    settings::Changes,
+    source::Source,
+};
+
+/// How long a follower that ended is left before the next begins.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether somebody new is to be followed.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A service that starts, or a tenant that is made, has its followers within this time.
+const START: SignedDuration = SignedDuration::from_secs(30);
+
+/// A generation lasts a day, so that restoring a moment never replays more.
+const GENERATION: Duration = Duration::from_secs(24 * 3600);
+
+/// So many superseded shipments are removed together: each time the repository is gone through.
+const SUPERSEDED: usize = 24;
+
+/// After this time everything that is stored is read again.
+const STALE: SignedDuration = SignedDuration::from_hours(24);
+
+/// An owner's source.
+type Which = (Owner, Slug);
+
+/// What is going on about changes.
+#[derive(Default)]
+pub(super) struct Going {
+    kept: Mutex<HashSet<Which>>,
+    /// Since when followers have ended or shipments failed without one that succeeded, and why the last did.
+    troubles: Mutex<HashMap<Which, (Timestamp, String)>>,
+    busy: Mutex<HashMap<Owner, Arc<tokio::sync::Mutex<()>>>>,
+    /// When a repository was read, whole and at all.
+    read: Mutex<HashMap<(Owner, Slug), (Timestamp, Timestamp)>>,
+}
+
+impl Going {
+    /// One job at a time at each owner's repositories of changes, which are others than those of its backups: a shipment
+    /// does not wait for a backup.
+    pub(super) fn lock(&self, owner: &Owner) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(held(&self.busy).entry(owner.clone()).or_default())
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Backups {
+    /// Keeps the changes of every source that is to be followed, until it is dropped.
+    pub async fn keep_changes(self: &Arc<Self>) {
+        let mut tasks = tokio::task::JoinSet::new();
+        loop {
+            for (owner, source, changes) in self.followed() {
+                let which = (owner.clone(), source.name.clone());
+                if held(&self.going.kept).insert(which.clone()) {
+                    let (one, other) = (Arc::clone(self), Arc::clone(self));
+                    let (ours, theirs) = (which.clone(), which);
+                    tasks.spawn(async move { one.keep_following(&ours, changes).await });
+                    tasks.spawn(async move { other.keep_shipping(&theirs, changes).await });
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// What is wrong with following or shipping a source, if that is so for longer than a start takes.
+    pub(crate) fn trouble(&self, owner: &Owner, source: &Slug) -> Option<String> {
+        let troubles = held(&self.going.troubles);
+        let (since, why) = troubles.get(&(owner.clone(), source.clone()))?;
+        ((self.clock)().duration_since(*since) >= START).then(|| why.clone())
+    }
+
+    fn troubled(&self, which: &Which, why: String) {
+        let now = (self.clock)();
+        let mut troubles = held(&self.going.troubles);
+        let (_, last) = troubles
+            .entry(which.clone())
+            .or_insert((now, String::new()));
+        *last = why;
+    }
+
+    fn followed(&self) -> Vec<(Owner, SourceSettings, Changes)> {
+        let all = self.owners().into_iter();
+        all.flat_map(|owner| {
+            let sources: Vec<_> = self.sources(&owner).cloned().collect();
+            sources.into_iter().filter_map(move |source| {
+                let changes = source.changes?;
+                Some((owner.clone(), source, changes))
+            })
+        })
+        .collect()
+    }
+
+    async fn keep_following(&self, which: &Which, changes: Changes) {
+        let (owner, name) = which;
+        while let Some(source) = self.still(which) {
+            let ended = self.follow(owner, &source, changes).await;
+            if let Err(error) = ended {
+                let why = chain(&error);
+                tracing::warn!(%owner, source = %name, why, "a database is not followed; the next follower begins anew");
+                self.troubled(which, why);
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+        held(&self.going.kept).remove(which);
+    }
+
+    async fn keep_shipping(&self, which: &Which, changes: Changes) {
+        let (owner, name) = which;
+        while let Some(source) = self.still(which) {
+            tokio::time::sleep(pace(changes)).await;
+            match self.ship(owner, &source, changes).await {
+                Ok(0) => {}
+                Ok(_) => {
+                    held(&self.going.troubles).remove(which);
+                }
+                Err(error) => {
+                    let why = chain(&error);
+                    tracing::warn!(%owner, source = %name, why, "changes were not stored; it is tried again");
+                    self.troubled(which, why);
+                }
+            }
+        }
+    }
+
+    fn still(&self, (owner, name): &Which) -> Option<SourceSettings> {
+        if !self.owners().contains(owner) {
+            return None;
+        }
+        self.sources(owner)
+            .find(|source| source.name == *name)
+            .cloned()
+    }
+
+    /// Runs a follower to its end.
+    async fn follow(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        changes: Changes,
+    ) -> Result<(), KeeperError> {
+        let follow = Follow {
+            database: self.database(owner, source)?,
+            folder: self.changes_folder(owner).join(source.name.as_str()),
+            close_after: pace(changes),
+            generation: GENERATION,
+        };
+        let access = Access {
+            read: vec![],
+            write: vec![self.jobs.data(owner), self.changes_folder(owner)],
+        };
+        let input = job::Input {
+            spec: Spec::Follow { follow },
+            password: None,
+        };
+        self.jobs
+            .run(Who::Owner(owner.clone()), access, input)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores what is not stored yet at each destination, reads it back, and removes what that makes superfluous; how many
+    /// generations were stored.
+    ///
+    /// # Errors
+    ///
+    /// The first that could not be done; the others were tried all the same.
+    pub async fn ship(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        changes: Changes,
+    ) -> Result<usize, KeeperError> {
+        let (mut first, mut local, mut stored, mut count) = (None, Vec::new(), Vec::new(), 0);
+        let places: Vec<&Slug> = self.places(source).collect();
+        for place in &places {
+            match self.ship_to(owner, source, changes, place).await {
+                Ok((shipped, found)) => {
+                    count += shipped;
+                    local = found;
+                    stored.push(
+                        self.records
+                            .generations(&owner.to_string(), source.name.as_str(), place.as_str())
+                            .await?,
+                    );
+                }
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        if let Some(error) = first {
+            return Err(error);
+        }
+        // The newest is still written to.
+        local.pop();
+        local.retain(|(name, segments)| {
+            let there = |one: &crate::records::Shipment| {
+                one.generation == *name && one.segments == *segments
+            };
+            stored.iter().all(|place| place.iter().any(there))
+        });
+        if !local.is_empty() {
+            let folder = self.changes_folder(owner);
+            let task = Task::Forget {
+                folder: folder.join(source.name.as_str()),
+                stored: local,
+            };
+            let access = Access {
+                read: vec![],
+                write: vec![folder],
+            };
+            self.task(Who::Owner(owner.clone()), access, task, None)
+                .await?;
+        }
+        Ok(count)
+    }
+
+    async fn ship_to(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        changes: Changes,
+        place: &Slug,
+    ) -> Result<(usize, Vec<(String, u32)>), KeeperError> {
+        let lock = self.going.lock(owner);
+        let _held = lock.lock().await;
+        let (name, of) = (owner.to_string(), source.name.as_str());
+        let known = self.records.generations(&name, of, place.as_str()).await?;
+        let now = (self.clock)();
+        let repository = self.changes_repository(owner, place)?;
+        let folder = self.changes_folder(owner);
+        let access = Access {
+            read: vec![folder.clone()],
+            write: vec![repository.clone()],
+        };
+        let task = Task::Ship {
+            folder: folder.join(of),
+            repository: Place::Folder(repository.clone()),
+            owner: name.clone(),
+            source: of.to_owned(),
+            day: now.to_zoned(source.at.zone().clone()).date(),
+            now,
+            known: known
+                .iter()
+                .map(|one| Known {
+                    generation: one.generation.clone(),
+                    segments: one.segments,
+                    head: one.head.clone(),
+                })
+                .collect(),
+        };
+        let Done::Shipped { shipped, local } = self
+            .task(Who::Jobs, access, task, Some((owner, place)))
+            .await?
+        else {
+            return Err(KeeperError::Confused);
+        };
+        let stored = (self.clock)();
+        for one in &shipped {
+            self.records
+                .shipped(&name, of, place.as_str(), one, stored)
+                .await?;
+        }
+        let all = self.records.shipments(&name, of, place.as_str()).await?;
+        let begins = shipped
+            .iter()
+            .any(|one| !known.iter().any(|known| known.generation == one.generation));
+        if (begins || all.len() > known.len() + SUPERSEDED) && (self.steady)() {
+            let task = Task::Remove {
+                repository: Place::Folder(repository.clone()),
+                within: changes.within,
+                at: source.at.clone(),
+                now: stored,
+                verified: all.iter().map(|one| one.id.clone()).collect(),
+            };
+            let access = Access {
+                read: vec![],
+                write: vec![repository],
+            };
+            let Done::Removed { removed } = self
+                .task(Who::Jobs, access, task, Some((owner, place)))
+                .await?
+            else {
+                return Err(KeeperError::Confused);
+            };
+            self.records
+                .unshipped(&name, place.as_str(), &removed, stored)
+                .await?;
+        }
+        Ok((shipped.len(), local))
+    }
+
+    /// Has somebody who is not the follower look whether it follows.
+    pub(crate) async fn look_at_follower(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+    ) -> Result<Word, KeeperError> {
+        let folder = self.changes_folder(owner);
+        let task = Task::Look {
+            database: self.database(owner, source)?,
+            folder: folder.join(source.name.as_str()),
+            now: (self.clock)(),
+        };
+        let access = Access {
+            read: vec![self.jobs.data(owner), folder],
+            write: vec![],
+        };
+        match self
+            .task(Who::Owner(owner.clone()), access, task, None)
+            .await?
+        {
+            Done::Looked(word) => Ok(word),
+            _ => Err(KeeperError::Confused),
+        }
+    }
+
+    /// Reads what is stored of an owner's changes at a place: what is new, and once a day everything. What is wrong, which
+    /// snapshots there are, and when everything was read last.
+    pub(crate) async fn read_changes(
+        &self,
+        owner: &Owner,
+        place: &Slug,
+    ) -> Result<(Vec<Finding>, Vec<SnapshotId>, Timestamp), KeeperError> {
+        let lock = self.going.lock(owner);
+        let _held = lock.lock().await;
+        let key = (owner.clone(), place.clone());
+        let now = (self.clock)();
+        let before = held(&self.going.read).get(&key).copied();
+        let before = before.filter(|(whole, _)| now.duration_since(*whole).abs() < STALE);
+        let repository = self.changes_repository(owner, place)?;
+        let task = Task::Read {
+            repository: Place::Folder(repository.clone()),
+            since: before.map(|(_, last)| last),
+        };
+        let access = Access {
+            read: vec![],
+            write: vec![repository],
+        };
+        let Done::Read {
+            findings, listed, ..
+        } = self
+            .task(Who::Jobs, access, task, Some((owner, place)))
+            .await?
+        else {
+            return Err(KeeperError::Confused);
+        };
+        let whole = before.map_or(now, |(whole, _)| whole);
+        // What is wrong is looked at whole again.
+        if findings.is_empty() {
+            held(&self.going.read).insert(key, (whole, now));
+        } else {
+            held(&self.going.read).remove(&key);
+        }
+        Ok((findings, listed, whole))
+    }
+
+    pub(super) async fn task(
+        &self,
+        who: Who,
+        access: Access,
+        task: Task,
+        key: Option<(&Owner, &Slug)>,
+    ) -> Result<Done, KeeperError> {
+        let password = key
+            .map(|(owner, place)| self.jobs.password(owner, place))
+            .transpose()?;
+        let input = job::Input {
+            spec: Spec::Changes { task },
+            password,
+        };
+        match self.jobs.run(who, access, input).await? {
+            Outcome::Changes { done } => Ok(done),
+            _ => Err(KeeperError::Confused),
+        }
+    }
+
+    /// The destinations where a source's changes are stored: folders.
+    pub(crate) fn places<'s>(&self, source: &'s SourceSettings) -> impl Iterator<Item = &'s Slug> {
+        source.to.iter().filter(|place| {
+            self.settings
+                .destination(place)
+                .is_none_or(|stated| stated.folder().is_some())
+        })
+    }
+
+    /// The repository of an owner's changes, beside that of its backups. No owner's name has a dot in it.
+    pub(super) fn changes_repository(
+        &self,
+        owner: &Owner,
+        place: &Slug,
+    ) -> Result<PathBuf, KeeperError> {
+        let folder = self.folder(owner, place).ok_or(KeeperError::Confused)?;
+        Ok(folder.with_file_name(format!("{owner}.changes")))
+    }
+
+    /// The folder of an owner's generations, beside its data.
+    fn changes_folder(&self, owner: &Owner) -> PathBuf {
+        self.jobs.data(owner).with_file_name("changes")
+    }
+
+    fn database(&self, owner: &Owner, source: &SourceSettings) -> Result<PathBuf, KeeperError> {
+        match self.resolve(owner, source) {
+            Source::Sqlite { path } => Ok(path),
+            _ => Err(KeeperError::Confused),
+        }
+    }
+}
+
+/// How often files of a log are closed and shipped: several times within what may be lost, and not more than is needed.
+fn pace(changes: Changes) -> Duration {
+    let fifth = Duration::try_from(changes.lose_at_most.duration()).unwrap_or_default() / 5;
+    fifth.clamp(Duration::from_secs(1), Duration::from_secs(60))
+}

@@ -1,0 +1,302 @@
+//! Restoring a database as it was at a moment.
+
+use std::path::Path;
+
+use avouch_statement::Slug;
+use jiff::{SignedDuration, Timestamp, civil};
+use serde::Serialize;
+
+use super::{Access, Backups, KeeperError, Outcome, Owner, Plan, SourceSettings, Spec, Who, job};
+use crate::{
+    changes::{
+        Head,
+        moments::{Found, find, worst},
+        task::{Done, Task},
+    },
+    far::Place,
+    job::Compared,
+    records::{Shipment, Taken},
+    retention::Snapshot,
+};
+
+/// A moment, and what it is restored from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Moment {
+    /// The moment.
+    pub at: Timestamp,
+    /// The same by the clock of the statement's zone.
+    pub shown: String,
+    /// The generation that it is in.
+    pub generation: String,
+    /// From when on this generation shows the database.
+    pub from: Timestamp,
+    /// The longest time between two looks at the database in it, in milliseconds: changes within are not told apart.
+    pub told_apart_ms: u32,
+    #[serde(skip)]
+    head: Head,
+}
+
+/// The moments that can be restored from one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// The source.
+    pub source: Slug,
+    /// The zone in which moments are given.
+    pub zone: String,
+    /// The first.
+    pub from: Timestamp,
+    /// The last that is stored.
+    pub to: Timestamp,
+    /// The longest time in which moments are not told apart.
+    pub worst: SignedDuration,
+}
+
+impl Backups {
+    /// What a restore of one source as it was at a moment would do; without a name, of the only one that is followed.
+    /// `when` is a date and a time by the clock of the source's zone, or a timestamp.
+    ///
+    /// # Errors
+    ///
+    /// If no such source is followed, or the moment cannot be restored.
+    pub async fn plan_moment(
+        &self,
+        owner: &Owner,
+        source: Option<&str>,
+        from: Option<&Slug>,
+        when: &str,
+    ) -> Result<Plan, KeeperError> {
+        let source = self.one_followed(owner, source)?;
+        let at = moment(source, when)?;
+        let mut refused = None;
+        for place in self
+            .places(source)
+            .filter(|place| from.is_none_or(|from| from == *place))
+        {
+            let stored = self
+                .records
+                .generations(&owner.to_string(), source.name.as_str(), place.as_str())
+                .await?;
+            let mut found = find(&stored, at, None);
+            let quiet;
+            if let (Found::After(_), Some(newest)) = (found, stored.last()) {
+                quiet = self.quiet_until(owner, source, newest).await?;
+                found = find(&stored, at, quiet);
+            }
+            match found {
+                Found::In(shipment) => return Ok(self.plan_of(owner, source, at, shipment)),
+                other => refused = refused.or(Some(refusal(source, place, &other))),
+            }
+        }
+        Err(refused.unwrap_or_else(|| KeeperError::NoSuch(owner.clone())))
+    }
+
+    /// The moments of each followed source of an owner that can be restored, by its first destination.
+    ///
+    /// # Errors
+    ///
+    /// If the records cannot be read.
+    pub async fn windows(&self, owner: &Owner) -> Result<Vec<Window>, KeeperError> {
+        let mut windows = Vec::new();
+        for source in self
+            .sources(owner)
+            .filter(|source| source.changes.is_some())
+        {
+            let Some(place) = self.places(source).next() else {
+                continue;
+            };
+            let stored = self
+                .records
+                .generations(&owner.to_string(), source.name.as_str(), place.as_str())
+                .await?;
+            if let (Some(first), Some(last)) = (stored.first(), stored.last()) {
+                windows.push(Window {
+                    source: source.name.clone(),
+                    zone: source.at.zone().iana_name().unwrap_or("UTC").to_owned(),
+                    from: first.facts.complete,
+                    to: last.up_to(),
+                    worst: worst(&stored),
+                });
+            }
+        }
+        Ok(windows)
+    }
+
+    fn one_followed(
+        &self,
+        owner: &Owner,
+        name: Option<&str>,
+    ) -> Result<&SourceSettings, KeeperError> {
+        let followed: Vec<_> = self
+            .sources(owner)
+            .filter(|one| {
+                one.changes.is_some() && name.is_none_or(|name| one.name.as_str() == name)
+            })
+            .collect();
+        match followed.as_slice() {
+            [only] => Ok(only),
+            [] => Err(KeeperError::NotFollowed(owner.clone())),
+            several => {
+                let names: Vec<String> = several.iter().map(|one| one.name.to_string()).collect();
+                Err(KeeperError::WhichSource(names.join(", ")))
+            }
+        }
+    }
+
+    /// Until when nothing has changed since the newest shipment, by the word of a follower that is awake.
+    async fn quiet_until(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        newest: &Shipment,
+    ) -> Result<Option<Timestamp>, KeeperError> {
+        let word = self.look_at_follower(owner, source).await?;
+        Ok(word.quiet_since(newest))
+    }
+
+    fn plan_of(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        at: Timestamp,
+        shipment: &Shipment,
+    ) -> Plan {
+        let local = at.to_zoned(source.at.zone().clone());
+        let what = Taken {
+            owner: owner.to_string(),
+            source: source.name.to_string(),
+            destination: shipment.destination.clone(),
+            snapshot: Snapshot {
+                id: shipment.id.clone(),
+                taken: at,
+                day: local.date(),
+                grades: Vec::new(),
+                verified: true,
+            },
+            manifest: shipment.head.hash.clone(),
+            rows: 0,
+            bytes: 0,
+            added: 0,
+            changes: None,
+            verified: shipment.verified,
+            removed: None,
+        };
+        Plan {
+            source: source.name.clone(),
+            what,
+            place: self.resolve(owner, source).place(),
+            into_place: true,
+            measured: None,
+            moment: Some(Moment {
+                at,
+                shown: local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+                generation: shipment.generation.clone(),
+                from: shipment.facts.complete,
+                told_apart_ms: shipment.head.slowest_ms,
+                head: shipment.head.clone(),
+            }),
+        }
+    }
+
+    /// Verifies what is stored, writes it into `scratch`, and rebuilds the database there.
+    pub(super) async fn rebuild(
+        &self,
+        owner: &Owner,
+        plan: &Plan,
+        moment: &Moment,
+        scratch: &Path,
+    ) -> Result<Compared, KeeperError> {
+        let place: Slug = plan
+            .what
+            .destination
+            .parse()
+            .map_err(|_| KeeperError::NoSuch(owner.clone()))?;
+        let repository = self.changes_repository(owner, &place)?;
+        let stored = scratch.join("stored").join(&moment.generation);
+        {
+            let lock = self.going.lock(owner);
+            let _held = lock.lock().await;
+            let spec = Spec::Restore {
+                repository: Place::Folder(repository.clone()),
+                snapshot: plan.what.snapshot.id.clone(),
+                into: stored.clone(),
+            };
+            let access = Access {
+                read: vec![],
+                write: vec![repository, scratch.to_owned()],
+            };
+            let password = Some(self.jobs.password(owner, &place)?);
+            let Outcome::Restored { .. } = self
+                .jobs
+                .run(Who::Jobs, access, job::Input { spec, password })
+                .await?
+            else {
+                return Err(KeeperError::Confused);
+            };
+        }
+        let task = Task::Rebuild {
+            generation: stored,
+            head: moment.head.clone(),
+            at: moment.at,
+            into: scratch.join("restored"),
+        };
+        let access = Access {
+            read: vec![],
+            write: vec![scratch.to_owned()],
+        };
+        match self.task(Who::Jobs, access, task, None).await? {
+            Done::Rebuilt {
+                files,
+                rows,
+                rebuilt,
+                ..
+            } => Ok(Compared {
+                files,
+                rows,
+                last: rebuilt.last,
+                next: rebuilt.next,
+                ..Compared::default()
+            }),
+            _ => Err(KeeperError::Confused),
+        }
+    }
+}
+
+fn refusal(source: &SourceSettings, place: &Slug, found: &Found<'_>) -> KeeperError {
+    let zone = source.at.zone();
+    let shown = |at: Timestamp| {
+        at.to_zoned(zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S %Z")
+            .to_string()
+    };
+    KeeperError::NotThen(match found {
+        Found::Before(first) => format!(
+            "the first moment that {place} can show is {}",
+            shown(*first)
+        ),
+        Found::Between(from, to) => format!(
+            "between {} and {} the database was written to and not followed; choose the one or the other",
+            shown(*from),
+            shown(*to)
+        ),
+        Found::After(to) => format!("changes are stored in {place} up to {} so far", shown(*to)),
+        Found::In(_) => String::new(),
+    })
+}
+
+/// A moment by the clock of a source's zone, or as a timestamp. Of a time that comes twice, the first is taken.
+fn moment(source: &SourceSettings, when: &str) -> Result<Timestamp, KeeperError> {
+    let when = when.trim();
+    if let Ok(at) = when.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let civil: civil::DateTime = when
+        .parse()
+        .map_err(|_| KeeperError::NoMoment(when.to_owned()))?;
+    source
+        .at
+        .zone()
+        .to_ambiguous_timestamp(civil)
+        .compatible()
+        .map_err(|_| KeeperError::NoMoment(when.to_owned()))
+}

@@ -1,0 +1,52 @@
+//! `changes`: that a database is followed, so that it can be restored to any moment.
+
+use avouch_statement::{Draft, Figure, Length, Table, Unit};
+
+use super::FRESH;
+
+/// Evidence of how much would be lost is old after an hour.
+const SOON: Length = Length::new(1, Unit::Hour);
+
+/// How a database is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changes {
+    /// Any moment can be restored for so long.
+    pub within: Length,
+    /// What was committed longer ago is stored at every destination.
+    pub lose_at_most: Length,
+}
+
+pub(super) fn read(mut table: Table<'_>, places: &[String]) -> Option<Changes> {
+    let days = Length::new(1, Unit::Day)..=Length::new(10, Unit::Year);
+    let within = table.need_length_within("within", "14 d", days);
+    let short = Length::new(10, Unit::Second)..=Length::new(1, Unit::Day);
+    let lose_at_most = table.need_length_within("lose-at-most", "5 min", short);
+    let (within, lose_at_most) = (within?.value, lose_at_most?.value);
+    table.claim(
+        "within",
+        Draft::enforced(
+            format!("The database can be restored as it was at any moment of the last {within}."),
+            Figure::Length(within),
+            "Every change is followed as it is committed, ten times a second. The observation says since when, and the \
+             longest time in which moments cannot be told apart: between two looks, or while nothing was followed. Stored \
+             changes are read and hashed in each place: what is new at each trial, everything once a day.",
+        )
+        .fresh_for(FRESH),
+    );
+    table.claim(
+        "lose-at-most",
+        Draft::enforced(
+            format!("What was committed more than {lose_at_most} ago is stored in: {}.", places.join(", ")),
+            Figure::Length(lose_at_most),
+            "Counted back from each trial to the moment up to which all changes have been read back from the place. That \
+             nothing new was committed since is believed only of a follower that, when asked, knows of everything that the \
+             database has committed.",
+        )
+        .fresh_for(SOON),
+    );
+    table.finish();
+    Some(Changes {
+        within,
+        lose_at_most,
+    })
+}
