@@ -132,6 +132,9 @@ pub enum Command {
         /// This snapshot instead of the newest, by its id or the beginning of it.
         #[arg(long, value_name = "ID")]
         snapshot: Option<String>,
+        /// As it was at this moment, by the clock of the source's zone, as in "2026-11-21 14:32:07".
+        #[arg(long, value_name = "MOMENT", conflicts_with = "snapshot")]
+        at: Option<String>,
         /// From this destination; otherwise from the one longest untried. With `--everything`, its folder or its
         /// `keeper://` address.
         #[arg(long, value_name = "DESTINATION")]

@@ -36,6 +36,8 @@ pub enum Request {
         tenant: String,
         source: Option<String>,
         snapshot: Option<String>,
+        #[serde(default)]
+        at: Option<String>,
         from: Option<String>,
         to: Option<String>,
         file: Option<String>,

@@ -3,6 +3,7 @@
 //! Every question names who asks, so that the answer can be audited and kept within their scope.
 //! The console checks the scope again before it shows a row: see [`Scope::sieve`].
 
+pub mod moments;
 pub mod second_factor;
 pub mod second_person;
 pub mod views;
@@ -196,7 +197,9 @@ pub struct Refusal {
 ///
 /// Whoever implements it audits what it does: reads of the trail, sign-ins, refusals and every
 /// change, each before it takes effect.
-pub trait Desk: second_factor::SecondFactors + second_person::SecondPerson {
+pub trait Desk:
+    second_factor::SecondFactors + second_person::SecondPerson + moments::Moments
+{
     /// The public statement, as true as it is now.
     fn statement(&self) -> Answer<'_, StatementView>;
     /// The same as a document to keep.

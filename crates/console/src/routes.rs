@@ -17,7 +17,7 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
-    reports, second_factor, sign_in, statement, subject, support, tenants, timing, trail,
+    reports, restore, second_factor, sign_in, statement, subject, support, tenants, timing, trail,
 };
 use crate::service::{Service, Site};
 
@@ -110,6 +110,10 @@ routes! {
     Console   POST "/approvals/{id}"       TenantAdministrator => approvals::approve;
     Console   GET  "/backups"              TenantAdministrator => backups::list;
     Console   POST "/backups/run"          Supplier => backups::run;
+    Console   GET  "/restore"              Supplier => restore::form;
+    Console   POST "/restore/plan"         Supplier => restore::plan;
+    Console   POST "/restore"              Supplier => restore::begin;
+    Console   GET  "/restore/{number}"     Supplier => restore::show;
     Console   GET  "/drills"               TenantAdministrator => drills::list;
     Console   POST "/drills"               Supplier => drills::start;
     Console   GET  "/drills/{id}"          TenantAdministrator => drills::show;

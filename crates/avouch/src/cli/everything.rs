@@ -12,7 +12,7 @@ pub struct Everything {
     /// `--keys`.
     #[arg(
         long,
-        conflicts_with_all = ["tenant", "source", "snapshot", "to", "file"],
+        conflicts_with_all = ["tenant", "source", "snapshot", "at", "to", "file"],
         requires_all = ["from", "keys"]
     )]
     pub everything: bool,

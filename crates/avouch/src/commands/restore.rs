@@ -41,19 +41,7 @@ pub fn run(
 fn text(value: &Value) -> String {
     let field = |name, shown| cell(value.get(name), shown);
     let plain = |name| field(name, Shown::Plain);
-    let mut lines = vec![
-        format!(
-            "Source `{}` of `{}`: the snapshot {} taken {}, {} rows, {} bytes, from `{}`.",
-            plain("source"),
-            plain("tenant"),
-            plain("snapshot"),
-            field("taken", Shown::When),
-            plain("rows"),
-            plain("bytes"),
-            plain("from"),
-        ),
-        format!("To {}.", plain("to")),
-    ];
+    let mut lines = vec![what(value), format!("To {}.", plain("to"))];
     if value.get("stops-the-application") == Some(&Value::Bool(true)) {
         lines.push(
             "The application stops meanwhile; the present data are kept aside, whole.".to_owned(),
@@ -75,7 +63,56 @@ fn text(value: &Value) -> String {
         (Some(Value::Bool(true)), None) => lines.push("Done.".to_owned()),
         _ => lines.push("Nothing was done. Add `--because TEXT --execute` to do it.".to_owned()),
     }
+    lines.extend(nearest(value));
     lines.join("\n") + "\n"
+}
+
+/// What is restored.
+fn what(value: &Value) -> String {
+    let plain = |name| cell(value.get(name), Shown::Plain);
+    let Some(moment) = value.get("moment").filter(|moment| moment.is_object()) else {
+        return format!(
+            "Source `{}` of `{}`: the snapshot {} taken {}, {} rows, {} bytes, from `{}`.",
+            plain("source"),
+            plain("tenant"),
+            plain("snapshot"),
+            cell(value.get("taken"), Shown::When),
+            plain("rows"),
+            plain("bytes"),
+            plain("from"),
+        );
+    };
+    format!(
+        "Source `{}` of `{}`, as it was at {}, from `{}`: with every change that had been seen by then and none that had \
+         not. The longest time between two looks at it was {}.",
+        plain("source"),
+        plain("tenant"),
+        cell(moment.get("shown"), Shown::Plain),
+        plain("from"),
+        cell(moment.get("told-apart-ms"), Shown::Took),
+    )
+}
+
+/// Which changes are nearest to a moment that was restored.
+fn nearest(value: &Value) -> Option<String> {
+    let change = |name| {
+        value
+            .get(name)
+            .filter(|at| !at.is_null())
+            .map(|at| cell(Some(at), Shown::Plain))
+    };
+    match (change("last-change"), change("next-change")) {
+        (None, None) => None,
+        (Some(last), None) => Some(format!(
+            "The last change in it was seen at {last}; there was none after."
+        )),
+        (None, Some(next)) => Some(format!(
+            "The first change that is not in it was seen at {next}."
+        )),
+        (Some(last), Some(next)) => Some(format!(
+            "The last change in it was seen at {last}, the first that is not in it at {next}."
+        )),
+    }
 }
 
 fn must_be_free(folder: &Path) -> Result<(), Fail> {

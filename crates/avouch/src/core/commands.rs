@@ -142,8 +142,8 @@ async fn perform(
         Request::BackupRun { tenant } => back_up(core, tenant, by, stream).await,
         Request::BackupList => backups(core).await,
         Request::BackupVerify => verify_backups(core, stream).await,
-        Request::Restore { tenant, source, snapshot, from, to, because, execute, file: _ } => {
-            let order = Order { owner: owner(&tenant)?, source, choice: choice(snapshot, from, false)?, because: because.unwrap_or_default() };
+        Request::Restore { tenant, source, snapshot, at, from, to, because, execute, file: _ } => {
+            let order = Order { owner: owner(&tenant)?, source, choice: choice(snapshot, from, false)?, at, because: because.unwrap_or_default() };
             restore(core, &order, (to, execute), by, stream).await
         }
         Request::DrillRun { tenant, random, snapshot, from } => {

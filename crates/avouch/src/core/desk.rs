@@ -3,6 +3,7 @@
 mod administration;
 mod asked;
 mod evidence;
+mod moments;
 mod reading;
 mod reports;
 mod second_factor;
@@ -41,6 +42,7 @@ pub struct Reception {
     asked: AtomicU64,
     /// What browsers said of late.
     timings: timing::Lately,
+    going: moments::Going,
 }
 
 /// What every page says about the service.
@@ -61,6 +63,7 @@ impl Reception {
             core,
             asked: AtomicU64::new(0),
             timings: timing::Lately::default(),
+            going: moments::Going::default(),
         }
     }
 

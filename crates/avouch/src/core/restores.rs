@@ -8,6 +8,7 @@ use avouch_backup::keeper::{Owner, Plan, Restored};
 use avouch_backup::records::Aside;
 use avouch_events::{Action, Event};
 use avouch_runtime::grant::Change;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::asker::Asker;
@@ -20,6 +21,8 @@ pub struct Order {
     pub owner: Owner,
     pub source: Option<String>,
     pub choice: Choice,
+    /// As it was at this moment, in place of a snapshot.
+    pub at: Option<String>,
     /// Why, in the operator's words.
     pub because: String,
 }
@@ -32,6 +35,8 @@ struct Placed {
     away: Duration,
     /// Where the data are that were in place before.
     aside: PathBuf,
+    /// Of a moment: the changes nearest to it, the one that is in it and the one that is not.
+    nearest: (Option<Timestamp>, Option<Timestamp>),
 }
 
 impl Core {
@@ -40,10 +45,19 @@ impl Core {
     /// # Errors
     /// If there is nothing of that kind to restore.
     pub async fn restore_plan(&self, order: &Order) -> Result<Plan, Fail> {
-        self.backups
-            .plan_restore(&order.owner, order.source.as_deref(), &order.choice)
-            .await
-            .map_err(|error| Fail::new("there is no such restore").from(error))
+        let (owner, source) = (&order.owner, order.source.as_deref());
+        let plan = match &order.at {
+            Some(at) => {
+                let from = order.choice.from.as_ref();
+                self.backups.plan_moment(owner, source, from, at).await
+            }
+            None => {
+                self.backups
+                    .plan_restore(owner, source, &order.choice)
+                    .await
+            }
+        };
+        plan.map_err(|error| Fail::new("there is no such restore").from(error))
     }
 
     /// Restores into place: the application stops, the data change places, the application starts and is asked how it is.
@@ -84,8 +98,8 @@ impl Core {
         .await;
         let outcome = match &placed {
             Ok(placed) => Ok(format!(
-                "snapshot {} is in place; the data before stand in {}",
-                plan.what.snapshot.id,
+                "{} is in place; the data before stand in {}",
+                named(plan),
                 placed.aside.display()
             )),
             Err(fail) => Err(fail.to_string()),
@@ -94,6 +108,7 @@ impl Core {
         let placed = placed?;
         Ok(json!({
             "executed": true, "aside": placed.aside, "kept-beside": placed.beside,
+            "last-change": placed.nearest.0, "next-change": placed.nearest.1,
             "away-ms": u64::try_from(placed.away.as_millis()).unwrap_or(u64::MAX),
         }))
     }
@@ -116,17 +131,18 @@ impl Core {
             let restored = self.restored(order, plan).await?;
             let taken = take(restored.data.clone()).await;
             let (files, rows) = (restored.compared.files, restored.compared.rows);
+            let (last, next) = (restored.compared.last, restored.compared.next);
             self.backups
                 .done_with(restored)
                 .await
                 .map_err(|error| Fail::new("the restored copy was not destroyed").from(error))?;
-            taken.map(|()| json!({ "executed": true, "files": files, "rows-compared": rows }))
+            taken.map(|()| json!({ "executed": true, "files": files, "rows-compared": rows, "last-change": last, "next-change": next }))
         }
         .await;
         let outcome = match &taken {
             Ok(_) => Ok(format!(
-                "snapshot {} was copied to a folder of the operator's",
-                plan.what.snapshot.id
+                "{} was copied to a folder of the operator's",
+                named(plan)
             )),
             Err(fail) => Err(fail.to_string()),
         };
@@ -237,6 +253,7 @@ impl Core {
             beside,
             away: stopped.elapsed(),
             aside,
+            nearest: (restored.compared.last, restored.compared.next),
         })
     }
 
@@ -286,6 +303,14 @@ pub fn can_be_put_in_place(plan: &Plan) -> Result<(), Fail> {
     .help("restore it to a folder with `--to DIR`, and from there into its server"))
 }
 
+/// What is restored, in words.
+fn named(plan: &Plan) -> String {
+    match &plan.moment {
+        Some(moment) => format!("the database as it was at {}", moment.shown),
+        None => format!("snapshot {}", plan.what.snapshot.id),
+    }
+}
+
 /// A plan as it is shown: what, from where, to where, how long, and what is overwritten.
 pub fn shown(order: &Order, plan: &Plan, to: Option<&str>) -> Value {
     let what = &plan.what;
@@ -297,8 +322,9 @@ pub fn shown(order: &Order, plan: &Plan, to: Option<&str>) -> Value {
         "snapshot": what.snapshot.id.to_string(),
         "taken": what.snapshot.taken,
         "from": what.destination,
-        "rows": what.rows,
-        "bytes": what.bytes,
+        "rows": plan.moment.is_none().then_some(what.rows),
+        "bytes": plan.moment.is_none().then_some(what.bytes),
+        "moment": plan.moment,
         "to": to.map_or_else(|| plan.place.clone(), str::to_owned),
         "overwrites": in_place.then(|| plan.place.clone()),
         "stops-the-application": in_place,

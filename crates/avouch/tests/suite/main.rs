@@ -24,6 +24,7 @@ mod keys_sources;
 mod load;
 mod low_ports;
 mod main_line;
+mod moments;
 mod reading;
 mod rebuild;
 mod reports;

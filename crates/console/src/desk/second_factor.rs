@@ -79,6 +79,8 @@ pub enum Act<'a> {
     Trail,
     /// Restoring a tenant's backup to try it.
     Drill(&'a str),
+    /// Putting a tenant's data back as they were at a moment.
+    Restore(&'a str),
     /// Seeing backups, or taking one.
     Backups,
     /// Approving what somebody else asked for.

@@ -34,11 +34,18 @@ pub async fn list(who: TenantAdministrator, ask: Ask) -> Answer {
     page.notice = (ask.field("done") == "started")
         .then_some("The backup has started. Its snapshots appear here as they are finished.");
     if who.actor().person.role == Role::Supplier {
-        page.actions = vec![Action {
-            text: "Run a backup now".to_owned(),
-            path: "/backups/run".to_owned(),
-            kind: ActionKind::Button,
-        }];
+        page.actions = vec![
+            Action {
+                text: "Run a backup now".to_owned(),
+                path: "/backups/run".to_owned(),
+                kind: ActionKind::Button,
+            },
+            Action {
+                text: "Restore a moment".to_owned(),
+                path: "/restore".to_owned(),
+                kind: ActionKind::Link,
+            },
+        ];
     }
     let snapshots = Table {
         caption: "Snapshots",

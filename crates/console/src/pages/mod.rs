@@ -14,6 +14,7 @@ pub mod packs;
 pub mod people;
 pub mod problem;
 pub mod reports;
+pub mod restore;
 pub mod second_factor;
 pub mod sign_in;
 pub mod statement;

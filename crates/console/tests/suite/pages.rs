@@ -28,6 +28,8 @@ const PAGES: &[(&str, &str)] = &[
     (CONSOLE, "/reports/riverside"),
     (CONSOLE, "/reports/riverside?period=2026-06"),
     (CONSOLE, "/backups"),
+    (CONSOLE, "/restore"),
+    (CONSOLE, "/restore/4"),
     (CONSOLE, "/drills"),
     (CONSOLE, "/drills/d41"),
     (CONSOLE, "/checks"),
@@ -304,5 +306,43 @@ async fn what_is_broken_comes_before_what_is_held() {
         let broken = body.find(">Broken</strong>").expect("a broken finding");
         let held = body.find(">Held</strong>").expect("a finding that holds");
         assert!(broken < held, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_moment_is_shown_as_a_plan_before_anything_is_done_and_a_wrong_one_is_explained() {
+    let fake = Arc::new(Fake::default());
+    let typed = |time: &str, because: &str| {
+        format!("which=riverside+tenant-data&date=2026-11-21&time={time}&because={because}")
+    };
+    let sent = typed("14%3A32%3A07", "ward+2+was+deleted");
+    let plan = asked(CONSOLE, "POST", "/restore/plan")
+        .by("supplier-token")
+        .form(&sent)
+        .of(&fake)
+        .await;
+    assert_eq!(plan.status, 200);
+    for words in [
+        "2026-11-21 14:32:07 GMT",
+        "Nothing has been done yet",
+        "value=\"ward 2 was deleted\"",
+        "Restore it now",
+    ] {
+        assert!(plan.body.contains(words), "{words}: {}", plan.body);
+    }
+    for (time, because, says) in [
+        ("03%3A00%3A00", "asked", "nothing was followed then"),
+        ("14%3A32%3A07", "", "Say why it is restored"),
+        ("", "asked", "Type a time of day"),
+    ] {
+        let sent = typed(time, because);
+        let got = asked(CONSOLE, "POST", "/restore/plan")
+            .by("supplier-token")
+            .form(&sent)
+            .of(&fake)
+            .await;
+        assert_eq!(got.status, 400, "{says}");
+        assert!(got.body.contains(says), "{says}: {}", got.body);
+        assert!(!got.body.contains("Restore it now"));
     }
 }

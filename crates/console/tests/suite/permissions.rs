@@ -94,6 +94,9 @@ const fn at(line: Line, own: &'static str) -> Line {
     Line { own, ..line }
 }
 
+/// A moment to restore, as the form sends it.
+const MOMENT: &str = "which=riverside+tenant-data&date=2026-11-21&time=14%3A32%3A07&because=asked";
+
 /// The expected answers. The desk behind them is careless: the refusals are the console's own.
 const TABLE: &[Line] = &[
     open(Site::Statement, "GET", "/", 200),
@@ -186,6 +189,10 @@ const TABLE: &[Line] = &[
     ),
     console("GET", "/backups", 200, 200),
     console("POST", "/backups/run", 403, 303),
+    console("GET", "/restore", 403, 200),
+    sending(console("POST", "/restore/plan", 403, 200), MOMENT),
+    sending(console("POST", "/restore", 403, 303), MOMENT),
+    at(console("GET", "/restore/{number}", 403, 200), "/restore/4"),
     console("GET", "/drills", 200, 200),
     sending(console("POST", "/drills", 403, 303), "tenant=riverside"),
     about(

@@ -175,6 +175,13 @@ async fn what_is_dangerous_asks_for_a_code_first_and_comes_back() {
             "%2Fdrills",
         ),
         (
+            "supplier-token",
+            "POST",
+            "/restore",
+            "which=riverside+tenant-data&date=2026-11-21&time=14%3A32%3A07&because=asked",
+            "%2Frestore",
+        ),
+        (
             "member-token",
             "POST",
             "/account/second-factor/codes",

@@ -20,7 +20,7 @@ const ROUNDS: i64 = 100;
 
 impl Reception {
     /// The owners of backups that the actor may see.
-    fn owners(&self, actor: &Actor) -> Vec<Owner> {
+    pub(super) fn owners(&self, actor: &Actor) -> Vec<Owner> {
         let tenant = |owner: &Owner| match owner {
             Owner::Tenant(tenant) => Some(tenant.to_string()),
             Owner::Platform => None,

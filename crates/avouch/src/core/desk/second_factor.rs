@@ -163,7 +163,8 @@ impl Reception {
         let (session, _) = self.own(actor).await?;
         let (access, now) = (&self.core.access, self.core.now());
         let reach = access.settings().reach.as_ref();
-        let of_backups = matches!(act, Act::Backups | Act::Drill(_)) && reach.is_some();
+        let of_backups =
+            matches!(act, Act::Backups | Act::Drill(_) | Act::Restore(_)) && reach.is_some();
         let factor = match act {
             _ if of_backups => access.shown(&session, now),
             Act::OwnFactor => access.shown(&session, now),
@@ -179,7 +180,7 @@ impl Reception {
             Shown::Fresh => {
                 let second = reach.is_some_and(|reach| reach.second_person);
                 return match act {
-                    Act::Drill(tenant) if second => {
+                    Act::Drill(tenant) | Act::Restore(tenant) if second => {
                         let tenant = tenant.parse().ok();
                         self.with_second(actor, &session, &words(act), tenant.as_ref())
                             .await
@@ -334,6 +335,7 @@ fn words(act: Act<'_>) -> String {
         Act::Accounts => "change accounts".to_owned(),
         Act::Pack(tenant) => format!("download the pack of {tenant}"),
         Act::Drill(tenant) => format!("start a drill of {tenant}"),
+        Act::Restore(tenant) => format!("restore {tenant}"),
         Act::Trail => "take events of the audit trail away".to_owned(),
         Act::Backups => "reach backups".to_owned(),
         Act::Approve => "approve as a second person".to_owned(),

@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod factors;
+mod moments;
 mod values;
 
 use std::sync::Mutex;
