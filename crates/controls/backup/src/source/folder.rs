@@ -71,7 +71,14 @@ fn walk(
         Err(error) => return Err(SourceError::io("read", &folder)(error)),
     };
     for entry in entries {
-        let entry = entry.map_err(SourceError::io("read", &folder))?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // It went away while it was listed.
+            Err(error) if within != Path::new("") && error.kind() == io::ErrorKind::NotFound => {
+                return Ok(());
+            }
+            Err(error) => return Err(SourceError::io("read", &folder)(error)),
+        };
         let path = within.join(entry.file_name());
         if skip.iter().any(|part| path.starts_with(part)) {
             continue;
