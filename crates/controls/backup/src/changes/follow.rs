@@ -408,16 +408,19 @@ impl<'a> Follower<'a> {
     }
 
     fn must_be_the_same(&self) -> Result<(), ChangesError> {
-        let path = &self.what.database;
-        let held = self
-            .files
-            .database
-            .metadata()
-            .map_err(ChangesError::io("read", path))?;
-        match fs::metadata(path) {
-            Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => Ok(()),
-            _ => Err(ChangesError::Replaced(path.clone())),
+        let files = &self.files;
+        for (held, path) in [
+            (&*files.database, self.what.database.clone()),
+            (&files.log, beside(&self.what.database, "-wal")),
+            (&files.index, beside(&self.what.database, "-shm")),
+        ] {
+            let held = held.metadata().map_err(ChangesError::io("read", &path))?;
+            match fs::metadata(&path) {
+                Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {}
+                _ => return Err(ChangesError::Replaced(path)),
+            }
         }
+        Ok(())
     }
 
     fn unread(&self, error: Unread) -> ChangesError {

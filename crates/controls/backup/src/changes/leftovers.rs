@@ -16,7 +16,11 @@ use super::{
 /// Closes what was left open in `folder`, and removes what came to nothing.
 pub(super) fn clear(folder: &Path) -> Result<(), ChangesError> {
     let open = unfinished(folder);
-    let beat = Beat::read(folder)?;
+    // A word that a power cut left half written says nothing.
+    let beat = match Beat::read(folder) {
+        Err(ChangesError::Altered { .. }) => None,
+        beat => beat?,
+    };
     for entry in fs::read_dir(folder).map_err(ChangesError::io("read", folder))? {
         let path = entry.map_err(ChangesError::io("read", folder))?.path();
         if !path.is_dir() || path == open {
@@ -61,8 +65,10 @@ fn close(
         .find(|number| !generation.join(segment(*number)).exists())
         .unwrap_or(1);
     let part = part_path(open, &name, number);
-    let Ok(file) = OpenOptions::new().read(true).write(true).open(&part) else {
-        return Ok(());
+    let file = match OpenOptions::new().read(true).write(true).open(&part) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(ChangesError::io("close", &part)(error)),
     };
     let mut head = Head::start(&name);
     if number > 1 {

@@ -122,11 +122,13 @@ impl Writer {
 
     /// Gives everything to the system: who kills this process takes nothing of it away.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.write_pages()?;
         self.file.flush()
     }
 
     /// Brings everything to the disk.
     pub fn sync(&mut self) -> io::Result<()> {
+        self.write_pages()?;
         self.file.flush()?;
         self.file.get_ref().sync_data()
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use avouch_statement::Length;
-use jiff::{Timestamp, civil};
+use jiff::{SignedDuration, Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -31,6 +31,8 @@ use crate::{
 /// How often a follower's next word is looked for, and for how long.
 const ASK: Duration = Duration::from_millis(100);
 const ASKED: usize = 40;
+/// How long after the question a word may be of, for a clock that goes right.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// At most this many findings are reported: an outcome must fit a message.
 const MOST: usize = 50;
@@ -425,6 +427,8 @@ async fn look(database: &Path, folder: &Path, now: Timestamp) -> Result<Word, Jo
         word.beat = Beat::read(folder)?;
         if let (Some(beat), Some(committed)) = (&word.beat, committed)
             && beat.up_to > now
+            // A word of a later time is of a clock that was wrong.
+            && beat.up_to < now + SOON
         {
             // The count wraps round, so the nearer way round tells which is further.
             word.awake = beat.transactions.wrapping_sub(committed.changes) < 1 << 31;

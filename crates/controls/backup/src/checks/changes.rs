@@ -205,6 +205,9 @@ fn nothing(place: &Slug, trouble: Option<&str>) -> Judged {
     }
 }
 
+/// How far ahead of the trial what is stored may be: two processes, one clock.
+const AHEAD: SignedDuration = SignedDuration::from_secs(5);
+
 /// What should be stored at a place, and what is.
 struct Stored {
     recorded: Vec<Shipment>,
@@ -279,6 +282,15 @@ fn lose_at_most(
     let up_to = word
         .quiet_since(newest)
         .map_or(stored, |quiet| quiet.max(stored));
+    if stored > now + AHEAD {
+        return (
+            Verdict::Unproven,
+            format!(
+                "{place}: what is stored is of {}, which has not come yet: a clock was wrong",
+                moment(stored)
+            ),
+        );
+    }
     let lost = now.duration_since(up_to).max(SignedDuration::ZERO);
     let follower = match (word.awake, trouble) {
         (true, _) => "the follower is awake and knows of everything committed".to_owned(),

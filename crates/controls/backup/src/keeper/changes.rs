@@ -220,7 +220,7 @@ impl Backups {
             };
             stored.iter().all(|place| place.iter().any(there))
         });
-        if !local.is_empty() {
+        if !local.is_empty() && (self.steady)() {
             let folder = self.changes_folder(owner);
             let task = Task::Forget {
                 folder: folder.join(source.name.as_str()),
@@ -270,11 +270,14 @@ impl Backups {
                 })
                 .collect(),
         };
-        let Done::Shipped { shipped, local } = self
+        let (shipped, local, failed) = match self
             .task(Who::Jobs, access, task, Some((owner, place)))
-            .await?
-        else {
-            return Err(KeeperError::Confused);
+            .await
+        {
+            Ok(Done::Shipped { shipped, local }) => (shipped, local, None),
+            Ok(_) => return Err(KeeperError::Confused),
+            // What has had its time goes all the same: a place that is full gets room again.
+            Err(error) => (Vec::new(), Vec::new(), Some(error)),
         };
         let stored = (self.clock)();
         for one in &shipped {
@@ -286,7 +289,8 @@ impl Backups {
         let begins = shipped
             .iter()
             .any(|one| !known.iter().any(|known| known.generation == one.generation));
-        if (begins || all.len() > known.len() + SUPERSEDED) && (self.steady)() {
+        let due = begins || failed.is_some() || all.len() > known.len() + SUPERSEDED;
+        if due && (self.steady)() {
             let task = Task::Remove {
                 repository: Place::Folder(repository.clone()),
                 within: changes.within,
@@ -308,7 +312,10 @@ impl Backups {
                 .unshipped(&name, place.as_str(), &removed, stored)
                 .await?;
         }
-        Ok((shipped.len(), local))
+        match failed {
+            Some(error) => Err(error),
+            None => Ok((shipped.len(), local)),
+        }
     }
 
     /// Has somebody who is not the follower look whether it follows.
