@@ -217,14 +217,16 @@ impl Gateway {
         }
     }
 
-    async fn dial(&self) -> Result<(TcpStream, SocketAddr), VantageError> {
+    /// Connects; from where, and to where in fact.
+    async fn dial(&self) -> Result<(TcpStream, (SocketAddr, SocketAddr)), VantageError> {
         let failed = |error| VantageError::Connect(self.address, error);
         let socket = TcpStream::connect(self.address).await.map_err(failed)?;
         let from = socket.local_addr().map_err(failed)?;
+        let to = socket.peer_addr().map_err(failed)?;
         if let Some(announce) = &self.announce {
             announce(from);
         }
-        Ok((socket, from))
+        Ok((socket, (from, to)))
     }
 
     fn name(host: &str) -> Result<ServerName<'static>, VantageError> {

@@ -27,7 +27,7 @@ const ADDRESSES: usize = 10_000;
 const KINDS: usize = 50;
 
 /// What strangers try. Each has room of its own, so that a flood of one does not hide the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sort {
     /// Asking for something.
     Request,
@@ -45,8 +45,8 @@ pub struct Strangers(Mutex<Seen>);
 struct Seen {
     rooms: BTreeMap<Sort, Room>,
     minute: i64,
-    /// Events of this minute by address.
-    written: HashMap<IpAddr, u32>,
+    /// Events of this minute by their sort and address.
+    written: HashMap<(Sort, IpAddr), u32>,
     untold: BTreeMap<(Sort, Option<TenantId>), Untold>,
 }
 
@@ -71,7 +71,8 @@ impl Strangers {
     pub fn write(&self, sort: Sort, event: &Event, now: Timestamp) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let address = event.source.parse().ok().map(site);
-        let fits = seen.has_room_at(address, now) && seen.take_room(sort, now);
+        let fits = seen.has_room_at(address.map(|address| (sort, address)), now)
+            && seen.take_room(sort, now);
         if !fits {
             let place = (sort, event.tenant.clone());
             let untold = seen.untold.entry(place).or_insert_with(|| Untold {
@@ -80,7 +81,7 @@ impl Strangers {
             });
             untold.add(event, address);
         } else if let Some(address) = address {
-            *seen.written.entry(address).or_default() += 1;
+            *seen.written.entry((sort, address)).or_default() += 1;
         }
         fits
     }
@@ -96,14 +97,14 @@ impl Strangers {
 }
 
 impl Seen {
-    fn has_room_at(&mut self, address: Option<IpAddr>, now: Timestamp) -> bool {
+    fn has_room_at(&mut self, place: Option<(Sort, IpAddr)>, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(60);
         // Who comes late with the minute before counts with this one; only a clock that was set back goes further.
         if minute != self.minute && minute != self.minute - 1 {
             self.minute = minute;
             self.written.clear();
         }
-        match address.and_then(|address| self.written.get(&address)) {
+        match place.and_then(|place| self.written.get(&place)) {
             Some(written) => *written < EACH_ADDRESS,
             None => self.written.len() < ADDRESSES,
         }
@@ -138,8 +139,12 @@ impl Untold {
         if self.addresses.len() <= ADDRESSES {
             self.addresses.extend(address);
         }
-        if self.kinds.len() < KINDS || self.kinds.contains_key(&event.reason) {
-            *self.kinds.entry(event.reason.clone()).or_default() += times;
+        let kind = match event.reason.as_str() {
+            "" => "let in",
+            reason => reason,
+        };
+        if self.kinds.len() < KINDS || self.kinds.contains_key(kind) {
+            *self.kinds.entry(kind.to_owned()).or_default() += times;
         }
     }
 
@@ -147,7 +152,7 @@ impl Untold {
         let (action, object) = match sort {
             Sort::Request => (Action::Request, "requests without a sign-in"),
             Sort::SignIn => (Action::SignIn, "attempts to sign in"),
-            Sort::Connection => (Action::Connection, "connections without a sign-in"),
+            Sort::Connection => (Action::Connection, SEVERAL),
         };
         let addresses = match self.addresses.len() {
             many if many > ADDRESSES => format!("more than {ADDRESSES}"),
@@ -158,7 +163,12 @@ impl Untold {
             .iter()
             .map(|(kind, times)| format!("{kind}: {times}"))
             .collect();
-        Event::new(now, Actor::nobody(), action, object, Outcome::Refused)
+        // Of connections, the kinds say which were let in.
+        let outcome = match sort {
+            Sort::Connection => Outcome::Done,
+            Sort::Request | Sort::SignIn => Outcome::Refused,
+        };
+        Event::new(now, Actor::nobody(), action, object, outcome)
             .of(tenant)
             .because("too many to write down one by one")
             .with(TIMES, self.times.to_string())
@@ -168,6 +178,8 @@ impl Untold {
     }
 }
 
+/// What an event is about that stands for several connections.
+pub const SEVERAL: &str = "connections without a sign-in";
 /// The parameter of an event that stands for several.
 pub const TIMES: &str = "times";
 
@@ -242,6 +254,11 @@ mod tests {
             assert_eq!(written, 600, "{from}");
         }
         let write = |from| strangers.write(Sort::Request, &refusal(None, "x", from), at(0));
+        let guess = refusal(None, "wrong password", "192.0.2.1");
+        assert!(
+            strangers.write(Sort::SignIn, &guess, at(0)),
+            "of another sort"
+        );
         assert!(!write("2001:db8::2"));
         assert!(!write("::ffff:192.0.2.1"));
         assert!(write("2001:db8:0:1::2"));

@@ -123,7 +123,8 @@ fn connections_claim() -> Draft {
          port, to which, how many bytes each way, how long, and whether it was let in.",
         Figure::Word("every".to_owned()),
         "In every round a connection is let in and one is turned away, and each must leave one entry with the bytes that its \
-         client counted. Connections over which nobody signed in are summed up once there are too many to write down one by \
+         client counted. Connections over which nobody who is signed in reached the application, those to the sign-in page and \
+         the console among them, are summed up once there are too many to write down one by \
          one: more than 100 in a second, 3,000 at once, one a second after that, or 600 a minute from one address. Not seen: \
          what the machine itself refuses at a port that nothing listens on, and connections that are open when the gateway's \
          process is killed, whose end is not told.",

@@ -17,6 +17,8 @@ use super::{Gateway, LONGEST_ANSWER, PATIENCE, VantageError};
 pub struct Passed {
     /// The client's address and port.
     pub from: SocketAddr,
+    /// The gateway's, as the client reached it.
+    pub to: SocketAddr,
     /// Bytes sent.
     pub sent: u64,
     /// Bytes received.
@@ -48,7 +50,7 @@ impl Gateway {
             "GET {path} HTTP/1.1\r\nhost: {}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n",
             self.origin(label).trim_start_matches("https://")
         );
-        let (socket, from) = self.dial().await?;
+        let (socket, ends) = self.dial().await?;
         let count = Arc::new(Count::default());
         let name = Self::name(&host)?;
         let passing = async {
@@ -63,7 +65,7 @@ impl Gateway {
             Ok(to_the_end(&mut stream).await)
         };
         let answered = within(passing, &host).await?;
-        Ok(count.passed(from, answered))
+        Ok(count.passed(ends, answered))
     }
 
     /// Says something that is no TLS, and reads until the gateway ends the connection.
@@ -71,7 +73,7 @@ impl Gateway {
     /// # Errors
     /// If there was no connection, or no end within 15 s.
     pub async fn knock(&self) -> Result<Passed, VantageError> {
-        let (socket, from) = self.dial().await?;
+        let (socket, ends) = self.dial().await?;
         let count = Arc::new(Count::default());
         let host = self.domain().to_owned();
         let passing = async {
@@ -83,14 +85,15 @@ impl Gateway {
             Ok(to_the_end(&mut socket).await)
         };
         let answered = within(passing, &host).await?;
-        Ok(count.passed(from, answered))
+        Ok(count.passed(ends, answered))
     }
 }
 
 impl Count {
-    fn passed(&self, from: SocketAddr, answered: bool) -> Passed {
+    fn passed(&self, (from, to): (SocketAddr, SocketAddr), answered: bool) -> Passed {
         Passed {
             from,
+            to,
             sent: self.sent.load(Ordering::Relaxed),
             received: self.received.load(Ordering::Relaxed),
             answered,

@@ -24,7 +24,8 @@ impl Lately {
     fn room(&self, session: &str, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(60);
         let mut lately = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if lately.0 != minute {
+        // Who comes late with the minute before counts with this one.
+        if minute != lately.0 && minute != lately.0 - 1 {
             *lately = (minute, HashMap::new());
         }
         let said = lately.1.entry(session.to_owned()).or_default();

@@ -34,7 +34,6 @@ struct Made {
     what: &'static str,
     passed: Passed,
     expected: Stage,
-    destination: String,
     lines: Vec<Line>,
 }
 
@@ -68,7 +67,6 @@ impl Connections {
             what,
             passed,
             expected,
-            destination: ctx.gateway.address().to_string(),
             lines: Vec::new(),
         });
         for _ in 0..LOOKS {
@@ -106,11 +104,12 @@ impl Made {
         };
         let said = |key: &str| line.parameters.get(key).map_or("nothing", String::as_str);
         let (sent, received) = (passed.sent.to_string(), passed.received.to_string());
+        let destination = passed.to.to_string();
         let stage = format!("{:?}", line.stage);
         let expected = format!("{:?}", self.expected);
         [
             ("came of it", stage.as_str(), expected.as_str()),
-            ("it went to", said(DESTINATION), &self.destination),
+            ("it went to", said(DESTINATION), &destination),
             ("bytes came", said(BYTES_IN), &sent),
             ("bytes went", said(BYTES_OUT), &received),
         ]
@@ -176,6 +175,7 @@ mod tests {
     fn passed() -> Passed {
         Passed {
             from: "127.0.0.1:40000".parse().unwrap(),
+            to: "127.0.0.1:8443".parse().unwrap(),
             sent: 500,
             received: 2_000,
             answered: true,
@@ -216,7 +216,6 @@ mod tests {
             what: "was let in",
             passed: passed(),
             expected: Stage::Done,
-            destination: "127.0.0.1:8443".to_owned(),
             lines: Vec::new(),
         };
         made.lines = lines

@@ -2,7 +2,7 @@
 
 use avouch_gateway::link::{Configure, Flowed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::harness::{Stage, TENANT, Told, mirror};
 
@@ -65,17 +65,31 @@ async fn who_goes_away_without_a_word_is_told_as_turned_away() {
 #[tokio::test]
 async fn of_a_flood_each_connection_is_counted_and_only_some_are_told_one_by_one() {
     let mut stage = Stage::set_with(told).await;
+    // From another address of this machine, as if from another machine.
+    let elsewhere = || async {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+        socket.connect(stage.addr).await.unwrap()
+    };
     for _ in 0..450 {
-        drop(TcpStream::connect(stage.addr).await.unwrap());
+        drop(elsewhere().await);
     }
-    let (mut alone, mut counted) = (0, 0);
-    while counted < 450 {
+    let own = TcpStream::connect(stage.addr).await.unwrap();
+    let from = own.local_addr().unwrap();
+    drop(own);
+    let (mut alone, mut counted, mut own) = (0, 0, 0);
+    while counted < 451 {
         let flowed = flowed(&mut stage).await;
         alone += u64::from(flowed.count == 1);
         counted += flowed.count;
+        own += u64::from(flowed.client == from && flowed.count == 1);
     }
-    assert_eq!(counted, 450);
-    assert!(alone < 450, "{alone}");
+    assert_eq!(counted, 451);
+    assert!(alone < 451, "{alone}");
+    assert_eq!(
+        own, 1,
+        "a check's is told by itself, whatever else there is"
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use avouch_gateway::link::{Admit, Configure, CoreEnd, Outcome, Report};
+use avouch_gateway::link::{Admit, Configure, CoreEnd, Outcome, Report, ToCore};
 use http::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
@@ -115,7 +115,11 @@ async fn a_front_that_does_not_follow_is_cut_off_and_one_that_is_not_there_is_no
     let mut deaf = UnixStream::connect(stage.folder.path().join("link.sock"))
         .await
         .unwrap();
-    deaf.write_all(b"\0\0\0\x02\x06\0").await.unwrap();
+    let word = postcard::to_io(&ToCore::Suites(Vec::new()), Vec::new()).unwrap();
+    let length = u32::try_from(word.len()).unwrap().to_be_bytes();
+    deaf.write_all(&[&length[..], &word].concat())
+        .await
+        .unwrap();
     assert_eq!(stage.reports.recv().await, Some(Report::Connected));
     stage.core_end.revoke(crate::harness::SESSION);
     stage.core_end.followed().await;
