@@ -281,6 +281,21 @@ fn give_credential(layout: &Layout, ids: &Ids, destination: &Destination) -> Res
     }
 }
 
+/// The files that a statement names beside itself.
+pub fn files_of(statement: &Statement) -> impl Iterator<Item = &String> {
+    let certificates = statement.governance.inherited.iter();
+    let authorities = statement.audit.exports.iter();
+    certificates
+        .map(|record| &record.certificate.file)
+        .chain(authorities.filter_map(|export| export.authority.as_ref()))
+}
+
+/// Whether a path leads to something beneath where it begins.
+pub fn is_beneath(relative: &Path) -> bool {
+    let mut parts = relative.components();
+    parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// Keeps the statement, and the files it names, where the core can read them.
 fn keep_statement(
     layout: &Layout,
@@ -294,17 +309,9 @@ fn keep_statement(
         PathBuf::from("statement.toml"),
         statement.source.text().as_bytes().to_vec(),
     )];
-    let certificates = statement.governance.inherited.iter();
-    let authorities = statement.audit.exports.iter();
-    for name in certificates
-        .map(|record| &record.certificate.file)
-        .chain(authorities.filter_map(|export| export.authority.as_ref()))
-    {
+    for name in files_of(statement) {
         let relative = Path::new(name);
-        if relative
-            .components()
-            .any(|part| !matches!(part, Component::Normal(_)))
-        {
+        if !is_beneath(relative) {
             return Err(Fail::new(format!(
                 "`{name}` is not a path beneath the statement's folder"
             ))

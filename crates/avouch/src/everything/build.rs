@@ -179,8 +179,12 @@ async fn begin(
     keyring: &Keyring,
     damaged: Vec<String>,
 ) -> Result<State, Fail> {
-    let found = found::find(order, place, keyring, layout, &damaged).await?;
+    let mut found = found::find(order, place, keyring, layout, &damaged).await?;
     let without = order.asked.without.clone();
+    found
+        .plan
+        .found
+        .retain(|item| item.owner == PLATFORM || !without.contains(&item.owner));
     if let Some(missing) = found
         .plan
         .missing

@@ -20,6 +20,7 @@ use crate::core::{Restored, log_key};
 use crate::durable;
 use crate::fail::Fail;
 use crate::statement_file::{self, Statement};
+use crate::up::{files_of, is_beneath};
 
 /// Completes what has grown, and moves it to its places.
 ///
@@ -42,7 +43,7 @@ pub async fn finish(
     remove(&new.core().join("keys"))?;
     fs::rename(layout.restoring().join("keys"), new.core().join("keys")).map_err(unwritten)?;
     give_keys(order, &new, &statement, state).map_err(unwritten)?;
-    give_statement(order, &new).map_err(unwritten)?;
+    give_statement(order, &new, &statement).map_err(unwritten)?;
     owners(&new, &statement, state).map_err(unwritten)?;
     state.placing = true;
     state.keep(layout)?;
@@ -217,40 +218,31 @@ fn give_keys(
 }
 
 /// The statement that was in force, and the files that it names, where the service is told that they are. What is there
-/// already stays as it is.
-fn give_statement(order: &Order<'_>, new: &Layout) -> std::io::Result<()> {
+/// already stays as it is. Nothing else that lies beside the statement in the backup goes there, and no link is followed out.
+fn give_statement(order: &Order<'_>, new: &Layout, statement: &Statement) -> std::io::Result<()> {
     let to = &order.global.statement;
     if to.exists() {
         return Ok(());
     }
-    let from = new.core().join("statement");
-    let beside = to.parent().unwrap_or(Path::new("."));
-    let mut folders = vec![from.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            let within = path.strip_prefix(&from).unwrap_or(&path);
-            if within == Path::new("statement.toml") {
-                continue;
-            }
-            let target = beside.join(within);
+    let from = fs::canonicalize(new.core().join("statement"))?;
+    let beside = match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    for name in files_of(statement).filter(|name| is_beneath(Path::new(name))) {
+        let target = beside.join(name);
+        // A file that is absent is for its check to say.
+        let Ok(real) = fs::canonicalize(from.join(name)) else {
+            continue;
+        };
+        if real.starts_with(&from) && real.is_file() && !target.exists() {
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent)?;
             }
-            if !target.exists() {
-                fs::copy(&path, &target)?;
-            }
+            fs::copy(&real, &target)?;
         }
     }
-    fs::create_dir_all(if beside.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        beside
-    })?;
+    fs::create_dir_all(beside)?;
     fs::copy(from.join("statement.toml"), to)?;
     Ok(())
 }
