@@ -15,6 +15,9 @@
 //! answer is released. Reads may be forwarded on the core's earlier word about the same token; it is judged anew before
 //! their answer is released.
 //!
+//! The page of the service's status alone is made here, from what the core said last ([`link::Status`]): it is up while the
+//! core is not.
+//!
 //! What is absent: no store, no ledger, no password, and no session table but the core's last words, which decide
 //! nothing. A token never leaves this process, only its digest.
 #![cfg_attr(

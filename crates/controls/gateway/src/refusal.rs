@@ -323,13 +323,16 @@ impl Refusal {
         }
     }
 
-    /// The page. It stands alone, loads nothing and is not kept by any cache.
-    pub fn page(&self) -> Response<Bytes> {
+    /// The page, with where else to look, if anywhere. It stands alone, loads nothing and is not kept by any cache.
+    pub fn page(&self, see: Option<&str>) -> Response<Bytes> {
         let told = self.told();
         let fault = match self {
             Self::NotNumbers { fault, .. } => fault.to_string(),
             _ => String::new(),
         };
+        let see = see.map_or_else(String::new, |path| {
+            format!("<p><a href=\"{path}\">How the service is</a></p>")
+        });
         let mut body = String::with_capacity(1024);
         // Writing to a String cannot fail.
         let _ = write!(
@@ -338,7 +341,7 @@ impl Refusal {
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
              <style>body{{font:1.1875rem/1.5 Arial,sans-serif;color:#212b32;background:#f0f4f5;margin:0}}\
              main{{max-width:40rem;margin:3rem auto;padding:0 1rem}}h1{{font-size:2rem;line-height:1.2}}</style></head>\
-             <body><main><h1>{title}</h1><p>{text}{fault}</p><p>Code: {code}</p></main></body></html>",
+             <body><main><h1>{title}</h1><p>{text}{fault}</p>{see}<p>Code: {code}</p></main></body></html>",
             title = told.title,
             text = told.text,
             fault = escape(&fault),
@@ -364,7 +367,8 @@ impl Refusal {
     }
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in a page.
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -385,7 +389,7 @@ mod tests {
             entry: "assessment".into(),
             fault,
         }
-        .page();
+        .page(None);
         let text = std::str::from_utf8(page.body()).unwrap();
         assert_eq!(page.status(), 422);
         assert!(

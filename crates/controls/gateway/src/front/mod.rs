@@ -11,6 +11,7 @@ mod patience;
 mod refusals;
 mod request;
 mod serving;
+mod status;
 mod tenant;
 mod tunnel;
 
@@ -33,6 +34,7 @@ use self::listen::{Gate, Kind, accept};
 use self::refusals::Refusals;
 use self::serving::Serving;
 pub use self::serving::ServingError;
+use self::status::Board;
 use self::tunnel::Tunnels;
 use crate::link::{Configure, FrontEnd, Order, ToCore};
 use crate::tls::SuiteCounts;
@@ -51,6 +53,7 @@ struct Shared {
     flows: Arc<Flows>,
     suites: SuiteCounts,
     tunnels: Arc<Tunnels>,
+    board: Board,
     clock: Clock,
 }
 
@@ -81,6 +84,7 @@ pub async fn run(
         hop: Hop::default(),
         suites: SuiteCounts::default(),
         tunnels: tunnels.clone(),
+        board: Board::default(),
         clock,
         link: front,
     });
@@ -161,7 +165,11 @@ impl Role {
                     Some(Order::Configure(configure)) => self.configure(*configure).await,
                     Some(Order::Revoke { session, number }) => {
                         self.shared.tunnels.cut(session);
+                        self.shared.board.forget_session(session);
                         self.shared.link.revoked(number);
+                    }
+                    Some(Order::Tell(status)) => {
+                        self.shared.board.hear(status, (self.shared.clock)());
                     }
                     None => return,
                 },

@@ -15,6 +15,7 @@ use super::body::{Inbound, Outgoing};
 use super::connection::Connection;
 use super::hop::{HopFault, Lease};
 use super::serving::Place;
+use super::status;
 use super::tenant::to_tenant;
 use crate::hygiene::{cookies, names, path, response};
 use crate::link::Refused;
@@ -40,7 +41,7 @@ impl From<Refusal> for Stop {
 /// What the head says, judged.
 pub(super) struct Head {
     pub(super) host: String,
-    place: Place,
+    pub(super) place: Place,
     pub(super) token: Option<[u8; 32]>,
     pub(super) mark: Option<[u8; 32]>,
 }
@@ -61,6 +62,9 @@ pub(super) async fn answer(
         Ok(head) => {
             let head = known.insert(head);
             match head.place {
+                _ if status::is_asked(&connection, request.uri().path()) => {
+                    status::answer(&connection, &request, head).await
+                }
                 Place::Tenant if !request.uri().path().starts_with("/.avouch/") => {
                     to_tenant(&connection, request, head).await
                 }
@@ -82,8 +86,9 @@ pub(super) async fn answer(
                 refusal
             }
         };
+        let see = connection.serving.shared.board.link_from(&refusal);
         refusal
-            .page()
+            .page(see)
             .map(|page| Outgoing::page(page, connection.busy.clone()))
     });
     if last && connection.scanned {

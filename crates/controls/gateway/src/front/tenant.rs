@@ -13,6 +13,7 @@ use super::connection::Connection;
 use super::hop::{self, HopFault, Lease};
 use super::open::Open;
 use super::request::{Head, Stop, inbound, point, release, see_other};
+use super::status::Reader;
 use super::tunnel;
 use crate::assertion;
 use crate::hygiene::{cookies, entry, names, origin, response};
@@ -118,6 +119,8 @@ pub(super) async fn to_tenant(
     };
     let open = open(link, id, subjects, None, started);
     if let Some(token) = head.token {
+        let board = &serving.shared.board;
+        board.remember(token, &head.host, warrant.session, Reader::of(&warrant));
         link.warrants()
             .keep(token, &head.host, &warrant, asked, Instant::now());
     }

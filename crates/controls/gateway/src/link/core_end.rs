@@ -16,6 +16,7 @@ use super::message::{
     Admit, Begin, Closed, Configure, End, Ending, Flowed, Read, Refused, SessionTag, SuiteCount,
     ToCore, ToFront,
 };
+use super::status::Status;
 use super::wire::{Inbox, Outbox, WireError};
 
 /// How long a front may take to follow a revocation. One that does not is cut off, and forgets every word with the link.
@@ -71,6 +72,8 @@ pub enum Report {
 pub struct CoreEnd {
     fronts: Arc<Mutex<Fronts>>,
     links: Arc<AtomicU64>,
+    /// What people are told, once there is something; sent again to say that it is still so.
+    status: Arc<watch::Sender<Option<Arc<Status>>>>,
 }
 
 #[derive(Debug, Default)]
@@ -90,6 +93,11 @@ struct Front {
 }
 
 impl CoreEnd {
+    /// Has every front tell people this; the same again says that it is still so.
+    pub fn tell(&self, status: Arc<Status>) {
+        self.status.send_replace(Some(status));
+    }
+
     /// Says that a session is over, so that its tunnels close and no read goes on an earlier word about it.
     pub fn revoke(&self, session: SessionTag) {
         let mut fronts = self.fronts();
@@ -203,6 +211,7 @@ impl CoreEnd {
         tokio::select! {
             error = outbox.drain(write) => error,
             error = instruct(outbox, configure) => error,
+            error = inform(outbox, self.status.subscribe()) => error,
             error = answer(link, &front, Inbox::new(read), admission, &reads, spoke) => error,
             () = front.cut.cancelled() => WireError::Stuck,
         }
@@ -217,6 +226,28 @@ async fn instruct(outbox: &Outbox, mut configure: watch::Receiver<Arc<Configure>
         }
         if configure.changed().await.is_err() {
             // Nobody can change it any more; the front goes on with what it has.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Tells the front what people are to be told: whole when it is new, and otherwise that it is still so.
+async fn inform(outbox: &Outbox, mut status: watch::Receiver<Option<Arc<Status>>>) -> WireError {
+    let mut last: Option<Arc<Status>> = None;
+    loop {
+        let now = status.borrow_and_update().clone();
+        if let Some(now) = now {
+            let message = match &last {
+                Some(last) if Arc::ptr_eq(last, &now) => ToFront::StillSo,
+                _ => ToFront::Status(Box::new(Status::clone(&now))),
+            };
+            last = Some(now);
+            if let Err(error) = outbox.push(&message) {
+                return error;
+            }
+        }
+        if status.changed().await.is_err() {
+            // Nobody says anything any more; the front sees how old the last word is.
             std::future::pending::<()>().await;
         }
     }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::{
     Admit, Begin, Configure, End, Ending, Outcome, Read, SessionTag, ToCore, ToFront,
 };
+use super::status::Status;
 use super::warrant::Warrants;
 use super::wire::{Inbox, Outbox, WireError};
 
@@ -33,6 +34,8 @@ pub enum Order {
         /// What to say with [`FrontEnd::revoked`].
         number: u64,
     },
+    /// Tell people this; `None`: what was said last is still so.
+    Tell(Option<Box<Status>>),
 }
 
 /// The front's end. Shared by all requests; survives a core that restarts.
@@ -244,6 +247,8 @@ impl FrontEnd {
                     self.warrants.revoke(session);
                     Order::Revoke { session, number }
                 }
+                Ok(Some(ToFront::Status(status))) => Order::Tell(Some(status)),
+                Ok(Some(ToFront::StillSo)) => Order::Tell(None),
                 Ok(None) => return WireError::Io(std::io::ErrorKind::UnexpectedEof.into()),
                 Err(error) => return error,
             };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::status::Status;
 use crate::phase::Phase;
 use crate::secret::SecretBytes;
 use crate::tls::TlsUsed;
@@ -41,6 +42,10 @@ pub enum ToFront {
         /// Counts revocations.
         number: u64,
     },
+    /// What people are to be told of how the service is.
+    Status(Box<Status>),
+    /// The core is there, and what it said last is still so.
+    StillSo,
 }
 
 /// What the front says to the core.

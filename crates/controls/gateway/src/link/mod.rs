@@ -13,6 +13,7 @@
 //!   │ ◀── Ended (after the event is kept) ─ │   only now does the answer leave
 //!   │ ─── Closed · Refused · Suites ──────▶ │   tunnels that ended; what was refused unasked; what was negotiated
 //!   │ ◀── Revoke ────────────────────────── │   a session is over: its tunnels close, its warrant is forgotten
+//!   │ ◀── Status · StillSo ──────────────── │   what people are told of how the service is, and that it is still so
 //!   │ ─── Revoked ────────────────────────▶ │   that is done: only now is the person told that they are signed out
 //! ```
 //!
@@ -26,6 +27,7 @@ mod core_end;
 mod front_end;
 mod gather;
 mod message;
+mod status;
 mod warrant;
 mod wire;
 
@@ -36,5 +38,6 @@ pub use message::{
     Limits, Minimum, Outcome, Person, Read, RecordRule, Refused, Role, SessionTag, SuiteCount,
     TlsRules, ToCore, ToFront, WarrantMark,
 };
+pub use status::{About, Notice, Said, Status};
 pub(crate) use warrant::Warrant;
 pub use wire::WireError;
