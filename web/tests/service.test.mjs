@@ -343,6 +343,54 @@ test("a promise that is broken by hand is shown broken, and held once it is mend
   await leave();
 });
 
+test("the supplier tells that something is wrong, its people read it, and a fault that one reports is answered", PATIENCE, async () => {
+  const supplier = await at_console(known("supplier", ""), "/status");
+  await supplier.look("status-console");
+  await supplier.page.getByRole("button", { name: "Tell that something is wrong" }).or(supplier.page.getByRole("link", { name: "Tell that something is wrong" })).click();
+  await supplier.page.getByRole("button", { name: "Tell it" }).click();
+  await supplier.page.getByRole("alert").waitFor();
+  await supplier.look("status-form-error");
+  await supplier.page.getByLabel("For whom").selectOption("riverside");
+  await supplier.page.getByLabel("What is wrong").fill("Trends are drawn late");
+  await supplier.page.getByRole("button", { name: "Tell it" }).click();
+  await supplier.page.getByText("It is told. Say from time to time").waitFor();
+
+  const member = await visitor();
+  await member.page.goto(`${service.apps.riverside}/.avouch/support`);
+  await sign_in(member.page, known("member", "riverside"));
+  await member.page.getByLabel("What is wrong").fill("The trend of ward 2 is empty");
+  await member.page.getByRole("button", { name: "Report this fault" }).click();
+  await member.page.getByText("is reported. The supplier sees it").waitFor();
+  await member.look("support");
+  await member.page.getByRole("link", { name: "What is wrong now, and what was" }).click();
+  await member.page.getByRole("heading", { name: "Trends are drawn late" }).waitFor();
+  await member.look("status");
+
+  const stranger = await visitor();
+  await stranger.page.goto(`${service.statement}/.avouch/status`);
+  await stranger.page.getByRole("heading", { name: "One organisation is affected" }).waitFor();
+  assert.equal(await stranger.page.getByText("Trends are drawn late").count(), 0, "a stranger is not told what");
+  await stranger.look("status-public");
+
+  await supplier.page.getByRole("row").filter({ hasText: "Trends are drawn late" }).getByRole("link").click();
+  await supplier.look("status-one");
+  await supplier.page.getByRole("button", { name: "Tell that it is over" }).click();
+  await supplier.page.goto(`${service.console}/support`);
+  await supplier.page.getByRole("link", { name: /^Answer / }).first().click();
+  await supplier.look("fault");
+  await supplier.page.getByLabel("Your answer").fill("It is drawn again");
+  await supplier.page.getByLabel("State").selectOption("yes");
+  await supplier.page.getByRole("button", { name: "Answer" }).click();
+  await member.page.goto(`${service.apps.riverside}/.avouch/support`);
+  await member.page.getByText("It is drawn again").waitFor();
+  await member.page.goto(`${service.apps.riverside}/.avouch/status`);
+  assert.match(await member.page.getByRole("status").innerText(), /your organisation’s application answers/);
+  for (const somebody of [supplier, member, stranger]) {
+    assert.deepEqual(somebody.complaints.filter((said) => !/\b400\b/.test(said)), []);
+    await somebody.leave();
+  }
+});
+
 test("the supplier sees rounds, backups and tenants, and downloads a pack that verifies without the service", PATIENCE, async () => {
   const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/rounds");
   await look("rounds");

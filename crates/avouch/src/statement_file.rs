@@ -30,6 +30,8 @@ pub struct Statement {
     pub audit: avouch_audit::Settings,
     /// Processes.
     pub runtime: avouch_runtime::Settings,
+    /// What people are told of how the service is, if anything is promised.
+    pub status: Option<avouch_status::Settings>,
     /// Backups and drills.
     pub backup: avouch_backup::settings::Settings,
     /// What is reported, to whom.
@@ -124,6 +126,7 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
         avouch_audit::read(table, records)
     });
     let runtime = section(&mut root, "runtime", avouch_runtime::read);
+    let status = status(&mut root);
     let evidence = section(&mut root, "evidence", evidence);
     let mut reach = None;
     let backup = section(&mut root, "backup", |table| {
@@ -139,8 +142,8 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
     root.finish();
     let claims = reading.finish()?;
     let parts = (
-        service, keys, app, gateway, access, tenancy, audit, runtime, evidence, backup, reports,
-        governance,
+        service, keys, app, gateway, access, tenancy, audit, runtime, status, evidence, backup,
+        reports, governance,
     );
     let (
         Some(service),
@@ -151,6 +154,7 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
         Some(tenancy),
         Some(audit),
         Some(runtime),
+        Some(status),
         Some(evidence),
         Some(backup),
         Some(reports),
@@ -169,6 +173,7 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
         tenancy,
         audit,
         runtime,
+        status,
         backup,
         reports,
         governance,
@@ -201,6 +206,16 @@ fn section<'d, T>(
     let settings = read(&mut table);
     table.finish();
     settings
+}
+
+/// `[status]`, which may be left out.
+fn status(root: &mut Table<'_>) -> Option<Option<avouch_status::Settings>> {
+    let Some(mut table) = root.table("status") else {
+        return Some(None);
+    };
+    let settings = avouch_status::read(&mut table);
+    table.finish();
+    settings.map(Some)
 }
 
 fn edition(root: &mut Table<'_>) {

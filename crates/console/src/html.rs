@@ -26,13 +26,14 @@ pub enum Nav {
     Rounds,
     People,
     Tenants,
+    Status,
     Packs,
     /// A page that is not in the menu.
     Elsewhere,
 }
 
 /// The menu, in its order; the last part says whether only the supplier has it.
-const MENU: [(Nav, &str, &str, Audience); 11] = [
+const MENU: [(Nav, &str, &str, Audience); 12] = [
     (Nav::Overview, "Overview", "/", Audience::Administrators),
     (Nav::Checks, "Checks", "/checks", Audience::Administrators),
     (
@@ -63,6 +64,7 @@ const MENU: [(Nav, &str, &str, Audience); 11] = [
     (Nav::Rounds, "Rounds", "/rounds", Audience::Administrators),
     (Nav::People, "People", "/people", Audience::Administrators),
     (Nav::Tenants, "Tenants", "/tenants", Audience::Supplier),
+    (Nav::Status, "Status", "/status", Audience::Supplier),
     (Nav::Packs, "Packs", "/pack", Audience::Administrators),
 ];
 
@@ -78,10 +80,12 @@ pub struct Frame {
     pub service: String,
     pub supplier: String,
     pub support_email: String,
+    /// Whether there is a page of the service's status.
+    pub status_page: bool,
     pub stylesheet: String,
     pub home: String,
     pub statement: String,
-    /// Where somebody signed in sees how the service is; only the console has it.
+    /// Where somebody signed in sees how the service is, and says what is wrong.
     pub support: Option<&'static str>,
     pub menu: Vec<MenuItem>,
     pub person: Option<String>,
@@ -119,6 +123,7 @@ impl Frame {
             service: service.name.clone(),
             supplier: service.supplier.clone(),
             support_email: service.support_email.clone(),
+            status_page: service.status_page,
             stylesheet: assets::stylesheet_address(),
             home: match site {
                 // Everything but /.avouch/ on a tenant's host is the application's.
@@ -126,9 +131,17 @@ impl Frame {
                 Site::SignIn => service.statement_origin(),
             },
             statement: service.statement_origin(),
-            support: (site == Site::Console && caller.actor().is_some()).then_some("/support"),
+            support: match (site, caller.actor()) {
+                (Site::Console, Some(_)) => Some("/support"),
+                (Site::Tenant, Some(_)) => Some("/.avouch/support"),
+                _ => None,
+            },
             menu,
-            person: caller.actor().map(|actor| actor.person.name.clone()),
+            // Its account page is the console's.
+            person: caller
+                .actor()
+                .filter(|_| site != Site::Tenant)
+                .map(|actor| actor.person.name.clone()),
         }
     }
 

@@ -35,7 +35,7 @@ mod shown;
 
 pub use callers::{SignedIn, Supplier, TenantAdministrator, Visitor};
 pub use desk::{Actor, Answer, Desk, DeskError, Moment, Person, Refusal, Role, Scope, Session};
-pub use desk::{moments, second_factor, second_person, views};
+pub use desk::{moments, second_factor, second_person, status, views};
 pub use local_path::LocalPath;
 pub use routes::{ROUTES, Route, router};
 pub use secret::{Secret, SessionDigest, StateDigest};

@@ -3,6 +3,9 @@
 /// Longest path that is kept, in bytes; a browser's own limit is far above, a real page's far below.
 const LONGEST: usize = 2_048;
 
+/// Where somebody at an application reports a fault: the one page of ours there that wants a sign-in.
+const SUPPORT: &str = "/.avouch/support";
+
 /// A path and query on the host that answers. Whatever a browser makes of it, it stays there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalPath(String);
@@ -17,7 +20,8 @@ impl LocalPath {
     /// The path as given, or the start page when it is not plainly local.
     ///
     /// Refused: another host in any spelling (`//host`, `/\host`, encoded or not), a scheme, a
-    /// control character or space (browsers drop some of them), and our own `/.avouch/` entry.
+    /// control character or space (browsers drop some of them), and all that is ours under `/.avouch/` but the page where
+    /// faults are reported.
     #[must_use]
     pub fn or_root(given: &str) -> Self {
         if is_plainly_local(given) {
@@ -52,6 +56,6 @@ fn is_plainly_local(given: &str) -> bool {
         && !path.contains("//")
         && !path.contains("/..")
         && !path.contains("/%2e")
-        && !path.starts_with("/.avouch")
+        && (!path.starts_with("/.avouch") || path == SUPPORT)
         && !encoded_break
 }

@@ -17,7 +17,8 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
-    reports, restore, second_factor, sign_in, statement, subject, support, tenants, timing, trail,
+    reports, restore, second_factor, sign_in, statement, status, subject, support, tenants, timing,
+    trail,
 };
 use crate::service::{Service, Site};
 
@@ -101,6 +102,13 @@ routes! {
     Console   POST "/people/{id}/second-factor"    TenantAdministrator => people::remove_factor;
     Console   GET  "/support"              SignedIn => support::page;
     Console   POST "/support"              SignedIn => support::report;
+    Console   GET  "/support/{number}"     Supplier => support::answering;
+    Console   POST "/support/{number}"     Supplier => support::answer;
+    Console   GET  "/status"               Supplier => status::list;
+    Console   GET  "/status/new"           Supplier => status::new;
+    Console   POST "/status"               Supplier => status::tell;
+    Console   GET  "/status/{number}"      Supplier => status::show;
+    Console   POST "/status/{number}"      Supplier => status::update;
     Console   GET  "/tenants"              Supplier => tenants::list;
     Console   GET  "/trail"                TenantAdministrator => trail::search;
     Console   POST "/trail/proofs"         TenantAdministrator => trail::proofs;
@@ -137,6 +145,8 @@ routes! {
     Tenant    GET  "/.avouch/enter"        Visitor => entry::enter;
     Tenant    POST "/.avouch/leave"        SignedIn => entry::leave;
     Tenant    GET  "/.avouch/jwks.json"    Visitor => entry::jwks;
+    Tenant    GET  "/.avouch/support"      SignedIn => support::own;
+    Tenant    POST "/.avouch/support"      SignedIn => support::report_own;
     Tenant    GET  "/.avouch/timing.js"    Visitor => timing::script;
     Tenant    POST "/.avouch/timing"       SignedIn => timing::keep;
     Tenant    GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;

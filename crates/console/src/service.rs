@@ -14,6 +14,8 @@ pub struct Service {
     pub support_email: String,
     /// The bare domain, lower case, without a port.
     pub domain: String,
+    /// Whether there is a page of the service's status; the gateway serves it on every host.
+    pub status_page: bool,
     /// The public HTTPS port; left out of addresses when it is 443.
     pub port: u16,
 }

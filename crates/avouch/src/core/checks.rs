@@ -11,10 +11,12 @@ use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
 use avouch_runtime::checks::{Canary, RestartWithin};
 use avouch_runtime::layout::Layout;
+use avouch_status::checks::{FaultsCheck, KeptCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
 
-use super::joins::{Operator, Prober, Refusals, Reporter, Trail};
+use super::joins::{Faults, Incidents, Operator, Prober, Refusals, Reporter, Trail};
 use super::state::Core;
+use super::status::Stage;
 use crate::document::Report;
 use crate::fail::chain;
 
@@ -107,6 +109,18 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         statement.runtime.within(),
         canary(core),
     )));
+    if let Some(status) = &statement.status {
+        let history = Arc::new(Incidents(core.clone()));
+        checks.push(Box::new(ToldCheck::new(
+            status.told_within,
+            Arc::new(Stage(core.clone())),
+            history.clone(),
+        )));
+        checks.push(Box::new(KeptCheck::new(status.keep, history)));
+        if status.faults {
+            checks.push(Box::new(FaultsCheck::new(Arc::new(Faults(core.clone())))));
+        }
+    }
     checks.push(Box::new(Overview(core.clone())));
     checks.extend(avouch_backup::checks::all(&core.backups));
     for record in &statement.governance.inherited {
@@ -130,7 +144,7 @@ fn pages(core: &Core) -> Vec<Page> {
     };
     let mut pages: Vec<Page> = [
         "/", "/people", "/tenants", "/trail", "/subject", "/reports", "/backups", "/drills",
-        "/checks", "/rounds", "/pack",
+        "/checks", "/rounds", "/pack", "/status", "/support",
     ]
     .iter()
     .map(|path| page("console", path))
@@ -138,6 +152,7 @@ fn pages(core: &Core) -> Vec<Page> {
     for tenant in core.tenants.ids() {
         pages.push(page(tenant.as_str(), &core.statement.tenancy.crawl_from));
         pages.push(page(tenant.as_str(), &core.statement.app.question));
+        pages.push(page(tenant.as_str(), "/.avouch/support"));
     }
     pages
 }

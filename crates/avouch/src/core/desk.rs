@@ -10,6 +10,7 @@ mod second_factor;
 mod second_person;
 mod shown;
 mod sign_in;
+mod status;
 mod support;
 mod timing;
 
@@ -52,6 +53,7 @@ pub fn service(core: &Core) -> Service {
         supplier: core.statement.service.supplier.clone(),
         support_email: core.statement.service.support.clone(),
         domain: core.statement.gateway.domain.clone(),
+        status_page: core.statement.status.is_some(),
         port: core.statement.gateway.port(),
     }
 }

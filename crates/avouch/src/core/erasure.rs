@@ -121,6 +121,8 @@ impl Core {
             .erase(id)
             .await
             .map_err(|error| left("the accounts").from(error))?;
+        self.status.erase(&self.store, id).await?;
+        self.faults_erase(id).await?;
         self.localities
             .tidy(&self.store)
             .await

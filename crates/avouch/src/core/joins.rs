@@ -6,6 +6,7 @@ mod kept;
 mod ledger_copy;
 mod management;
 mod reporting;
+mod status;
 mod trail;
 mod witnesses;
 
@@ -13,5 +14,6 @@ pub use exports::Exports;
 pub use inside::Prober;
 pub use management::Operator;
 pub use reporting::Reporter;
+pub use status::{Faults, Incidents};
 pub use trail::{Refusals, Trail};
 pub use witnesses::{AUTHORITIES, Witnesses};

@@ -29,6 +29,7 @@ mod restores;
 mod retention;
 mod rounds;
 mod state;
+mod status;
 mod steady;
 mod strangers;
 mod tenants;
@@ -66,7 +67,10 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
         demo::accounts(&core).await?;
     }
     core.finish_erasures().await;
+    let (started, starting) = tokio::sync::oneshot::channel();
+    status::keep_running(&core, starting);
     core.tenants_start().await?;
+    drop(started);
     core.release().await?;
     let line = core.ready_line(&serving).await?;
     if demo {

@@ -31,6 +31,7 @@ use super::localities::Localities;
 use super::marks::Marks;
 use super::releases::Running;
 use super::rounds::Rounds;
+use super::status::Statuses;
 use super::steady::Steady;
 use super::strangers::Strangers;
 use super::tenants::Tenants;
@@ -88,6 +89,8 @@ pub struct Core {
     pub running: Running,
     /// Who receives the trail as it is written.
     pub exports: Arc<Exports>,
+    /// How the service is, and what people are told of it.
+    pub status: Statuses,
     /// The link to the front, for closing the tunnels of a session that ends.
     pub link: CoreEnd,
     /// Whether the disk was full at the last event.
@@ -121,7 +124,11 @@ impl Core {
         let store = Store::open(&layout.core().join("store.db"))
             .await
             .map_err(|error| Fail::new("the store cannot be opened").from(error))?;
-        for (part, schema) in [super::kept_reports::SCHEMA, super::faults::SCHEMA] {
+        for (part, schema) in [
+            super::kept_reports::SCHEMA,
+            super::faults::SCHEMA,
+            super::faults::ANSWERS,
+        ] {
             store.execute_schema(part, schema).await.map_err(|error| {
                 Fail::new(format!("the part `{part}` of the store cannot be opened")).from(error)
             })?;
@@ -148,6 +155,7 @@ impl Core {
         let seal = keyring
             .named(&Purpose::Accounts)
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
+        let status = Statuses::open(&store).await?;
         let localities = Localities::open(&store, &seal).await?;
         let running = Running::read(&statement, &layout)?;
         let access = Access::open(
@@ -250,6 +258,7 @@ impl Core {
             exports,
             localities,
             running,
+            status,
             link,
             full: AtomicBool::new(false),
             statement,
@@ -314,6 +323,11 @@ impl Core {
             Err(error) => tracing::error!(error = chain(error), "an event was not recorded"),
         }
         recorded
+    }
+
+    /// Whether the disk was full at the last event.
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
     }
 
     /// Records something that the platform says about itself.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use avouch_events::Outcome;
 use avouch_runtime::confine::Confinement;
 use avouch_runtime::grant::{Grant, Kind};
 use avouch_runtime::health;
@@ -194,17 +195,30 @@ impl Tenants {
 }
 
 impl Core {
-    /// Starts every tenant's application, and waits until each answers.
+    /// Starts every tenant's application, and waits until each answers. One that does not answer takes no other down.
     ///
     /// # Errors
-    /// If one does not start.
+    /// If one cannot be started, or none answers.
     pub async fn tenants_start(&self) -> Result<(), Fail> {
         let tenants = self.tenants.all();
         for tenant in &tenants {
             self.tenant_begin(tenant).await?;
         }
-        for tenant in &tenants {
-            self.tenant_wait(tenant).await?;
+        let waits = tenants.iter().map(|tenant| self.tenant_wait(tenant));
+        let mut silent: Vec<Fail> = futures_util::future::join_all(waits)
+            .await
+            .into_iter()
+            .filter_map(Result::err)
+            .collect();
+        if silent.len() == tenants.len()
+            && let Some(fail) = silent.pop()
+        {
+            return Err(fail);
+        }
+        for fail in silent {
+            tracing::error!(%fail, "the others are served without it");
+            let said = self.say("start", Outcome::Failed, fail.to_string()).await;
+            said.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         }
         Ok(())
     }
@@ -253,8 +267,14 @@ impl Core {
 
     /// Does a tenant's application answer now?
     pub async fn answers(&self, tenant: &TenantId) -> bool {
+        self.answers_at(&self.layout.tenant_socket(tenant.as_str()))
+            .await
+    }
+
+    /// The same of whatever should listen there.
+    pub async fn answers_at(&self, socket: &Path) -> bool {
         health::wait(
-            &self.layout.tenant_socket(tenant.as_str()),
+            socket,
             &self.statement.app.health,
             Instant::now() + Duration::from_secs(1),
         )

@@ -37,6 +37,7 @@ mod sign_out;
 mod soak;
 mod sources;
 mod statement_faults;
+mod status;
 mod stored;
 mod strangers;
 mod support;

@@ -18,6 +18,7 @@ pub mod restore;
 pub mod second_factor;
 pub mod sign_in;
 pub mod statement;
+pub mod status;
 pub mod subject;
 pub mod support;
 pub mod tenants;

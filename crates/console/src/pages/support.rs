@@ -1,14 +1,20 @@
-//! How the service is, for anybody signed in; and what is wrong, told to the supplier.
+//! How the service is, for anybody signed in; what is wrong, told to the supplier; and what the supplier answers.
+//!
+//! The same page stands in the console and, for whoever only uses the application, on the application's own host.
+
+mod answering;
 
 use askama::Template;
 use http::StatusCode;
 
+pub use self::answering::{answer, answering};
 use super::{Answer, organisation, see_other};
 use crate::ask::Ask;
 use crate::callers::SignedIn;
 use crate::desk::Role;
 use crate::desk::views::{Counts, FaultRow, Filed};
-use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
+use crate::html::{Cell, FieldError, Frame, Nav, Table, Tag, error_of, render};
+use crate::service::Site;
 use crate::shown;
 
 /// The most characters that a report may have.
@@ -18,6 +24,8 @@ const LONGEST: usize = 2_000;
 #[template(path = "support.html")]
 struct Page {
     frame: Frame,
+    /// Where the form goes.
+    path: &'static str,
     counts: Counts,
     last_round: String,
     answers: Option<bool>,
@@ -33,13 +41,36 @@ impl Page {
     }
 }
 
-/// The page.
+/// The page in the console.
 pub async fn page(who: SignedIn, ask: Ask) -> Answer {
     show(&who, &ask, Vec::new()).await
 }
 
-/// Takes a report, and shows it among the others.
+/// The page on the application's own host.
+pub async fn own(who: SignedIn, ask: Ask) -> Answer {
+    show(&who, &ask, Vec::new()).await
+}
+
+/// Takes a report in the console.
 pub async fn report(who: SignedIn, ask: Ask) -> Answer {
+    take(&who, &ask).await
+}
+
+/// Takes a report on the application's own host.
+pub async fn report_own(who: SignedIn, ask: Ask) -> Answer {
+    take(&who, &ask).await
+}
+
+/// Where the page is, on the host that was asked.
+fn path(ask: &Ask) -> &'static str {
+    match ask.arrival.site {
+        Site::Tenant => "/.avouch/support",
+        Site::Console | Site::SignIn | Site::Statement => "/support",
+    }
+}
+
+/// Takes a report, and shows it among the others.
+async fn take(who: &SignedIn, ask: &Ask) -> Answer {
     let words = ask.field("words");
     let wrong = |text: String| {
         vec![FieldError {
@@ -48,17 +79,17 @@ pub async fn report(who: SignedIn, ask: Ask) -> Answer {
         }]
     };
     if words.is_empty() {
-        return show(&who, &ask, wrong("Say what is wrong".to_owned())).await;
+        return show(who, ask, wrong("Say what is wrong".to_owned())).await;
     }
     if words.chars().count() > LONGEST {
         let text = format!("Say it in {LONGEST} characters or fewer");
-        return show(&who, &ask, wrong(text)).await;
+        return show(who, ask, wrong(text)).await;
     }
     match ask.desk().report_fault(who.actor(), words).await? {
-        Filed::As(number) => see_other(&format!("/support?filed={number}")),
+        Filed::As(number) => see_other(&format!("{}?filed={number}", path(ask))),
         Filed::TooMany => {
             let text = "You have reported as many faults today as one person may: write to support instead";
-            show(&who, &ask, wrong(text.to_owned())).await
+            show(who, ask, wrong(text.to_owned())).await
         }
     }
 }
@@ -77,6 +108,7 @@ async fn show(who: &SignedIn, ask: &Ask, errors: Vec<FieldError>) -> Answer {
     let filed = ask.field("filed").parse::<u64>().ok();
     let page = Page {
         frame: ask.console_frame(title, &who.caller(), Nav::Elsewhere),
+        path: path(ask),
         counts: view.counts,
         last_round: shown::minute_or_never(view.last_round),
         answers: view.answers,
@@ -86,27 +118,57 @@ async fn show(who: &SignedIn, ask: &Ask, errors: Vec<FieldError>) -> Answer {
             .map(|number| format!("Fault {number} is reported. The supplier sees it, with your organisation and the time.")),
         words: if errors.is_empty() { String::new() } else { ask.field("words").to_owned() },
         errors,
-        table: table(faults),
+        table: table(faults, person.role),
     };
     render(&page, status)
 }
 
-fn table(faults: Vec<FaultRow>) -> Table {
+fn table(faults: Vec<FaultRow>, role: Role) -> Table {
     Table {
         caption: "Reported faults, newest first",
-        headings: vec!["Fault", "Reported", "Organisation", "By", "What is wrong"],
+        headings: vec![
+            "Fault",
+            "Reported",
+            "Organisation",
+            "By",
+            "What is wrong",
+            "State",
+            "Answer",
+        ],
         rows: faults
             .into_iter()
             .map(|fault| {
+                let number = fault.number.to_string();
+                let state = state(&fault);
                 vec![
-                    Cell::text(fault.number.to_string()),
+                    match role {
+                        Role::Supplier => {
+                            let path = format!("/support/{number}");
+                            Cell::link(format!("Answer {number}"), path)
+                        }
+                        Role::Administrator | Role::Member => Cell::text(number),
+                    },
                     Cell::minute(fault.at),
                     Cell::text(organisation(fault.tenant.as_deref())),
                     Cell::Name(fault.who),
                     Cell::text(fault.words),
+                    Cell::Tag(state),
+                    Cell::text(fault.answer.map_or_else(
+                        || "None yet".to_owned(),
+                        |answer| format!("{}, on {}", answer.words, shown::minute(answer.at)),
+                    )),
                 ]
             })
             .collect(),
         nothing: "No fault that you may see was reported.",
     }
+}
+
+fn state(fault: &FaultRow) -> Tag {
+    let (text, colour) = match fault.answer.as_ref().map(|answer| answer.closed) {
+        None => ("Reported", "blue"),
+        Some(false) => ("Being looked at", "yellow"),
+        Some(true) => ("Closed", "green"),
+    };
+    Tag { text, colour }
 }

@@ -16,6 +16,7 @@ mod permissions;
 mod reading;
 mod second_factor;
 mod sign_in;
+mod status;
 mod support;
 mod timing;
 

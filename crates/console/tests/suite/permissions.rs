@@ -170,6 +170,19 @@ const TABLE: &[Line] = &[
     ),
     anybody("GET", "/support", 200),
     sending(anybody("POST", "/support", 303), "words=The+form+is+slow"),
+    at(console("GET", "/support/{number}", 403, 200), "/support/3"),
+    sending(
+        at(console("POST", "/support/{number}", 403, 303), "/support/3"),
+        "text=Found",
+    ),
+    console("GET", "/status", 403, 200),
+    console("GET", "/status/new", 403, 200),
+    sending(console("POST", "/status", 403, 303), "title=Slow"),
+    at(console("GET", "/status/{number}", 403, 200), "/status/8"),
+    sending(
+        at(console("POST", "/status/{number}", 403, 303), "/status/8"),
+        "text=Found",
+    ),
     console("GET", "/tenants", 403, 200),
     console("GET", "/trail", 200, 200),
     sending(
@@ -233,6 +246,11 @@ const TABLE: &[Line] = &[
     open(Site::Tenant, "POST", "/.avouch/leave", 303),
     open(Site::Tenant, "GET", "/.avouch/jwks.json", 200),
     open(Site::Tenant, "GET", "/.avouch/timing.js", 200),
+    in_application("GET", "/.avouch/support", 200),
+    sending(
+        in_application("POST", "/.avouch/support", 303),
+        "words=The+form+is+slow",
+    ),
     sending(
         in_application("POST", "/.avouch/timing", 204),
         "on=GET+%2Fwards%2F%7Bward%7D&ms=120",

@@ -72,6 +72,7 @@ fn heading(id: &str) -> &'static str {
         "tenancy" => "Keeping customers apart",
         "audit" => "What is written down",
         "runtime" => "Staying up",
+        "status" => "What you are told",
         "evidence" => "This page",
         "backup" => "Backups",
         "inherited" => "What our providers hold",

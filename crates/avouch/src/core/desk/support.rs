@@ -1,6 +1,7 @@
 //! How the service is, for anybody signed in, and the faults that people report.
 
-use avouch_console::views::{Counts, FaultRow, Filed, SupportView};
+use avouch_console::status::NewAnswer;
+use avouch_console::views::{AnswerRow, Counts, FaultRow, Filed, SupportView};
 use avouch_console::{Actor, DeskError, Role};
 use avouch_events::Action;
 use avouch_evidence::Verdict;
@@ -33,6 +34,11 @@ impl Reception {
             who: fault.name,
             tenant: fault.tenant.map(|tenant| tenant.to_string()),
             words: fault.words,
+            answer: fault.answer.map(|answer| AnswerRow {
+                at: answer.at,
+                words: answer.words,
+                closed: answer.closed,
+            }),
         });
         Ok(SupportView {
             counts,
@@ -72,6 +78,30 @@ impl Reception {
         };
         let number = self.core.keep_fault(&new).await.map_err(stopped);
         self.told(event, number).await.map(Filed::As)
+    }
+}
+
+impl Reception {
+    /// Answers a fault. That it was is in the trail of whose it is; the words are not.
+    pub(super) async fn answered(
+        &self,
+        actor: &Actor,
+        number: u64,
+        answer: &NewAnswer,
+    ) -> Result<(), DeskError> {
+        let faults = self.core.faults(None).await.map_err(stopped)?;
+        let fault = faults.into_iter().find(|fault| fault.number == number);
+        let tenant = fault.ok_or(DeskError::Absent)?.tenant;
+        let state = if answer.closed { "closed" } else { "open" };
+        let event = asker(actor)
+            .event(Action::Administration, format!("fault answer {number}"))
+            .of(tenant.as_ref())
+            .with("state", state);
+        self.note(event.clone()).await?;
+        let whose = (number, tenant.as_ref());
+        let (text, closed, now) = (&answer.text, answer.closed, self.core.now());
+        let kept = self.core.answer_fault(whose, text, closed, now).await;
+        self.told(event, kept.map_err(stopped)).await
     }
 }
 

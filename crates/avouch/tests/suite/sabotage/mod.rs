@@ -9,6 +9,7 @@ mod bench;
 mod gateway;
 mod people;
 mod rest;
+mod status;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,6 +56,7 @@ fn all() -> Vec<&'static Sabotage> {
         audit::ALL,
         backup::ALL,
         rest::ALL,
+        status::ALL,
     ]
     .concat()
 }

@@ -31,6 +31,19 @@ pub struct FaultRow {
     pub tenant: Option<String>,
     /// What is wrong, in their words.
     pub words: String,
+    /// What the supplier's team said to it, if it has.
+    pub answer: Option<AnswerRow>,
+}
+
+/// What the supplier's team said to a fault.
+#[derive(Debug, Clone)]
+pub struct AnswerRow {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub words: String,
+    /// Whether nothing is left to be done.
+    pub closed: bool,
 }
 
 /// What came of a report of a fault.

@@ -1,10 +1,10 @@
 //! Every question, and its careless answer.
 
 use avouch_console::views::{
-    Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download, DrillRow,
-    DrillStep, DrillView, Entry, EventRow, Exchange, FaultRow, Filed, FindingRow, KeptReportRow,
-    LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs, ProofsAsk,
-    ReportRow, ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt,
+    AnswerRow, Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download,
+    DrillRow, DrillStep, DrillView, Entry, EventRow, Exchange, FaultRow, Filed, FindingRow,
+    KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs,
+    ProofsAsk, ReportRow, ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt,
     SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
     SupportView, TenantRow, Timed, Timing, TrailQuery,
 };
@@ -198,6 +198,11 @@ impl Desk for Fake {
             who: format!("{person}@example.test"),
             tenant: tenant.map(str::to_owned),
             words: self.text(words),
+            answer: (number == 3).then(|| AnswerRow {
+                at: at("2026-11-22T08:00:00Z"),
+                words: self.text("We have found it"),
+                closed: false,
+            }),
         };
         now(SupportView {
             counts: Counts {

@@ -6,10 +6,12 @@
 mod answers;
 pub mod factors;
 mod moments;
+mod status;
 mod values;
 
 use std::sync::Mutex;
 
+use avouch_console::status::{NewAnswer, NewIncident};
 use avouch_console::views::{NewPerson, SubjectAsk, Timing, TrailQuery};
 use avouch_console::{Answer, Person, Refusal, Role, Service, SessionDigest};
 use factors::Factor;
@@ -47,6 +49,7 @@ pub fn service() -> Service {
         supplier: "Example Digital Ltd".to_owned(),
         support_email: "support@example.test".to_owned(),
         domain: "acuity.localhost".to_owned(),
+        status_page: true,
         port: 8443,
     }
 }
@@ -72,6 +75,10 @@ pub struct Fake {
     pub replaced: Mutex<Vec<SessionDigest>>,
     /// Every time that a browser said; there is room for one.
     pub timings: Mutex<Vec<Timing>>,
+    /// Everything that people were told is wrong.
+    pub told: Mutex<Vec<NewIncident>>,
+    /// Every answer to a fault.
+    pub answered: Mutex<Vec<NewAnswer>>,
     /// Every sign-out.
     pub left: Mutex<Vec<SessionDigest>>,
 }
