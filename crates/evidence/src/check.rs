@@ -26,6 +26,12 @@ pub trait Check: Send + Sync {
     /// The claims that it judges, every time it runs.
     fn claims(&self) -> Vec<ClaimId>;
 
+    /// Does what it says depend on the date: a deadline, an expiry, an age? While the clock is in doubt it then proves
+    /// nothing, one way or the other.
+    fn dated(&self) -> bool {
+        false
+    }
+
     /// Tries once.
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>>;
 }
@@ -103,6 +109,17 @@ impl Seen {
         }
     }
 
+    /// The same while the clock is in doubt: nothing is held, and nothing has lapsed, by a date.
+    #[must_use]
+    pub fn in_doubt(mut self, doubt: &str) -> Self {
+        self.verdict = Verdict::Unproven;
+        self.observed = format!(
+            "The clock is in doubt, so nothing is judged by the date: {doubt}. By that clock it was seen: {}",
+            self.observed
+        );
+        self
+    }
+
     /// The same, about one tenant's data.
     #[must_use]
     pub fn of(mut self, tenant: &TenantId) -> Self {
@@ -115,5 +132,26 @@ impl Seen {
     pub fn for_audience(mut self, audience: Audience) -> Self {
         self.audience = audience;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_the_clock_is_in_doubt_nothing_is_held_or_broken_and_what_was_seen_stays() {
+        let claim = ClaimId::new("a.b");
+        for seen in [
+            Seen::held(&claim, "as it was"),
+            Seen::broken(&claim, "as it was"),
+        ] {
+            let doubted = seen.in_doubt("the clock is 365 days ahead");
+            assert_eq!(doubted.verdict, Verdict::Unproven);
+            let observed = &doubted.observed;
+            assert!(observed.starts_with("The clock is in doubt"), "{observed}");
+            assert!(observed.contains("365 days ahead"), "{observed}");
+            assert!(observed.ends_with("as it was"), "{observed}");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod asides;
 mod asker;
 mod authority;
 mod backups;
+mod believed;
 mod checks;
 mod commands;
 mod demo;

@@ -293,7 +293,10 @@ impl Core {
                         .into_iter()
                         .map(|claim| Seen::unproven(claim, "the check said nothing about it")),
                 );
-                seen
+                match self.steady.doubt(self.now()).filter(|_| check.dated()) {
+                    Some(doubt) => seen.into_iter().map(|seen| seen.in_doubt(&doubt)).collect(),
+                    None => seen,
+                }
             }
             Ok(Err(error)) => {
                 tracing::error!(check = check.name(), %error, "a check failed");

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::Suites;
 use super::authority::Authority;
+use super::believed::Believed;
 use super::jobs::Runner;
 use super::joins::{Exports, Witnesses};
 use super::localities::Localities;
@@ -51,6 +52,7 @@ pub struct Core {
     pub clock: Clock,
     pub started: Timestamp,
     pub steady: Steady,
+    pub believed: Believed,
     pub layout: Layout,
     pub ids: Ids,
     pub keyring: Arc<Keyring>,
@@ -180,6 +182,7 @@ impl Core {
             .checked_sub(1)
             .and_then(|index| reader.read(index).ok())
             .map(|stored| stored.leaf.time);
+        let believed = Believed::within(&layout.core());
         let authority = Authority::open(&layout, &keyring, &statement.gateway.domain, started)?;
         let tenants = Arc::new(Tenants::open(&store).await?);
         let rounds = Rounds::open(&store, &reader, &opener, &statement).await?;
@@ -235,7 +238,8 @@ impl Core {
             streams,
             index,
             access: Arc::new(access),
-            steady: Steady::new(started, newest),
+            steady: Steady::new(started, believed.read().or(newest)),
+            believed,
             authority,
             supervisor,
             tenants,
@@ -267,14 +271,10 @@ impl Core {
         if *recovered != Recovered::default() {
             core.say("ledger", Outcome::Done, format!("what a crash left was put in order: {} bytes that were never acknowledged were taken off the journal, {} files were derived anew", recovered.cut_off, recovered.rewritten.len())).await.map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         }
-        if let Some(doubt) = core.steady.doubt(core.now()) {
-            core.say(
-                "clock",
-                Outcome::Failed,
-                format!("{doubt}; nothing is removed until it is right"),
-            )
-            .await
-            .map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
+        if let Some(doubt) = core.doubt() {
+            core.say_doubt(&doubt)
+                .await
+                .map_err(|error| Fail::new("the start cannot be recorded").from(error))?;
         }
         core.say_start(newest)
             .await
@@ -285,6 +285,26 @@ impl Core {
     /// What time it is.
     pub fn now(&self) -> Timestamp {
         (self.clock)()
+    }
+
+    /// Why the clock may not be believed now. While it may, the time is kept for the next start.
+    pub fn doubt(&self) -> Option<String> {
+        let now = self.now();
+        let doubt = self.steady.doubt(now);
+        if doubt.is_none() {
+            self.believed.keep(now);
+        }
+        doubt
+    }
+
+    /// Records that the clock is in doubt, and what that means.
+    ///
+    /// # Errors
+    /// As [`Core::record`].
+    pub async fn say_doubt(&self, doubt: &str) -> Result<Recorded, RecordError> {
+        let so = "nothing is removed, and nothing lapses, until it is right";
+        self.say("clock", Outcome::Failed, format!("{doubt}; {so}"))
+            .await
     }
 
     /// The event with what the core knows of every event: where the person belongs, and which application runs.
@@ -408,6 +428,8 @@ impl Core {
     /// Leaves everything in order.
     pub async fn close(&self) {
         self.tell_of_strangers().await;
+        // What was believed until now is what the next start goes by.
+        let _ = self.doubt();
         let _ = self.say("stop", Outcome::Done, "told to stop").await;
         if let Err(error) = self.ledger.publish().await {
             tracing::warn!(

@@ -85,26 +85,25 @@ async fn restarts(core: Arc<Core>) {
 }
 
 async fn tidy(core: Arc<Core>) {
-    let mut doubted = None;
+    let mut doubted = core.steady.doubt(core.now()).is_some();
     loop {
         tokio::select! {
             () = tokio::time::sleep(TIDY) => {}
             () = core.shutdown.cancelled() => return,
         }
         core.tell_of_strangers().await;
-        let doubt = core.steady.doubt(core.now());
-        if doubt != doubted {
-            let (outcome, reason) = match &doubt {
-                Some(why) => (
-                    Outcome::Failed,
-                    format!("{why}; nothing is removed until it is right"),
-                ),
-                None => (Outcome::Done, "the clock is believed again".to_owned()),
+        let doubt = core.doubt();
+        if doubt.is_some() != doubted {
+            let _ = match &doubt {
+                Some(doubt) => core.say_doubt(doubt).await,
+                None => {
+                    let again = "the clock is believed again";
+                    core.say("clock", Outcome::Done, again).await
+                }
             };
-            let _ = core.say("clock", outcome, reason).await;
-            doubted = doubt;
+            doubted = doubt.is_some();
         }
-        if doubted.is_some() {
+        if doubted {
             continue;
         }
         if let Err(error) = core.access.tidy(core.now()).await {

@@ -122,6 +122,19 @@ impl Check for Trial {
         vec![self.claim.clone()]
     }
 
+    fn dated(&self) -> bool {
+        match self.what {
+            What::At(_)
+            | What::Keep(..)
+            | What::AppendOnly(..)
+            | What::ReadAll(_)
+            | What::Every => true,
+            What::Kind(_) | What::To(_) | What::Encryption | What::Room(_) | What::BackWithin => {
+                false
+            }
+        }
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let now = (ctx.clock)();

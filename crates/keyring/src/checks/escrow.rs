@@ -33,6 +33,10 @@ impl Check for EscrowCheck {
         vec![claim()]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let (verdict, observed) = match self.keyring.escrow_of() {

@@ -1,24 +1,38 @@
-//! A clock that was set wrong: nothing is removed by it, and the trail says that it is doubted.
+//! A clock that was set wrong: nothing is removed and nothing lapses by it, and the trail says that it is doubted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 use serde_json::Value;
 
 use crate::harness::{Browser, Options, Service, eventually, example, kill, named};
 use crate::sabotage::replace;
 
-/// Has the core die and come back under another clock.
-fn set_clock(service: &Service, shift: &str) {
-    let program = service.data().join("bin/avouch");
-    fs::write(program.with_extension("shift"), shift).unwrap();
-    fs::copy(&program, program.with_extension("true")).unwrap();
-    replace(&program, &example("late"));
-    restart_core(service);
-}
+/// The claims of the demo's statement that are judged by the date.
+const DATED: [&str; 8] = [
+    "attested.ig-lead",
+    "audit.keep",
+    "backup.drill.every",
+    "backup.source.platform.at",
+    "backup.source.platform.keep.daily",
+    "backup.source.tenant-data.at",
+    "backup.source.tenant-data.keep.daily",
+    "inherited.data-centre",
+];
 
-fn restart_core(service: &Service) {
+/// Has the core die and come back under a clock so far from the right one, as does whatever is started from then on.
+fn set_clock(service: &Service, shift: &str) {
     let data = service.data();
+    for program in ["bin/avouch", "bin/acuity"].map(|name| data.join(name)) {
+        fs::write(program.with_extension("shift"), shift).unwrap();
+        let truly = program.with_extension("true");
+        if !truly.exists() {
+            fs::copy(&program, truly).unwrap();
+            replace(&program, &example("late"));
+        }
+    }
     let before = named(&data, "core").expect("a core");
     kill(before);
     eventually("another core", 60, || {
@@ -29,30 +43,60 @@ fn restart_core(service: &Service) {
     });
 }
 
-fn snapshots(service: &Service) -> BTreeSet<String> {
+/// What is kept of Avouch's own state.
+fn kept(service: &Service) -> BTreeSet<String> {
     let listed = service.ask(&["backup", "list"]);
-    listed["rows"]
-        .as_array()
-        .unwrap()
-        .iter()
+    let rows = listed["rows"].as_array().unwrap().iter();
+    rows.filter(|row| row["owner"] == "platform")
         .map(|row| row["snapshot"].as_str().unwrap().to_owned())
         .collect()
 }
 
-fn doubted(row: &Value) -> bool {
-    row["action"] == "system" && row["reason"].as_str().unwrap().contains("the clock is")
+/// How often a core has written down that it doubts the clock.
+fn doubts(service: &Service) -> usize {
+    let words = ["audit", "search", "--limit", "1000", "--action", "system"];
+    let found = service.ask(&words);
+    let rows = found["rows"].as_array().unwrap().iter();
+    rows.filter(|row| row["object"] == "clock" && row["outcome"] == "failed")
+        .count()
+}
+
+#[track_caller]
+fn doubted(service: &Service, times: usize) {
+    eventually("the clock to be doubted", 15, || {
+        (doubts(service) == times).then_some(())
+    });
+}
+
+/// Every claim that is not held: how it stands, and why.
+fn not_held(service: &Service, claims: &[&str]) -> BTreeMap<String, (String, String)> {
+    let report = service
+        .avouch(&[&["--json", "check"], claims].concat())
+        .json();
+    let text = |claim: &Value, name: &str| claim[name].as_str().unwrap().to_owned();
+    let claims = report["claims"].as_array().unwrap().iter();
+    claims
+        .filter(|claim| claim["status"] != "held")
+        .map(|claim| {
+            let stands = (text(claim, "status"), text(claim, "why"));
+            (text(claim, "id"), stands)
+        })
+        .collect()
 }
 
 #[test]
-fn a_clock_an_hour_behind_is_doubted_and_people_go_on_working() {
+fn a_clock_an_hour_behind_is_doubted_until_it_is_right_and_people_go_on_working() {
     let service = Service::start(Options::default());
-    let before = snapshots(&service);
+    service.avouch(&["backup", "run", "platform"]).with(0);
+    let before = kept(&service);
     set_clock(&service, "-1h");
-    service.audited(&[], doubted);
-    assert!(
-        snapshots(&service).is_superset(&before),
-        "snapshots were removed by a clock that nobody believes"
-    );
+    doubted(&service, 1);
+    assert!(kept(&service).is_superset(&before));
+    let (status, why) = not_held(&service, &["attested.ig-lead"])
+        .remove("attested.ig-lead")
+        .expect("nothing is judged by a date that nobody believes");
+    assert_eq!(status, "unproven", "{why}");
+    assert!(why.contains("min behind the last time"), "{why}");
     let member = service.user("riverside", "member");
     // The front finds the new core by itself.
     eventually("a member to be let in", 60, || {
@@ -60,20 +104,69 @@ fn a_clock_an_hour_behind_is_doubted_and_people_go_on_working() {
             .can_enter("riverside", &member)
             .then_some(())
     });
+    set_clock(&service, "+0h");
+    assert_eq!(not_held(&service, &["attested.ig-lead"]), BTreeMap::new());
+    assert_eq!(doubts(&service), 1);
     service.avouch(&["audit", "verify"]).with(0);
 }
 
+/// Three days ahead is within what is believed, and so what removes by the date is seen at work. A year ahead is not.
 #[test]
-fn a_clock_a_year_ahead_removes_no_backup() {
-    let service = Service::start(Options::default());
-    let before = snapshots(&service);
-    set_clock(&service, "+365d");
-    service.audited(&[], doubted);
-    // Runs that are due are taken, and would prune after themselves.
-    service.avouch(&["backup", "run", "platform"]);
+fn a_clock_a_year_ahead_removes_nothing_and_breaks_nothing_however_often_the_core_starts_under_it()
+{
+    let keep = "keep = { daily = \"14 d\", weekly = \"2 months\", monthly = \"2 years\" }";
+    let two_days = (keep.to_owned(), "keep = { daily = \"2 d\" }".to_owned());
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    // Within the year by which the clock is wrong.
+    let review = today.checked_add(Span::new().days(200)).unwrap();
+    let service = Service::start(Options {
+        edits: vec![
+            two_days.clone(),
+            two_days,
+            (
+                "review-by = 2028-06-01".to_owned(),
+                format!("review-by = {review}"),
+            ),
+        ],
+        ..Options::default()
+    });
+    service.avouch(&["backup", "run", "platform"]).with(0);
+    let first = kept(&service);
+    assert!(!first.is_empty());
+
+    set_clock(&service, "+3d");
+    service.avouch(&["backup", "run", "platform"]).with(0);
+    let second = kept(&service);
     assert!(
-        snapshots(&service).is_superset(&before),
-        "snapshots were removed by a clock that nobody believes"
+        !second.is_empty() && second.is_disjoint(&first),
+        "what is past its two days stays: {first:?}, {second:?}"
     );
+    assert_eq!(doubts(&service), 0);
+
+    for start in 1..=2 {
+        set_clock(&service, "+368d");
+        doubted(&service, start);
+        let done = service.avouch(&["backup", "run", "platform"]).with(2);
+        assert!(done.err.contains("the clock is in doubt"), "{done:?}");
+        let now = kept(&service);
+        assert!(
+            now.is_superset(&second) && now.len() > second.len(),
+            "start {start}: snapshots were removed by a clock that nobody believes: {second:?}, {now:?}"
+        );
+    }
+    let stand = not_held(&service, &[]);
+    let turned: Vec<&str> = stand.keys().map(String::as_str).collect();
+    assert_eq!(turned, DATED, "{stand:#?}");
+    for (claim, (status, why)) in &stand {
+        assert_eq!(status, "unproven", "{claim}: {why}");
+        assert!(why.contains("The clock is in doubt"), "{claim}: {why}");
+    }
+
+    // Put right, it is believed at once: what was written down under the wrong clock is no mark.
+    set_clock(&service, "+3d");
+    let claims = ["attested.*", "inherited.*", "audit.keep"];
+    assert_eq!(not_held(&service, &claims), BTreeMap::new());
+    service.avouch(&["backup", "run", "platform"]).with(0);
+    assert_eq!(doubts(&service), 2);
     service.avouch(&["audit", "verify"]).with(0);
 }

@@ -69,6 +69,10 @@ impl Check for ExportedCheck {
         claims.collect()
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let mut seen = Vec::new();

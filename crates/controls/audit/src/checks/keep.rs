@@ -76,6 +76,10 @@ impl Check for Keep {
         vec![ClaimId::new(KEEP)]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move { vec![judge(&self.observe(ctx.now).await, self.keep, ctx.now)] })
     }

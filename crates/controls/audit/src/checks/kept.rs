@@ -52,6 +52,10 @@ impl Check for KeptReports {
         self.keeping.claims()
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let mut seen = Vec::new();

@@ -46,6 +46,10 @@ impl Check for Targets {
         targets.map(|(claim, _)| claim).collect()
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, _ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let mut seen = Vec::new();

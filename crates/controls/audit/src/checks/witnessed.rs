@@ -52,6 +52,10 @@ impl Check for WitnessedCheck {
         vec![ClaimId::new(WITNESSED)]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             vec![judge(

@@ -71,6 +71,10 @@ impl Check for Followed {
         vec![self.claim.clone()]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let mut seen = Vec::new();

@@ -32,6 +32,10 @@ impl Check for AttestedCheck {
         vec![self.record.claim()]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         let (verdict, observed) = judge(&self.record, today(ctx.now));
         let seen =

@@ -39,6 +39,10 @@ impl Check for InheritedCheck {
         vec![self.record.claim()]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         let digest = (self.read)(&self.record.certificate.file)
             .map(|bytes| hex::encode(Sha256::digest(bytes)))

@@ -1,0 +1,54 @@
+//! The last time that was believed, kept beside the ledger: what a start compares its clock with.
+//!
+//! The ledger's newest entry would not do: it may have been written under a clock that was doubted.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::durable;
+
+/// The file that holds it.
+#[derive(Debug)]
+pub struct Believed(PathBuf);
+
+impl Believed {
+    /// The file in the core's folder.
+    pub fn within(core: &Path) -> Self {
+        Self(core.join("believed"))
+    }
+
+    /// What it holds; nothing, if it holds no time.
+    pub fn read(&self) -> Option<Timestamp> {
+        let text = std::fs::read_to_string(&self.0).ok()?;
+        let read = text.trim().parse();
+        if let Err(error) = &read {
+            tracing::warn!(%error, file = %self.0.display(), "the last time that was believed cannot be read");
+        }
+        read.ok()
+    }
+
+    /// Keeps this one.
+    pub fn keep(&self, now: Timestamp) {
+        if let Err(error) = durable::write(&self.0, format!("{now}\n").as_bytes()) {
+            tracing::warn!(%error, file = %self.0.display(), "the last time that was believed is not kept");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_read_and_what_is_no_time_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let believed = Believed::within(folder.path());
+        assert_eq!(believed.read(), None);
+        let at = "2026-03-02T12:00:00.5Z".parse().unwrap();
+        believed.keep(at);
+        assert_eq!(believed.read(), Some(at));
+        std::fs::write(folder.path().join("believed"), "yesterday").unwrap();
+        assert_eq!(believed.read(), None);
+    }
+}
