@@ -169,3 +169,23 @@ fn a_withheld_finding_that_is_not_held_is_named_as_a_gap_and_its_verdict_counts(
     let gap = |sentence: &String| sentence.starts_with("Gap:");
     assert!(!report.not_confirmed.iter().any(gap), "{report:?}");
 }
+
+/// Each byte is altered in two ways, one of which leaves a letter a letter.
+#[test]
+fn a_pack_with_any_byte_altered_is_refused() {
+    let (text, in_force) = promise("Audit entries are kept for 8 years.");
+    let good = packed(&text, &in_force);
+    pack(&good, Some(&vkey())).unwrap();
+    for at in 0..good.len() {
+        for bit in [1, 0x20] {
+            let mut bytes = good.clone().into_bytes();
+            bytes[at] ^= bit;
+            // What is no text is refused before it comes here.
+            let Ok(altered) = String::from_utf8(bytes) else {
+                continue;
+            };
+            let verified = pack(&altered, Some(&vkey()));
+            assert!(verified.is_err(), "byte {at}, bit {bit}: {altered}");
+        }
+    }
+}

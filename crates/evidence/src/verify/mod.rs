@@ -159,7 +159,7 @@ fn verify_events(
                 ),
             ));
         }
-        report.event(leaf.previous, leaf.time);
+        report.event(index, leaf.previous, leaf.time);
         before = Some(index);
     }
     Ok(())

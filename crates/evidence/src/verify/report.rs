@@ -84,7 +84,10 @@ struct Tally {
     newest: BTreeMap<String, (String, Vec<String>)>,
     current: BTreeMap<String, (String, Vec<String>)>,
     events: u64,
-    first_event: Option<(Option<u64>, i64)>,
+    /// Before the first event carried there is none, or there is this one.
+    first_event: Option<Option<u64>>,
+    /// The index and time of the last.
+    last_event: Option<(u64, i64)>,
 }
 
 impl Report {
@@ -166,8 +169,9 @@ impl Report {
         Some((statement, promise.as_ref()))
     }
 
-    pub(super) fn event(&mut self, prev: Option<u64>, time: i64) {
-        self.tally.first_event.get_or_insert((prev, time));
+    pub(super) fn event(&mut self, index: u64, prev: Option<u64>, time: i64) {
+        self.tally.first_event.get_or_insert(prev);
+        self.tally.last_event = Some((index, time));
         self.tally.events += 1;
     }
 
@@ -181,6 +185,7 @@ impl Report {
                     self.not_confirmed
                         .push(format!("Rounds 1 to {} are not in this pack.", first - 1));
                 }
+                self.not_confirmed.push(format!("Rounds of checks after round {last} ({until}): nothing in a pack shows that its maker left out the newest. It says that it was made {}; a round much older than that is a reason to ask.", seconds(&self.made)));
                 self.confirmed.push(format!(
                     "What is promised here, in {} claims, is what the newest round tried, as made from the statement with SHA-256 {}.",
                     promise.claims.len(),
@@ -202,14 +207,21 @@ impl Report {
         }
         self.not_confirmed.extend(gaps(&tally.gaps));
         match tally.first_event {
-            Some((None, _)) => self.confirmed.push(format!("{} events of your audit trail are in the ledger, from its first, and none between them is missing.", tally.events)),
-            Some((Some(_), _)) => {
+            Some(None) => self.confirmed.push(format!("{} events of your audit trail are in the ledger, from its first, and none between them is missing.", tally.events)),
+            Some(Some(_)) => {
                 self.confirmed.push(format!("{} events of your audit trail are in the ledger, and none between them is missing.", tally.events));
                 self.not_confirmed.push("Your audit trail before the first event carried here is not in this pack.".to_owned());
             }
             None => self.not_confirmed.push("No event of your audit trail is in this pack.".to_owned()),
         }
-        self.not_confirmed.push(format!("Events of yours after {}, and whether others were shown a different ledger: no witness has signed this checkpoint.", seconds(&self.made)));
+        self.not_confirmed.push(match tally.last_event {
+            Some((index, time)) => format!("Events of yours after entry {index} ({}), the last one carried: nothing in a pack shows that its maker left out the newest.", moment(time)),
+            None => "Whether there are events of yours: nothing in a pack shows that its maker left them out.".to_owned(),
+        });
+        self.not_confirmed.push(
+            "Whether others were shown a different ledger: no witness has signed this checkpoint."
+                .to_owned(),
+        );
         self.not_confirmed.push("What else the statement says, such as ports, commands and paths: it stays with the supplier, and whoever is shown it can compare its digest.".to_owned());
         self.claims = promise
             .claims
@@ -249,6 +261,14 @@ fn gaps(withheld: &[(u64, String, String)]) -> impl Iterator<Item = String> {
 pub(super) fn seconds(at: &str) -> String {
     let whole = at.split(['.', 'Z']).next().unwrap_or(at);
     format!("{} UTC", whole.replace('T', " "))
+}
+
+/// The time of a leaf, in microseconds, as [`seconds`] writes it.
+fn moment(micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(micros).map_or_else(
+        |_| "at a time that is none".to_owned(),
+        |at| seconds(&at.to_string()),
+    )
 }
 
 fn severity(verdict: &str) -> u8 {

@@ -17,13 +17,17 @@ struct Pack {
 }
 
 fn pack(name: &str) -> Pack {
+    pack_of("riverside", name)
+}
+
+fn pack_of(tenant: &str, name: &str) -> Pack {
     let service = shared();
     // Three rounds at least, so that one can be taken out from between.
     for _ in 0..3 {
         service.avouch(&["--json", "check", "attested.*"]);
     }
     let file = service.place().join(name);
-    let summary = service.ask(&["pack", "riverside", "-o", file.to_str().unwrap()]);
+    let summary = service.ask(&["pack", tenant, "-o", file.to_str().unwrap()]);
     let policy = service.place().join(&format!("{name}.policy"));
     fs::write(
         &policy,
@@ -66,15 +70,20 @@ impl Pack {
         (text("part"), text("why"))
     }
 
+    /// Verifies with the pinned key; what the report says is not confirmed.
     #[track_caller]
-    fn accepted(&self, bytes: &[u8]) {
-        self.verify(bytes, Some(&self.policy)).with(0);
+    fn accepted(&self, bytes: &[u8]) -> Vec<String> {
+        let report = self.verify(bytes, Some(&self.policy)).with(0).json();
+        serde_json::from_value(report["not_confirmed"].clone()).unwrap()
+    }
+
+    fn body(&self) -> avouch_evidence::Pack {
+        serde_json::from_str(self.text.split_once('\n').unwrap().0).unwrap()
     }
 
     /// The pack with its body changed, and signed by whoever holds the service's keys.
     fn signed_anew(&self, change: impl FnOnce(&mut avouch_evidence::Pack)) -> Vec<u8> {
-        let (body, _) = self.text.split_once('\n').unwrap();
-        let mut pack: avouch_evidence::Pack = serde_json::from_str(body).unwrap();
+        let mut pack = self.body();
         change(&mut pack);
         let data = shared().data();
         let master = Source::File {
@@ -150,11 +159,7 @@ fn a_pack_signed_anew_without_one_of_its_rounds_is_refused_and_says_between_whic
     pack.accepted(&pack.signed_anew(|_| ()));
     let mut around = (0, 0);
     let without = pack.signed_anew(|body| {
-        let number = |at: usize| {
-            let header: Value = serde_json::from_str(&body.rounds[at].entry.payload).unwrap();
-            header["number"].as_u64().unwrap()
-        };
-        around = (number(0), number(2));
+        around = (number(&body.rounds[0]), number(&body.rounds[2]));
         body.rounds.remove(1);
     });
     let (part, why) = pack.refusal(&without);
@@ -173,6 +178,41 @@ fn a_pack_signed_anew_without_one_of_its_rounds_is_refused_and_says_between_whic
     assert!(why.contains("an event between them is missing"), "{why}");
 }
 
+/// A supplier who signs anew can leave out the newest, and no pack can show it: so the verifier says so, and up to where.
+#[test]
+fn what_may_follow_the_newest_round_and_event_of_a_pack_is_said_to_be_unconfirmed() {
+    let pack = pack("newest.pack");
+    let (rounds, events) = (pack.body().rounds, pack.body().events);
+    for left_out in [0, 1] {
+        let shorter = pack.signed_anew(|body| {
+            body.rounds.truncate(rounds.len() - left_out);
+            body.events.truncate(events.len() - left_out);
+        });
+        let unconfirmed = pack.accepted(&shorter);
+        let round = number(&rounds[rounds.len() - 1 - left_out]);
+        let event = events[events.len() - 1 - left_out].index;
+        for said in [
+            format!("Rounds of checks after round {round} ("),
+            format!("Events of yours after entry {event} ("),
+        ] {
+            assert!(
+                unconfirmed.iter().any(|one| one.starts_with(&said)),
+                "not said: {said}: {unconfirmed:#?}"
+            );
+        }
+    }
+    let empty = pack.signed_anew(|body| {
+        body.rounds.clear();
+        body.events.clear();
+    });
+    let unconfirmed = pack.accepted(&empty).join(" ");
+    assert!(
+        unconfirmed.contains("no claim is shown to hold")
+            && unconfirmed.contains("Whether there are events of yours"),
+        "{unconfirmed}"
+    );
+}
+
 #[test]
 fn a_pack_with_a_foreign_entry_is_refused() {
     let pack = pack("foreign.pack");
@@ -182,6 +222,37 @@ fn a_pack_with_a_foreign_entry_is_refused() {
         events.push(copy);
     };
     assert_eq!(pack.refusal(&pack.changed(foreign)).0, "signature");
+}
+
+/// What proves to be in the ledger, and is signed by the supplier, but is another customer's.
+#[test]
+fn another_customers_event_or_finding_is_refused_though_the_supplier_signed_it() {
+    shared().avouch(&["--json", "check", "tenancy.isolation"]);
+    let (ours, theirs) = (pack("ours.pack").body(), pack_of("hillside", "theirs.pack"));
+    theirs.accepted(&theirs.signed_anew(|_| ()));
+    let finding = theirs.signed_anew(|body| body.tenant = ours.tenant.clone());
+    let (part, why) = theirs.refusal(&finding);
+    assert_eq!(part, "findings", "{why}");
+    assert!(why.contains("about another customer's data"), "{why}");
+
+    let event = theirs.signed_anew(|body| {
+        body.tenant = ours.tenant.clone();
+        body.stream = ours.stream.clone();
+        for round in &mut body.rounds {
+            for opened in &mut round.findings {
+                opened.take_if(|opened| opened.finding.contains("\"tenant\":\"hillside\""));
+            }
+        }
+    });
+    let (part, why) = theirs.refusal(&event);
+    assert_eq!(part, "events", "{why}");
+    assert!(why.contains("belongs to another stream"), "{why}");
+}
+
+/// The number of a round.
+fn number(round: &avouch_evidence::PackRound) -> u64 {
+    let header: Value = serde_json::from_str(&round.entry.payload).unwrap();
+    header["number"].as_u64().unwrap()
 }
 
 #[test]
