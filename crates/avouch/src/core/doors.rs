@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use avouch_events::Outcome;
 use avouch_gateway::link::{Configure, TlsRules};
 use avouch_gateway::secret::SecretBytes;
 use avouch_keyring::Purpose;
@@ -66,11 +67,19 @@ pub async fn open(core: &Arc<Core>) -> Result<Serving, Fail> {
     match ready {
         Ok(Ok(heard)) => {
             if let Some(reason) = &heard.failed {
+                // The start is in the ledger by now, so why there was no more of it is, too.
+                if let Err(error) = core.say("front", Outcome::Failed, reason.clone()).await {
+                    tracing::warn!(error = chain(&error), "why the start ends is not recorded");
+                }
                 return Err(Fail::new(reason.clone())
                     .help("stop what uses that address, or state another in `[gateway] listen`"));
             }
         }
-        _ => return Err(Fail::new("the front does not listen; its log says why")),
+        _ => {
+            let silent = "the front does not listen; its log says why";
+            let _ = core.say("front", Outcome::Failed, silent).await;
+            return Err(Fail::new(silent));
+        }
     }
     Ok(Serving { heard: hearing })
 }

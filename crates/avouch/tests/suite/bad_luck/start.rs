@@ -62,6 +62,29 @@ fn a_port_in_use_is_named_and_nothing_is_left_running() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// Where there is a ledger, it says why a start came to nothing.
+#[test]
+fn a_start_that_a_port_in_use_ends_is_in_the_trail_with_its_reason() {
+    let mut service = Service::start(Options::default());
+    service.stop();
+    let taken = TcpListener::bind(service.address()).unwrap();
+    let log = service.up().unwrap_err();
+    let address = service.address().to_string();
+    assert!(log.contains(&address) && log.contains("in use"), "{log}");
+    service.ended(40);
+    drop(taken);
+    service.up().unwrap();
+    let told = service.audited(&["--action", "system", "--outcome", "failed"], |row| {
+        row["object"] == "front"
+    });
+    let reason = told["reason"].as_str().unwrap();
+    assert!(
+        reason.contains(&address) && reason.contains("in use"),
+        "{reason}"
+    );
+    service.avouch(&["audit", "verify"]).with(0);
+}
+
 #[test]
 fn a_second_start_on_the_same_folder_is_refused_and_the_first_goes_on() {
     let service = shared();
