@@ -13,6 +13,7 @@ use avouch_runtime::checks::{Canary, RestartWithin};
 use avouch_runtime::layout::Layout;
 use avouch_status::checks::{FaultsCheck, KeptCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
+use jiff::{SignedDuration, Timestamp};
 
 use super::joins::{Faults, Incidents, Operator, Prober, Refusals, Reporter, Trail};
 use super::state::Core;
@@ -172,6 +173,9 @@ fn canary(core: &Core) -> Canary {
     }
 }
 
+/// A download that is dated so far from now is not of now.
+const LATELY: SignedDuration = SignedDuration::from_mins(1);
+
 /// Judges `evidence.overview`: what a stranger downloads is what the checks found.
 struct Overview(Arc<Core>);
 
@@ -189,7 +193,15 @@ impl Check for Overview {
             let claim = ClaimId::new("evidence.overview");
             let seen = match self.observe(ctx).await {
                 Ok((page, document)) => {
-                    judge(&claim, &page, &document, &self.0.report(), &ctx.statement)
+                    let now = (ctx.clock)();
+                    judge(
+                        &claim,
+                        &page,
+                        &document,
+                        &self.0.report(),
+                        &ctx.statement,
+                        now,
+                    )
                 }
                 Err(why) => Seen::broken(
                     &claim,
@@ -229,6 +241,7 @@ fn judge(
     document: &Result<Report, String>,
     known: &Report,
     statement: &str,
+    now: Timestamp,
 ) -> Seen {
     let document = match document {
         Ok(document) => document,
@@ -243,6 +256,15 @@ fn judge(
         return Seen::broken(
             claim,
             "The downloaded overview is of another statement than the one in force.",
+        );
+    }
+    if now.duration_since(document.at).abs() > LATELY {
+        return Seen::broken(
+            claim,
+            format!(
+                "The overview that was downloaded at {now} is dated {}.",
+                document.at
+            ),
         );
     }
     let differing: Vec<&str> = known
@@ -277,4 +299,56 @@ fn judge(
         format!("Downloaded as a stranger: {} claims, each with the status that the checks found, dated {}, of statement {}.", known.claims.len(), document.at, statement.get(..12).unwrap_or_default()),
     )
     .for_audience(avouch_evidence::Audience::Public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use avouch_evidence::Verdict;
+
+    #[test]
+    fn an_overview_of_another_day_or_statement_or_without_a_claim_is_not_the_one_of_now() {
+        let claim = ClaimId::new("evidence.overview");
+        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
+        let of = |text: &str| -> Report {
+            let claims = [("a.b", "held"), ("a.c", "broken")].map(|(id, status)| {
+                serde_json::json!({
+                    "id": id, "text": "…", "assurance": "enforced", "status": status, "why": "",
+                    "limits": "", "checks": [],
+                })
+            });
+            serde_json::from_value(serde_json::json!({
+                "statement": text, "at": now, "service": "Acuity", "supplier": "Us", "claims": claims,
+            }))
+            .unwrap()
+        };
+        let check = |change: fn(&mut Report), page: &str, verdict, says: &str| {
+            let mut document = of("s1");
+            change(&mut document);
+            let seen = judge(&claim, page, &Ok(document), &of("s1"), "s1", now);
+            assert_eq!(seen.verdict, verdict, "{}", seen.observed);
+            assert!(seen.observed.contains(says), "{}", seen.observed);
+        };
+        use Verdict::{Broken, Held};
+        check(|_| {}, "a.b a.c", Held, "2 claims");
+        check(
+            |document| document.at -= SignedDuration::from_mins(2),
+            "a.b a.c",
+            Broken,
+            "is dated 2026-03-02T11:58:00Z",
+        );
+        check(
+            |document| "s2".clone_into(&mut document.statement),
+            "a.b a.c",
+            Broken,
+            "another statement",
+        );
+        check(
+            |document| "held".clone_into(&mut document.claims[1].status),
+            "a.b a.c",
+            Broken,
+            "differs from what the checks found on a.c",
+        );
+        check(|_| {}, "a.b", Broken, "leaves out 1 claims");
+    }
 }

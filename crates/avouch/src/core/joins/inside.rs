@@ -57,6 +57,7 @@ impl Inside for Prober {
                 .ok_or("it did not say what confined it")?;
             Ok(Probed {
                 confined_by: applied.sentence(),
+                limits: applied.limits(),
                 tried: named
                     .into_iter()
                     .map(|named| outcome(named, &tried))
@@ -114,7 +115,7 @@ fn acts(core: &Core, tenant: &TenantId) -> Vec<Named> {
             "write to another tenant's data",
             false,
         );
-        // Folder modes guard a socket's path; where ids are shared, nothing does before Landlock's ABI 9, and the limits say so.
+        // Folder modes guard a socket's path; where ids are shared, nothing does before Landlock's ABI 9, and the limits in the finding say so.
         if core.ids.are_separate() {
             add(
                 Act::ConnectUnix(layout.tenant_socket(other.as_str())),

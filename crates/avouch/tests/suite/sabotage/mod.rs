@@ -111,6 +111,12 @@ fn without_root_too_sabotages_turn_exactly_what_they_declare() {
         ordinary: true,
         ..Options::default()
     });
+    // What the kernel cannot hold back there is said beside the claim.
+    let isolation = seen(&check(&bench.service, &["tenancy.isolation"])["claims"][0]);
+    assert!(
+        isolation.contains("Unix sockets of the same user can be connected to"),
+        "{isolation}"
+    );
     let turns: Vec<Turn> = chosen
         .iter()
         .flat_map(|sabotage| sabotage.turns)

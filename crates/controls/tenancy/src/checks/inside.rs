@@ -20,6 +20,8 @@ pub trait Inside: Send + Sync {
 pub struct Probed {
     /// What confined it, as a sentence.
     pub confined_by: String,
+    /// What that does not hold back, one sentence each.
+    pub limits: Vec<String>,
     /// What it tried.
     pub tried: Vec<Tried>,
 }
@@ -135,8 +137,9 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
         (
             Verdict::Held,
             format!(
-                "A probe in the place of this tenant's application tried {} acts against other tenants and the platform; all were refused. {by}",
-                refused.len()
+                "A probe in the place of this tenant's application tried {} acts against other tenants and the platform; all were refused. {by} What this leaves: {}",
+                refused.len(),
+                probed.limits.join(" ")
             ),
         )
     };
@@ -163,7 +166,7 @@ mod tests {
             (
                 vec![(OWN, Worked), (FILE, Refused), (SOCKET, Refused)],
                 Held,
-                "tried 2 acts",
+                "tried 2 acts against other tenants and the platform; all were refused. Landlock ABI 5. What this leaves: One kernel. Sockets.",
             ),
             (
                 vec![(OWN, Worked), (FILE, Refused), (SOCKET, Worked)],
@@ -202,7 +205,8 @@ mod tests {
                 })
                 .collect();
             let seen = judge(&Ok(Probed {
-                confined_by: "Landlock ABI 5".to_owned(),
+                confined_by: "Landlock ABI 5.".to_owned(),
+                limits: vec!["One kernel.".to_owned(), "Sockets.".to_owned()],
                 tried,
             }));
             assert_eq!(seen.verdict, verdict, "{}", seen.observed);
