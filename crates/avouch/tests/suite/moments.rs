@@ -54,13 +54,28 @@ fn follower(service: &Service) -> Option<i32> {
         })
 }
 
-/// The generation that counts, by its follower's last word.
-fn generation(service: &Service) -> Option<String> {
+/// The last word of the follower.
+fn beat(service: &Service) -> Option<serde_json::Value> {
     let beat = service
         .data()
         .join("tenants/riverside/changes/tenant-data/beat.json");
-    let beat: serde_json::Value = serde_json::from_slice(&fs::read(beat).ok()?).ok()?;
-    Some(beat["generation"].as_str()?.to_owned())
+    serde_json::from_slice(&fs::read(beat).ok()?).ok()
+}
+
+/// The generation that counts, by its follower's last word.
+fn generation(service: &Service) -> Option<String> {
+    Some(beat(service)?["generation"].as_str()?.to_owned())
+}
+
+/// Waits for a follower that has seen everything up to now.
+#[track_caller]
+fn followed_again(service: &Service) {
+    let now = Timestamp::now();
+    eventually("a follower", 120, || {
+        let beat = beat(service)?;
+        let up_to: Timestamp = beat["up-to"].as_str()?.parse().ok()?;
+        (up_to > now && beat["generation"].is_string()).then_some(())
+    });
 }
 
 /// Waits for another generation than this.
@@ -225,11 +240,13 @@ fn a_chosen_second_comes_back_whoever_is_killed_meanwhile_and_whoever_cuts_the_l
     let third = row(&service, 3);
 
     kill(follower(&service).unwrap());
-    let before = next_generation(&service, &before);
+    followed_again(&service);
+    assert_eq!(generation(&service), Some(before), "it is gone on with");
     let fourth = row(&service, 4);
     service.end_at_once();
     service.up().unwrap();
-    let before = next_generation(&service, &before);
+    followed_again(&service);
+    let before = generation(&service).unwrap();
     let fifth = row(&service, 5);
     row(&service, 6);
 
@@ -300,20 +317,6 @@ fn a_follower_that_is_stopped_and_changes_that_are_altered_or_gone_break_their_c
         "create table line (n integer primary key)",
     );
 
-    let pid = follower(&service).unwrap();
-    signal(pid, Signal::SIGSTOP);
-    sql(&database(&service), "insert into line values (1)");
-    stands(
-        &service,
-        CLAIMS[1],
-        "broken",
-        "the follower does not answer",
-    );
-    all_held_but(&service, &[CLAIMS[1]]);
-    signal(pid, Signal::SIGCONT);
-    stands(&service, CLAIMS[1], "held", "the follower is awake");
-    stands(&service, CLAIMS[0], "held", "");
-
     let packs = files(&service.data().join("backups/local/riverside.changes/data"));
     let largest = packs
         .into_iter()
@@ -339,4 +342,29 @@ fn a_follower_that_is_stopped_and_changes_that_are_altered_or_gone_break_their_c
     stands(&service, CLAIMS[0], "broken", "");
     fs::rename(&aside, &largest).unwrap();
     all_held_but(&service, &[]);
+
+    // Nothing is stored, and no moment can be had, of a time in which nobody looks.
+    let pid = follower(&service).unwrap();
+    signal(pid, Signal::SIGSTOP);
+    sql(&database(&service), "insert into line values (1)");
+    let unseen = Timestamp::now() + SignedDuration::from_secs(2);
+    for claim in CLAIMS {
+        stands(&service, claim, "broken", "the follower does not answer");
+    }
+    all_held_but(&service, &CLAIMS);
+    signal(pid, Signal::SIGCONT);
+    stands(&service, CLAIMS[1], "held", "the follower is awake");
+    // What was written meanwhile is stored, and when it was written is not known: that stays so.
+    stands(&service, CLAIMS[0], "broken", "no moment between");
+    all_held_but(&service, &CLAIMS[..1]);
+    let at = unseen.to_string();
+    let refused = service
+        .avouch(&["restore", "riverside", "--at", &at])
+        .with(2);
+    assert!(
+        refused
+            .err
+            .contains("the database was written to and not looked at"),
+        "{refused:?}"
+    );
 }

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 mod beat;
@@ -19,6 +19,9 @@ mod leftovers;
 mod log;
 pub mod moments;
 mod rebuild;
+mod resume;
+pub(crate) mod room;
+mod ship;
 pub mod task;
 mod wal;
 
@@ -27,10 +30,10 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use beat::Beat;
+pub use beat::{Beat, Close};
 pub use error::ChangesError;
 pub use follow::{Follow, follow};
-pub use log::Head;
+pub use log::{Head, Stall};
 pub use rebuild::{Rebuilt, rebuild};
 
 /// The image that a generation begins with.
@@ -51,8 +54,9 @@ pub struct Facts {
     pub mode: u32,
     /// From when on the database can be rebuilt from this generation.
     pub complete: Timestamp,
-    /// When the database had last been written to before that, by its files' times.
-    pub written: Timestamp,
+    /// The hash at the end of the log before this one's, if the same follower went over without missing anything.
+    #[serde(default)]
+    pub follows: Option<String>,
     /// SHA-256 of the image, in hexadecimal.
     pub image: String,
 }
@@ -69,9 +73,29 @@ pub(crate) fn number(name: &str) -> Option<u32> {
     (digits.len() == 10).then(|| digits.parse().ok()).flatten()
 }
 
-/// The name of the generation that began at this moment.
-pub(crate) fn name(began: Timestamp) -> String {
-    began.strftime("%Y%m%dT%H%M%S.%6fZ").to_string()
+/// How a generation is named: by when it began, or a little later if the clock was set back since the one before.
+const NAME: &str = "%Y%m%dT%H%M%S.%6fZ";
+
+/// A name for the generation that begins at this moment, after those in the folder and after `last`: names only go up.
+pub(crate) fn name(
+    folder: &Path,
+    began: Timestamp,
+    last: Option<&str>,
+) -> Result<String, ChangesError> {
+    let mut after = last.and_then(moment);
+    for entry in std::fs::read_dir(folder).map_err(ChangesError::io("read", folder))? {
+        let entry = entry.map_err(ChangesError::io("read", folder))?;
+        after = after.max(entry.file_name().to_str().and_then(moment));
+    }
+    let next = |after: Timestamp| after + SignedDuration::from_micros(1);
+    let began = after.map_or(began, |after| began.max(next(after)));
+    Ok(began.strftime(NAME).to_string())
+}
+
+/// The moment in a generation's name.
+fn moment(name: &str) -> Option<Timestamp> {
+    let civil = civil::DateTime::strptime("%Y%m%dT%H%M%S.%fZ", name).ok()?;
+    civil.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
 }
 
 /// Where what is not finished yet lies, beside the generations.

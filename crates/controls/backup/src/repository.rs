@@ -39,6 +39,7 @@ mod whole;
 
 pub(crate) use admit::CipherKey;
 pub use cipher::{CipherFacts, cipher_facts, files, readable};
+pub(crate) use contents::Contents;
 pub use error::{Engine, RepositoryError};
 pub use label::{Label, Listed};
 pub use restore::Restored;

@@ -137,7 +137,8 @@ impl Moments for Reception {
                 from: plan.what.destination.clone(),
                 place: plan.place.clone(),
                 told_apart: plan.moment.as_ref().map_or_else(String::new, |moment| {
-                    seconds(SignedDuration::from_millis(moment.told_apart_ms.into()))
+                    let apart = i64::try_from(moment.told_apart_ms).unwrap_or(i64::MAX);
+                    seconds(SignedDuration::from_millis(apart))
                 }),
             }))
         })

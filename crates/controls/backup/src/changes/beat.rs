@@ -1,6 +1,6 @@
 //! What a follower says of itself about once a second: that it still looks, and how far it has seen.
 
-use std::{fs, path::Path};
+use std::{collections::VecDeque, fs, path::Path};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,10 +19,62 @@ pub struct Beat {
     pub log: Option<String>,
     /// Everything committed before this moment has been seen.
     pub up_to: Timestamp,
-    /// When the look began that saw the last change, since it follows.
-    pub changed: Option<Timestamp>,
+    /// The ends of the files of the log that were closed last, and until when nothing changed after each.
+    pub closes: Vec<Close>,
     /// How many transactions the database had had, by its own count.
     pub transactions: u32,
+    /// What keeps the next generation from being begun, in words.
+    pub trouble: Option<String>,
+}
+
+/// The end of a file of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Close {
+    /// The hash over all of the generation's log up to there.
+    pub log: String,
+    /// Nothing was changed from there up to this moment.
+    pub quiet: Timestamp,
+}
+
+/// So many closed files of the log are remembered.
+const CLOSES: usize = 32;
+
+/// The files of the log that were closed last; the time is missing while nothing has changed since.
+#[derive(Default)]
+pub(super) struct Closes(VecDeque<(String, Option<Timestamp>)>);
+
+impl Closes {
+    /// A file was closed; what it ends with is all that there is.
+    pub fn closed(&mut self, log: String) {
+        if self.0.len() == CLOSES {
+            self.0.pop_front();
+        }
+        self.0.push_back((log, None));
+    }
+
+    /// A change was seen, and nothing had changed up to the look before.
+    pub fn changed(&mut self, before: Timestamp) {
+        for (_, quiet) in &mut self.0 {
+            quiet.get_or_insert(before);
+        }
+    }
+
+    /// What a follower that was ended had said of them.
+    pub fn remember(&mut self, beat: Option<Beat>) {
+        let closes = beat.map(|beat| beat.closes).unwrap_or_default();
+        self.0
+            .extend(closes.into_iter().map(|one| (one.log, Some(one.quiet))));
+    }
+
+    /// The same to be told, at a moment up to which everything has been seen.
+    pub fn told(&self, up_to: Timestamp) -> Vec<Close> {
+        let told = self.0.iter().map(|(log, quiet)| Close {
+            log: log.clone(),
+            quiet: quiet.unwrap_or(up_to),
+        });
+        told.collect()
+    }
 }
 
 impl Beat {

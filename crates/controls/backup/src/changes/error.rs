@@ -43,6 +43,35 @@ pub enum ChangesError {
         /// What it is.
         now: Timestamp,
     },
+    /// What follows would take room that is needed for other things.
+    #[error(
+        "{folder} has no room for the changes: {needed} bytes are needed, {free} are free, of which {reserve} are left to \
+         others; make room, or add a larger disk",
+        folder = folder.display()
+    )]
+    NoRoom {
+        /// Where.
+        folder: PathBuf,
+        /// Bytes that are to be written next.
+        needed: u64,
+        /// Bytes that can still be written there.
+        free: u64,
+        /// Bytes that are not taken in any case.
+        reserve: u64,
+    },
+    /// So much has not been stored elsewhere that nothing more is taken.
+    #[error(
+        "{folder} holds {held} bytes of changes, and at most {most} are kept here; see why a destination does not take them",
+        folder = folder.display()
+    )]
+    TooMuch {
+        /// Where.
+        folder: PathBuf,
+        /// Bytes that are there.
+        held: u64,
+        /// Bytes that may be there.
+        most: u64,
+    },
     /// The database refused.
     #[error("cannot follow the database {path}", path = path.display())]
     Sqlite {

@@ -13,14 +13,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Beat, ChangesError, Facts,
+    ChangesError,
+    beat::Closes,
     generation::{Generation, Image},
     hold::Hold,
     index::{self, Published},
     leftovers,
     log::Seen,
+    resume::left,
     wal::{Reader, Unread},
 };
+
+mod resume;
+mod tend;
 
 /// How often the database is looked at. A look that sees nothing new reads a hundred bytes of shared memory.
 const LOOK: Duration = Duration::from_millis(100);
@@ -28,17 +33,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How often the rest is seen to: whether the file is still the same one, a word that all is well.
 const TEND: SignedDuration = SignedDuration::from_secs(1);
 
-/// SQLite's own measure of when a log is long.
-const LONG: u32 = 1000;
-
-/// How long after the log was let go it may be let go again: writers wait meanwhile.
-const AGAIN: SignedDuration = SignedDuration::from_secs(5);
-
 /// How often a pause of the writers is waited for, at the beginning.
 const ATTEMPTS: usize = 20;
-
-/// A generation whose log is longer than its image is followed by another, but not for less than this.
-const SHORTEST: u64 = 64 << 20;
 
 /// What is followed, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,10 +48,13 @@ pub struct Follow {
     pub close_after: Duration,
     /// How long a generation lasts.
     pub generation: Duration,
+    /// The last generation that is known to be stored: the names of others come after it.
+    pub last: Option<String>,
 }
 
 /// Follows a database, until that does not go on; and then says why: it cannot be followed, or it cannot be shown that
-/// nothing was missed. Whoever follows it next begins a new generation.
+/// nothing was missed. Whoever follows it next goes on with what is left, if nothing was missed meanwhile, or begins a new
+/// generation.
 pub async fn follow(what: &Follow, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> ChangesError {
     match following(what, clock).await {
         Ok(never) => match never {},
@@ -76,9 +75,9 @@ async fn following(
 }
 
 /// The database's files. They stay open: closing one would let go of SQLite's own locks on it.
-struct Files {
-    database: Arc<File>,
-    log: File,
+pub(super) struct Files {
+    pub database: Arc<File>,
+    pub log: File,
     index: File,
 }
 
@@ -95,10 +94,12 @@ pub(super) struct Follower<'a> {
     current: Option<(Generation, u64)>,
     /// The one whose image is being copied.
     rising: Option<(Generation, Image)>,
+    /// When the last look began.
     looked: Timestamp,
-    slowest: SignedDuration,
-    changed: Option<Timestamp>,
+    closes: Closes,
     tended: Timestamp,
+    /// When it was last looked whether there is room, and why no generation can be begun.
+    room: (Timestamp, Option<String>),
     /// When the log was last let go, and how long it was.
     given_back: (Timestamp, [u8; 8], u32),
     /// Held, so that nobody else writes here.
@@ -150,24 +151,37 @@ impl<'a> Follower<'a> {
             files,
             page_size,
             mode,
-            reader: Reader::new(page_size, &published),
+            reader: Reader::new(page_size, &published.mark()),
             published,
             current: None,
             rising: None,
             looked: now,
-            slowest: SignedDuration::ZERO,
-            changed: None,
+            closes: Closes::default(),
             tended: now,
+            room: (now, None),
             given_back: (now, [0; 8], 0),
             _lock: lock,
         };
+        follower.must_have_room(0)?;
+        if let Some(left) = left(&what.folder)?
+            && follower.fits(&left, now)
+            && follower.resume(&left).await?
+        {
+            return Ok(follower);
+        }
+        follower.must_have_room(follower.length()?)?;
         for _ in 0..ATTEMPTS {
             if follower.raise().await? {
-                follower.changed = None;
                 return Ok(follower);
             }
         }
         Err(torn(what, "somebody writes to it all the time"))
+    }
+
+    /// Whether it went on with what another left, at the beginning.
+    #[cfg(test)]
+    pub fn has_resumed(&self) -> bool {
+        self.current.is_some()
     }
 
     /// Begins a generation; false if somebody writes all the time.
@@ -180,9 +194,10 @@ impl<'a> Follower<'a> {
         self.catch_up(now)?;
         self.hold.release().await?;
         // The whole of the present log is its first change, since none of that need be in the image.
-        let mut generation = Generation::begin(&self.what.folder, now)?;
-        let mut reader = Reader::new(self.page_size, &self.published);
-        let read = reader.read(&self.files.log, &self.published, |number, content| {
+        let mut generation = Generation::begin(&self.what.folder, now, self.what.last.as_deref())?;
+        let mark = self.published.mark();
+        let mut reader = Reader::new(self.page_size, &mark);
+        let read = reader.read(&self.files.log, &mark, |number, content| {
             generation.page(number, content)
         });
         read.map_err(|error| self.unread(error))?;
@@ -195,20 +210,22 @@ impl<'a> Follower<'a> {
             } else {
                 0
             },
-            slowest_ms: 0,
+            apart_ms: 0,
         })?;
+        generation.mark(mark)?;
         let image = generation.copy(&self.files.database);
         self.rising = Some((generation, image));
         Ok(true)
     }
 
+    /// Now; or the last look, if the clock was put right by a little since.
     fn now(&self) -> Timestamp {
-        micros((self.clock)())
+        micros((self.clock)()).max(self.looked)
     }
 
     /// Looks once, and writes down what is new.
     pub async fn look(&mut self) -> Result<(), ChangesError> {
-        let from = self.now();
+        let from = micros((self.clock)());
         if from < self.looked {
             // A clock that is put right by a little is waited for.
             if self.looked.duration_since(from) < TEND {
@@ -222,9 +239,8 @@ impl<'a> Follower<'a> {
         let Some(published) = published(&self.files, self.what)? else {
             return Ok(());
         };
-        self.slowest = self.slowest.max(from.duration_since(self.looked));
-        self.looked = from;
         if published == self.published {
+            self.looked = from;
             return Ok(());
         }
         self.hold.renew().await?;
@@ -237,190 +253,54 @@ impl<'a> Follower<'a> {
         let Some(published) = published(&self.files, self.what)? else {
             return Err(torn(self.what, "its index is being written all the time"));
         };
-        let at = self.now();
-        if !self.reader.is_of(&published) {
+        let (at, before, mark) = (self.now().max(from), self.looked, published.mark());
+        let anew = !self.reader.is_of(&mark);
+        if anew {
             // It was let begin anew, and so was read to its end: see `hold`.
-            self.reader = Reader::new(self.page_size, &published);
+            self.reader = Reader::new(self.page_size, &mark);
         }
-        let before = self.reader.frames();
+        let changed = mark.frames > self.reader.frames();
+        if changed {
+            self.closes.changed(before);
+            // Before the pages, so that a file that ends among them tells until when nothing had changed.
+            for generation in self.generations().filter(|one| one.up_to < before) {
+                generation.seen(Seen::quiet(before))?;
+            }
+        }
         let (current, rising) = (&mut self.current, &mut self.rising);
-        let read = self
-            .reader
-            .read(&self.files.log, &published, |number, content| {
-                if let Some((generation, _)) = current {
-                    generation.page(number, content)?;
-                }
-                if let Some((generation, _)) = rising {
-                    generation.page(number, content)?;
-                }
-                Ok(())
-            });
+        let read = self.reader.read(&self.files.log, &mark, |number, content| {
+            if let Some((generation, _)) = current {
+                generation.page(number, content)?;
+            }
+            if let Some((generation, _)) = rising {
+                generation.page(number, content)?;
+            }
+            Ok(())
+        });
         read.map_err(|error| self.unread(error))?;
         self.published = published;
-        if self.reader.frames() > before {
-            self.changed = Some(from);
-            self.note(from, at, published.pages)?;
-        }
-        Ok(())
-    }
-
-    fn note(&mut self, from: Timestamp, at: Timestamp, pages: u32) -> Result<(), ChangesError> {
-        let slowest_ms = u32::try_from(self.slowest.as_millis()).unwrap_or(u32::MAX);
-        let seen = Seen {
+        self.looked = from;
+        let apart = from.duration_since(before).as_millis();
+        let seen = changed.then(|| Seen {
             from,
             at,
-            pages,
-            slowest_ms,
-        };
+            pages: published.pages,
+            apart_ms: u32::try_from(apart).unwrap_or(u32::MAX),
+        });
         for generation in self.generations() {
-            generation.seen(seen)?;
+            if let Some(seen) = seen {
+                generation.seen(seen)?;
+            }
+            if changed || anew {
+                generation.mark(mark)?;
+            }
         }
-        self.slowest = SignedDuration::ZERO;
         Ok(())
     }
 
     fn generations(&mut self) -> impl Iterator<Item = &mut Generation> {
         let current = self.current.iter_mut().map(|(generation, _)| generation);
         current.chain(self.rising.iter_mut().map(|(generation, _)| generation))
-    }
-
-    /// Sees to the rest, about once a second.
-    pub async fn tend(&mut self) -> Result<(), ChangesError> {
-        let now = self.looked;
-        if self
-            .rising
-            .as_ref()
-            .is_some_and(|(_, image)| image.is_finished())
-        {
-            self.change_over().await?;
-        }
-        if now.duration_since(self.tended) < TEND {
-            return Ok(());
-        }
-        self.tended = now;
-        self.must_be_the_same()?;
-        let (given, salts, frames) = self.given_back;
-        let grown = (salts, frames) != (self.published.salts, self.published.frames);
-        if self.reader.frames() > LONG && grown && now.duration_since(given) >= AGAIN {
-            self.let_go().await?;
-            self.given_back = (now, self.published.salts, self.published.frames);
-        }
-        if let Some((generation, image)) = &mut self.current {
-            let close_after =
-                SignedDuration::try_from(self.what.close_after).unwrap_or(SignedDuration::MAX);
-            let age = SignedDuration::try_from(self.what.generation).unwrap_or(SignedDuration::MAX);
-            if generation.changed && now.duration_since(generation.opened) >= close_after {
-                let slowest_ms = u32::try_from(self.slowest.as_millis()).unwrap_or(u32::MAX);
-                generation.seen(Seen {
-                    from: now,
-                    at: now,
-                    pages: 0,
-                    slowest_ms,
-                })?;
-                generation.close(now)?;
-            } else if !generation.changed {
-                generation.opened = now;
-            }
-            let full = generation.length > SHORTEST.max(*image);
-            if self.rising.is_none() && (full || now.duration_since(generation.began) >= age) {
-                self.raise().await?;
-            }
-        }
-        let beat = Beat {
-            generation: self
-                .current
-                .as_ref()
-                .map(|(generation, _)| generation.name.clone()),
-            log: self
-                .current
-                .as_ref()
-                .map(|(generation, _)| generation.hash()),
-            up_to: now,
-            changed: self.changed,
-            transactions: self.published.changes,
-        };
-        beat.write(&self.what.folder)
-    }
-
-    /// The image is copied: from now on its generation counts, and the one before ends.
-    async fn change_over(&mut self) -> Result<(), ChangesError> {
-        // What was committed while the image was copied is in the log before the generation counts.
-        self.look().await?;
-        let now = self.now();
-        let Some((mut generation, image)) = self.rising.take() else {
-            return Ok(());
-        };
-        let last = Seen {
-            from: self.looked,
-            at: now,
-            pages: 0,
-            slowest_ms: 0,
-        };
-        generation.seen(last)?;
-        generation.close(now)?;
-        let written = [&self.what.database, &beside(&self.what.database, "-wal")]
-            .into_iter()
-            .filter_map(|path| Timestamp::try_from(fs::metadata(path).ok()?.modified().ok()?).ok())
-            .max();
-        let facts = Facts {
-            database: self
-                .what
-                .database
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            page_size: self.page_size,
-            mode: self.mode,
-            complete: now,
-            written: written.unwrap_or(now),
-            image: String::new(),
-        };
-        let length = generation.complete(image, facts)?;
-        if let Some((mut before, _)) = self.current.replace((generation, length)) {
-            before.seen(last)?;
-            before.end()?;
-        }
-        Ok(())
-    }
-
-    /// Lets the log begin anew, since it is long: everything is read, on the disk, and written back while nobody writes.
-    pub async fn let_go(&mut self) -> Result<(), ChangesError> {
-        for generation in self.generations() {
-            generation.sync()?;
-        }
-        self.hold.write_back().await?;
-        if !self.hold.stop_writing().await? {
-            return Ok(());
-        }
-        let stopped = self.now();
-        self.hold.renew().await?;
-        self.catch_up(stopped)?;
-        self.hold.release().await?;
-        for generation in self.generations() {
-            generation.sync()?;
-        }
-        self.hold.write_back().await?;
-        // Begun after everything was written back, this transaction leaves the next writer free to begin the log anew.
-        self.hold.renew().await?;
-        self.hold.release().await?;
-        self.hold.let_write().await
-    }
-
-    fn must_be_the_same(&self) -> Result<(), ChangesError> {
-        let files = &self.files;
-        for (held, path) in [
-            (&*files.database, self.what.database.clone()),
-            (&files.log, beside(&self.what.database, "-wal")),
-            (&files.index, beside(&self.what.database, "-shm")),
-        ] {
-            let held = held.metadata().map_err(ChangesError::io("read", &path))?;
-            match fs::metadata(&path) {
-                Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {}
-                _ => return Err(ChangesError::Replaced(path)),
-            }
-        }
-        Ok(())
     }
 
     fn unread(&self, error: Unread) -> ChangesError {
@@ -457,3 +337,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 fn open(path: &Path) -> Result<File, ChangesError> {
     File::open(path).map_err(ChangesError::io("read", path))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,8 +17,11 @@ use sha2::{Digest, Sha256};
 
 use super::{
     BASE, ChangesError, FACTS, Facts,
+    index::Mark,
     log::{Head, Seen, Writer},
-    name, segment, unfinished,
+    name,
+    resume::Left,
+    segment, unfinished,
 };
 
 /// A file of the log is closed when it is longer than this, whatever its age: it is read back whole.
@@ -28,6 +31,8 @@ const LONGEST: u64 = 8 << 20;
 pub(super) struct Generation {
     pub name: String,
     pub began: Timestamp,
+    /// Everything committed before this moment is in it, or is being written into it.
+    pub up_to: Timestamp,
     /// Bytes of its log.
     pub length: u64,
     /// When the present file of the log was begun.
@@ -47,10 +52,15 @@ pub(super) struct Image {
 }
 
 impl Generation {
-    /// Begins one beneath `folder`.
-    pub fn begin(folder: &Path, began: Timestamp) -> Result<Self, ChangesError> {
-        let name = name(began);
+    /// Begins one beneath `folder`, whose name is after all that are there and after `last`.
+    pub fn begin(
+        folder: &Path,
+        began: Timestamp,
+        last: Option<&str>,
+    ) -> Result<Self, ChangesError> {
+        let name = name(folder, began, last)?;
         let open = unfinished(folder);
+        let above = folder;
         let folder = folder.join(&name);
         // Others may read what is in here: who gets this far is settled by the folder above.
         fs::DirBuilder::new()
@@ -59,6 +69,7 @@ impl Generation {
             .map_err(ChangesError::io("create", &folder))?;
         fs::set_permissions(&folder, Permissions::from_mode(0o755))
             .map_err(ChangesError::io("create", &folder))?;
+        sync_folder(above)?;
         let mut hash = [0; 32];
         hex::decode_to_slice(Head::start(&name).hash, &mut hash)
             .map_err(|error| ChangesError::io("begin", &folder)(io::Error::other(error)))?;
@@ -66,6 +77,7 @@ impl Generation {
         Ok(Self {
             name,
             began,
+            up_to: began,
             length: 0,
             opened: began,
             changed: false,
@@ -73,6 +85,25 @@ impl Generation {
             open,
             writer,
             number: 1,
+        })
+    }
+
+    /// Goes on with one that was left, in a new file of its log.
+    pub fn resume(folder: &Path, left: &Left, now: Timestamp) -> Result<Self, ChangesError> {
+        let open = unfinished(folder);
+        let number = left.segments + 1;
+        let writer = Writer::new(part(&open, &left.name, number)?, left.hash);
+        Ok(Self {
+            name: left.name.clone(),
+            began: left.facts.complete,
+            up_to: left.up_to,
+            length: left.log,
+            opened: now,
+            changed: false,
+            folder: left.folder.clone(),
+            open,
+            writer,
+            number,
         })
     }
 
@@ -87,8 +118,17 @@ impl Generation {
     /// Notes a look, and gives it to the system with all before.
     pub fn seen(&mut self, seen: Seen) -> Result<(), ChangesError> {
         self.changed |= seen.pages > 0;
+        self.up_to = self.up_to.max(seen.from);
         self.writer
             .seen(seen)
+            .and_then(|()| self.writer.flush())
+            .map_err(ChangesError::io("write the log of", &self.folder))
+    }
+
+    /// Notes how far the database's own log was read for all that is in this one.
+    pub fn mark(&mut self, mark: Mark) -> Result<(), ChangesError> {
+        self.writer
+            .mark(mark)
             .and_then(|()| self.writer.flush())
             .map_err(ChangesError::io("write the log of", &self.folder))
     }

@@ -28,6 +28,53 @@ pub(super) struct Published {
     pub salts: [u8; 8],
 }
 
+/// A place in a log: everything up to there has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(super) salts: [u8; 8],
+    pub(super) frames: u32,
+    pub(super) sums: Sums,
+}
+
+impl Published {
+    /// The end of what is published.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            salts: self.salts,
+            frames: self.frames,
+            sums: self.sums,
+        }
+    }
+}
+
+impl Mark {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let sums = [self.sums.a.to_be_bytes(), self.sums.b.to_be_bytes()];
+        [
+            self.salts.as_slice(),
+            &self.frames.to_be_bytes(),
+            &sums.concat(),
+        ]
+        .concat()
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; 20] = bytes.try_into().ok()?;
+        let (salts, rest) = bytes.split_first_chunk::<8>()?;
+        let (frames, rest) = rest.split_first_chunk::<4>()?;
+        let (a, rest) = rest.split_first_chunk::<4>()?;
+        let (b, _) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            salts: *salts,
+            frames: u32::from_be_bytes(*frames),
+            sums: Sums {
+                a: u32::from_be_bytes(*a),
+                b: u32::from_be_bytes(*b),
+            },
+        })
+    }
+}
+
 /// Reads the head; `None` if it was being written all the time.
 pub(super) fn published(index: &File) -> io::Result<Option<Published>> {
     for _ in 0..ATTEMPTS {

@@ -26,10 +26,13 @@ pub(super) fn clear(folder: &Path) -> Result<(), ChangesError> {
         if !path.is_dir() || path == open {
             continue;
         }
-        match facts(&path)? {
-            Some(facts) => close(&open, &path, &facts, beat.as_ref())?,
+        match facts(&path) {
+            Ok(Some(facts)) => close(&open, &path, &facts, beat.as_ref())?,
             // Without its image nothing can be made of it.
-            None => fs::remove_dir_all(&path).map_err(ChangesError::io("remove", &path))?,
+            Ok(None) => fs::remove_dir_all(&path).map_err(ChangesError::io("remove", &path))?,
+            // It stays as it is, and whoever is to store it says so.
+            Err(ChangesError::Altered { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
     if open.is_dir() {
@@ -102,12 +105,7 @@ fn close(
             .map_err(ChangesError::io("close", &part))?;
         let mut writer = Writer::new(end, hash);
         writer
-            .seen(Seen {
-                from: up_to,
-                at: up_to,
-                pages: 0,
-                slowest_ms: 0,
-            })
+            .seen(Seen::quiet(up_to))
             .and_then(|()| writer.sync())
             .map_err(ChangesError::io("close", &part))?;
     } else if whole == 0 {
@@ -118,7 +116,7 @@ fn close(
 }
 
 /// Every record ends with the hash that the next goes on after.
-fn last_hash(path: &Path) -> Result<String, ChangesError> {
+pub(super) fn last_hash(path: &Path) -> Result<String, ChangesError> {
     let mut hash = [0; 32];
     File::open(path)
         .and_then(|mut file| {

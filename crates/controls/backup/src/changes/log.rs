@@ -8,21 +8,45 @@ use std::{
     io::{self, BufWriter, Read, Write},
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::ChangesError;
+use super::{ChangesError, index::Mark};
 
 const HASH: usize = 32;
 const PAGES: u8 = b'P';
 const SEEN: u8 = b'S';
+const MARK: u8 = b'M';
 
 /// No record is longer: pages are written so many at a time.
 const LONGEST: usize = 4 << 20;
 
 /// Everything in a record that says when.
 const SEEN_LENGTH: usize = 8 + 8 + 4 + 4;
+
+/// A look that saw a change, so long after the one before, is remembered with its time.
+const STALL: SignedDuration = SignedDuration::from_secs(10);
+
+/// So many of these are remembered of a generation: the longest.
+const STALLS: usize = 100;
+
+/// A time in which the database was written to and not looked at: strictly between its ends nothing is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stall {
+    /// The last look before.
+    pub from: Timestamp,
+    /// The look that saw what had changed.
+    pub to: Timestamp,
+}
+
+impl Stall {
+    /// How long it is.
+    #[must_use]
+    pub fn length(self) -> SignedDuration {
+        self.to.duration_since(self.from)
+    }
+}
 
 /// How far a log goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +58,12 @@ pub struct Head {
     pub up_to: Option<Timestamp>,
     /// When the last change in it was seen.
     pub changed: Option<Timestamp>,
-    /// The longest time between two looks, in milliseconds: changes within it are not told apart.
+    /// The longest time from a look to the next that saw a change, in milliseconds: changes within it are not told apart.
+    /// Beside those in `stalls`.
     pub slowest_ms: u32,
+    /// The longest of those times that lasted longer than a few seconds.
+    #[serde(default)]
+    pub stalls: Vec<Stall>,
 }
 
 impl Head {
@@ -47,7 +75,35 @@ impl Head {
             up_to: None,
             changed: None,
             slowest_ms: 0,
+            stalls: Vec::new(),
         }
+    }
+
+    fn take(&mut self, seen: &Seen) {
+        self.up_to = self.up_to.max(Some(seen.from));
+        if seen.pages == 0 {
+            return;
+        }
+        self.changed = self.changed.max(Some(seen.at));
+        let apart = SignedDuration::from_millis(seen.apart_ms.into());
+        let from = seen.from.checked_sub(apart).unwrap_or(seen.from);
+        let stall = Stall { from, to: seen.at };
+        if stall.length() < STALL {
+            return self.not_told_apart(stall);
+        }
+        self.stalls.push(stall);
+        if self.stalls.len() > STALLS
+            && let Some(shortest) = (0..self.stalls.len())
+                .min_by_key(|at| self.stalls.get(*at).map(|stall| stall.length()))
+        {
+            let shortest = self.stalls.remove(shortest);
+            self.not_told_apart(shortest);
+        }
+    }
+
+    fn not_told_apart(&mut self, stall: Stall) {
+        let ms = u32::try_from(stall.length().as_millis()).unwrap_or(u32::MAX);
+        self.slowest_ms = self.slowest_ms.max(ms);
     }
 }
 
@@ -58,6 +114,8 @@ pub(crate) enum Record {
     Pages(Vec<(u32, Vec<u8>)>),
     /// A look at the database.
     Seen(Seen),
+    /// Where in the database's own log all of that ends.
+    Mark(Mark),
 }
 
 /// A look at the database.
@@ -69,8 +127,20 @@ pub(crate) struct Seen {
     pub at: Timestamp,
     /// Pages of the database then; nought if nothing had changed.
     pub pages: u32,
-    /// The longest time between two looks since the last such record, in milliseconds.
-    pub slowest_ms: u32,
+    /// How long before `from` the look before was, in milliseconds; nought if nothing had changed.
+    pub apart_ms: u32,
+}
+
+impl Seen {
+    /// Up to this moment nothing had changed since the record before.
+    pub fn quiet(up_to: Timestamp) -> Self {
+        Self {
+            from: up_to,
+            at: up_to,
+            pages: 0,
+            apart_ms: 0,
+        }
+    }
 }
 
 /// Writes one file of a log.
@@ -107,8 +177,13 @@ impl Writer {
         body.extend(seen.from.as_microsecond().to_be_bytes());
         body.extend(seen.at.as_microsecond().to_be_bytes());
         body.extend(seen.pages.to_be_bytes());
-        body.extend(seen.slowest_ms.to_be_bytes());
+        body.extend(seen.apart_ms.to_be_bytes());
         self.write(SEEN, &body)
+    }
+
+    pub fn mark(&mut self, mark: Mark) -> io::Result<()> {
+        self.write_pages()?;
+        self.write(MARK, &mark.to_bytes())
     }
 
     pub fn length(&self) -> u64 {
@@ -184,15 +259,12 @@ pub(crate) fn read(
             _ if hash != found => None,
             PAGES => pages(&body, page_size).map(Record::Pages),
             SEEN => seen(&body).map(Record::Seen),
+            MARK => Mark::from_bytes(&body).map(Record::Mark),
             _ => None,
         };
         let record = record.ok_or(Bad::Altered(at))?;
         if let Record::Seen(seen) = &record {
-            head.up_to = Some(seen.from);
-            head.slowest_ms = head.slowest_ms.max(seen.slowest_ms);
-            if seen.pages > 0 {
-                head.changed = Some(seen.at);
-            }
+            head.take(seen);
         }
         take(record).map_err(Bad::Failed)?;
         head.hash = hex::encode(hash);
@@ -255,12 +327,12 @@ fn seen(body: &[u8]) -> Option<Seen> {
     let (from, rest) = body.split_first_chunk::<8>()?;
     let (at, rest) = rest.split_first_chunk::<8>()?;
     let (pages, rest) = rest.split_first_chunk::<4>()?;
-    let (slowest, _) = rest.split_first_chunk::<4>()?;
+    let (apart, _) = rest.split_first_chunk::<4>()?;
     let time = |micros: &[u8; 8]| Timestamp::from_microsecond(i64::from_be_bytes(*micros)).ok();
     Some(Seen {
         from: time(from)?,
         at: time(at)?,
         pages: u32::from_be_bytes(*pages),
-        slowest_ms: u32::from_be_bytes(*slowest),
+        apart_ms: u32::from_be_bytes(*apart),
     })
 }

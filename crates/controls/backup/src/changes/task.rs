@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BASE, Beat, ChangesError, FACTS, Facts, index,
-    log::{Head, read},
-    number,
+    log::Head,
     rebuild::{Rebuilt, rebuild},
-    segment,
+    room, segment,
+    ship::ship,
 };
 use crate::{
     far::{Dial, Place},
@@ -125,10 +125,34 @@ impl Task {
 pub struct Known {
     /// Which generation.
     pub generation: String,
+    /// The snapshot that holds it.
+    pub snapshot: SnapshotId,
     /// Files of its log.
     pub segments: u32,
     /// The end of the last of them.
     pub head: Head,
+}
+
+/// A complete generation as it lies in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Local {
+    /// Which generation.
+    pub generation: String,
+    /// Files of its log that are closed.
+    pub segments: u32,
+    /// Bytes of its image and its log.
+    pub bytes: u64,
+    /// Bytes of its image.
+    pub image: u64,
+}
+
+/// A generation that could not be stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unstored {
+    /// Which.
+    pub generation: String,
+    /// Why, with all causes.
+    pub why: String,
 }
 
 /// A generation as it was stored and read back.
@@ -154,8 +178,10 @@ pub enum Done {
     Shipped {
         /// What was stored now.
         shipped: Vec<Shipped>,
-        /// Every complete generation there is here, and how many closed files its log has.
-        local: Vec<(String, u32)>,
+        /// Every complete generation there is here, oldest first.
+        local: Vec<Local>,
+        /// What could not be stored; it was gone past.
+        failed: Vec<Unstored>,
     },
     /// A follower was looked at.
     Looked(Word),
@@ -183,8 +209,8 @@ pub enum Done {
     },
     /// Snapshots were deleted.
     Removed {
-        /// Which.
-        removed: Vec<SnapshotId>,
+        /// Those that are left.
+        left: Vec<SnapshotId>,
     },
 }
 
@@ -198,11 +224,16 @@ pub struct Word {
 }
 
 impl Word {
-    /// Until when nothing has changed since that was stored, by the word of a follower that is awake.
+    /// Until when nothing had changed after what is stored, by the word of a follower that is awake.
     pub(crate) fn quiet_since(&self, newest: &Shipment) -> Option<Timestamp> {
         let beat = self.beat.as_ref().filter(|_| self.awake)?;
-        let same = beat.generation.as_ref() == Some(&newest.generation);
-        (same && beat.changed.is_none_or(|changed| changed <= newest.up_to())).then_some(beat.up_to)
+        let end = beat.closes.iter().find(|end| end.log == newest.head.hash)?;
+        Some(end.quiet)
+    }
+
+    /// What the follower says that it cannot do.
+    pub(crate) fn trouble(&self) -> Option<&str> {
+        self.beat.as_ref()?.trouble.as_deref()
     }
 }
 
@@ -232,22 +263,21 @@ pub(crate) async fn run(
             known,
         } => {
             let local = generations(&folder)?;
-            let behind: Vec<_> = local
+            let known_of = |one: &Local| {
+                known
+                    .iter()
+                    .find(|known| known.generation == one.generation)
+            };
+            let behind: Vec<&Local> = local
                 .iter()
-                .map(|(name, segments)| {
-                    (
-                        name,
-                        *segments,
-                        known.iter().find(|known| known.generation == *name),
-                    )
-                })
-                .filter(|(_, segments, known)| known.is_none_or(|known| known.segments < *segments))
+                .filter(|one| known_of(one).is_none_or(|known| known.segments < one.segments))
                 .collect();
-            let mut shipped = Vec::new();
+            let (mut shipped, mut failed) = (Vec::new(), Vec::new());
             if !behind.is_empty() {
                 let site = repository.site(dial).map_err(RepositoryError::from)?;
                 let repository = Repository::open_or_init(&site, key()?)?;
-                for (name, _, known) in behind {
+                for one in behind {
+                    let name = &one.generation;
                     let label = Label {
                         owner: owner.clone(),
                         source: format!("{source}.{name}"),
@@ -256,10 +286,22 @@ pub(crate) async fn run(
                         grades: Vec::new(),
                         manifest: String::new(),
                     };
-                    shipped.push(ship(&repository, &folder.join(name), name, &label, known)?);
+                    let stored = ship(&repository, &folder.join(name), name, &label, known_of(one));
+                    match stored {
+                        Ok(stored) => shipped.push(stored),
+                        Err(error) => failed.push(Unstored {
+                            generation: name.clone(),
+                            why: error.chain(),
+                        }),
+                    }
                 }
             }
-            Ok(Done::Shipped { shipped, local })
+            failed.truncate(MOST);
+            Ok(Done::Shipped {
+                shipped,
+                local,
+                failed,
+            })
         }
         Task::Look {
             database,
@@ -267,10 +309,10 @@ pub(crate) async fn run(
             now,
         } => look(&database, &folder, now).await.map(Done::Looked),
         Task::Forget { folder, stored } => {
-            for (name, segments) in generations(&folder)? {
+            for one in generations(&folder)? {
                 // A generation that was closed later goes further than what is stored, and stays.
-                if stored.contains(&(name.clone(), segments)) {
-                    let path = folder.join(name);
+                if stored.contains(&(one.generation.clone(), one.segments)) {
+                    let path = folder.join(one.generation);
                     fs::remove_dir_all(&path).map_err(ChangesError::io("remove", &path))?;
                 }
             }
@@ -331,14 +373,18 @@ pub(crate) async fn run(
             let proofs = ended(&listed, &verified, within, &at, now);
             repository.remove(&proofs)?;
             Ok(Done::Removed {
-                removed: proofs.iter().map(|proof| proof.id().clone()).collect(),
+                left: listed
+                    .into_iter()
+                    .map(|one| one.id)
+                    .filter(|id| !proofs.iter().any(|proof| proof.id() == id))
+                    .collect(),
             })
         }
     }
 }
 
-/// The complete generations in a folder, oldest first, and how many files of each log are closed.
-fn generations(folder: &Path) -> Result<Vec<(String, u32)>, ChangesError> {
+/// The complete generations in a folder, oldest first.
+fn generations(folder: &Path) -> Result<Vec<Local>, ChangesError> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -353,59 +399,17 @@ fn generations(folder: &Path) -> Result<Vec<(String, u32)>, ChangesError> {
                 .take_while(|number| path.join(segment(*number)).is_file())
                 .last()
                 .unwrap_or(0);
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            found.push((name, segments));
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            found.push(Local {
+                generation: name.into_owned(),
+                segments,
+                bytes: room::bytes(&path)?,
+                image: fs::metadata(path.join(BASE)).map_or(0, |image| image.len()),
+            });
         }
     }
-    found.sort();
+    found.sort_by(|a, b| a.generation.cmp(&b.generation));
     Ok(found)
-}
-
-/// Stores a generation whole, and reads back what was not read back before: the log goes on from there, byte for byte.
-fn ship(
-    repository: &Repository,
-    folder: &Path,
-    name: &str,
-    label: &Label,
-    known: Option<&Known>,
-) -> Result<Shipped, JobError> {
-    let stored = repository.store(folder, label)?;
-    let contents = repository.contents(&stored)?;
-    let altered = |what: &str, why: String| ChangesError::altered(Path::new(what), why);
-    let facts: Facts = serde_json::from_slice(&contents.read(FACTS)?)
-        .map_err(|error| altered(FACTS, error.to_string()))?;
-    let (mut head, from) = match known {
-        Some(known) => (known.head.clone(), known.segments),
-        None => {
-            if contents.digest(BASE)? != facts.image {
-                return Err(altered(BASE, "what is stored has another hash".to_owned()).into());
-            }
-            (Head::start(name), 0)
-        }
-    };
-    let segments = contents.names().filter_map(number).max().unwrap_or(0);
-    for number in from + 1..=segments {
-        let name = segment(number);
-        let bytes = contents.read(&name)?;
-        if read(bytes.as_slice(), facts.page_size, &mut head, |_| Ok(())).is_err() {
-            return Err(altered(
-                &name,
-                "what is stored does not go on where the log was left".to_owned(),
-            )
-            .into());
-        }
-    }
-    Ok(Shipped {
-        snapshot: stored.listed().id.clone(),
-        generation: name.to_owned(),
-        segments,
-        head,
-        facts,
-    })
 }
 
 /// Waits for a follower's next word, and compares it with what had been committed before.
@@ -432,7 +436,10 @@ async fn look(database: &Path, folder: &Path, now: Timestamp) -> Result<Word, Jo
         {
             // The count wraps round, so the nearer way round tells which is further.
             word.awake = beat.transactions.wrapping_sub(committed.changes) < 1 << 31;
-            break;
+            // One that was said before the last of it was committed is followed by another.
+            if word.awake {
+                break;
+            }
         }
         tokio::time::sleep(ASK).await;
     }

@@ -1,8 +1,9 @@
 //! A real database, written to by the `sqlite3` program in a process of its own, and a clock that goes on by itself.
 
 use std::{
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
@@ -37,6 +38,7 @@ impl Place {
             folder: home.path().join("changes"),
             close_after: Duration::from_secs(5),
             generation: Duration::from_secs(86_400),
+            last: None,
         };
         let place = Self {
             home,
@@ -59,8 +61,43 @@ impl Place {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
+    /// An application that has the database open until this is dropped, so that its log stays.
+    pub fn application(&self) -> Application {
+        let mut child = Command::new("sqlite3")
+            .arg(&self.what.database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let words = b"pragma wal_autocheckpoint = 0;\nselect count(*) from line;\n";
+        child.stdin.as_mut().unwrap().write_all(words).unwrap();
+        let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "0");
+        lines.next().unwrap().unwrap();
+        Application(child)
+    }
+
     pub fn sql(&self, sql: &str) -> String {
         ask(&self.what.database, sql)
+    }
+
+    /// The same database and changes elsewhere, without the log of the database: all of it is in its file.
+    pub fn moved(&self) -> Self {
+        let moved = Self::new(512);
+        for ending in ["-wal", "-shm", ""] {
+            let file = |place: &Self| place.what.database.with_extension(format!("db{ending}"));
+            std::fs::remove_file(file(&moved)).ok();
+            if ending != "-shm" && file(self).exists() {
+                std::fs::copy(file(self), file(&moved)).unwrap();
+            }
+        }
+        moved.sql("pragma wal_checkpoint(truncate)");
+        let copied = Command::new("cp")
+            .arg("-r")
+            .args([&self.what.folder, &moved.what.folder])
+            .status();
+        assert!(copied.unwrap().success());
+        moved
     }
 
     /// Everything in a database, as text.
@@ -114,6 +151,16 @@ impl Place {
     }
 }
 
+/// A process that has a database open.
+pub(super) struct Application(Child);
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
 /// A follower whose first image is complete.
 pub(super) async fn following<'a>(
     place: &'a Place,
@@ -124,6 +171,19 @@ pub(super) async fn following<'a>(
     while place.generations().len() == before {
         step(&mut follower).await;
     }
+    follower
+}
+
+/// A follower that goes on with what another left.
+pub(super) async fn resumed<'a>(
+    place: &'a Place,
+    clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+) -> Follower<'a> {
+    let before = place.generations();
+    let mut follower = Follower::begin(&place.what, clock).await.unwrap();
+    assert!(follower.has_resumed());
+    step(&mut follower).await;
+    assert_eq!(place.generations(), before);
     follower
 }
 

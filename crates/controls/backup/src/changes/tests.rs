@@ -10,7 +10,8 @@ use std::{
 use super::{
     BASE, Beat, ChangesError,
     follow::Follower,
-    rebuild::rebuild,
+    log::Record,
+    rebuild::{each, rebuild},
     segment,
     testing::{Place, SECOND, ask, facts, following, head, step},
 };
@@ -223,7 +224,8 @@ async fn what_a_killed_follower_wrote_half_is_left_out_and_the_rest_counts() {
         .write(true)
         .open(&part)
         .unwrap()
-        .set_len(length - 7)
+        // Into the last look, past the mark after it.
+        .set_len(length - 64)
         .unwrap();
     place.settle();
     assert_eq!(place.lines(first), "1");
@@ -375,22 +377,79 @@ async fn its_word_says_how_far_it_has_seen() {
     place.pass(2 * SECOND);
     step(&mut follower).await;
     let quiet = Beat::read(&place.what.folder).unwrap().unwrap();
-    assert_eq!(quiet.changed, None);
+    let [generation] = place.generations().try_into().unwrap();
+    let last = |beat: &Beat| beat.closes.last().unwrap().clone();
+    // All that is there is closed, and nothing has changed since.
+    assert_eq!(last(&quiet).log, head(&generation).hash);
+    assert_eq!(last(&quiet).quiet, quiet.up_to);
     place.sql("insert into line values (1, null)");
     place.pass(2 * SECOND);
     step(&mut follower).await;
     let busy = Beat::read(&place.what.folder).unwrap().unwrap();
-    assert!(busy.up_to > quiet.up_to && busy.changed > Some(quiet.up_to));
+    assert!(busy.up_to > quiet.up_to);
+    assert_eq!(
+        last(&busy),
+        last(&quiet),
+        "until the look before the change"
+    );
     assert_eq!(busy.transactions, quiet.transactions + 1);
     assert_eq!(
         busy.generation.as_deref(),
-        place.generations()[0].file_name().unwrap().to_str()
+        generation.file_name().unwrap().to_str()
     );
     // Closed with the look that saw it, a change counts as stored.
     place.pass(10 * SECOND);
     place.sql("insert into line values (2, null)");
     step(&mut follower).await;
     let closed = Beat::read(&place.what.folder).unwrap().unwrap();
+    assert_eq!(last(&closed).log, head(&generation).hash);
+    assert_eq!(Some(last(&closed).quiet), head(&generation).up_to);
+}
+
+#[tokio::test]
+async fn a_file_of_the_log_that_ends_among_the_pages_of_a_change_says_until_when_nothing_had_changed()
+ {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    place.pass(7200 * SECOND);
+    follower.look().await.unwrap();
+    let rested = place.now();
+    place.pass(2 * SECOND);
+    place.sql(
+        "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 3000) \
+         insert into line select n, zeroblob(3500) from numbers",
+    );
+    follower.look().await.unwrap();
     let [generation] = place.generations().try_into().unwrap();
-    assert!(closed.changed > busy.changed && closed.changed <= head(&generation).up_to);
+    let stored = head(&generation);
+    assert_eq!(stored.changed, None, "the change is not stored whole yet");
+    assert!(stored.up_to.unwrap() >= rested - jiff::SignedDuration::from_millis(10));
+}
+
+#[tokio::test]
+async fn the_looks_in_a_log_are_in_the_order_of_time() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    let mut follower = following(&place, &clock).await;
+    for n in 1..=20 {
+        place.sql(&format!("insert into line values ({n}, zeroblob(900000))"));
+        place.pass(3 * SECOND);
+        follower.look().await.unwrap();
+        // While it lets go it sees what was written meanwhile, and then it closes the file.
+        place.sql(&format!("update line set fill = zeroblob(9) where n = {n}"));
+        step(&mut follower).await;
+    }
+    drop(follower);
+    place.settle();
+    let [generation] = place.generations().try_into().unwrap();
+    let mut before = None;
+    each(&generation, &facts(&generation), |record| {
+        if let Record::Seen(seen) = record {
+            assert!(before <= Some(seen.from), "{before:?} {seen:?}");
+            before = Some(seen.from);
+        }
+        Ok(())
+    })
+    .unwrap();
 }

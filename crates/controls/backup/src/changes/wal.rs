@@ -5,7 +5,7 @@
 
 use std::{fs::File, io, os::unix::fs::FileExt};
 
-use super::index::Published;
+use super::index::Mark;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
@@ -79,11 +79,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The beginning of the log that is published now.
-    pub fn new(page_size: u32, published: &Published) -> Self {
+    /// The beginning of the log that this is a place in.
+    pub fn new(page_size: u32, mark: &Mark) -> Self {
         Self {
             page_size: usize::try_from(page_size).unwrap_or_default(),
-            salts: published.salts,
+            salts: mark.salts,
             order: Order::HERE,
             frames: 0,
             sums: Sums::default(),
@@ -95,16 +95,16 @@ impl Reader {
         self.frames
     }
 
-    /// Whether the published log is the one that is being read, and not one that has begun anew in the same file.
-    pub fn is_of(&self, published: &Published) -> bool {
-        self.salts == published.salts
+    /// Whether this is a place in the log that is being read, and not in one that has begun anew in the same file.
+    pub fn is_of(&self, mark: &Mark) -> bool {
+        self.salts == mark.salts
     }
 
     /// Reads everything up to what is published, and gives each page in the order of writing.
     pub fn read(
         &mut self,
         log: &File,
-        published: &Published,
+        published: &Mark,
         mut page: impl FnMut(u32, &[u8]) -> io::Result<()>,
     ) -> Result<(), Unread> {
         if published.frames < self.frames {

@@ -8,11 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Judged, job_chain};
 use crate::{
-    changes::{moments::worst, task::Word},
+    changes::{Stall, moments::reach, task::Word},
     keeper::{Backups, KeeperError, Owner},
     records::Shipment,
     repository::Finding,
-    retention::SnapshotId,
+    retention::{SnapshotId, changes::needed},
     settings::{Changes, SourceSettings},
 };
 
@@ -83,14 +83,18 @@ impl Check for Followed {
                     continue;
                 };
                 // Everybody's copies are measured by the same word of the follower.
-                let word = match self.what {
-                    What::Within => None,
-                    What::LoseAtMost => {
-                        Some(self.backups.look_at_follower(&owner, &self.source).await)
-                    }
+                let word = self.backups.look_at_follower(&owner, &self.source).await;
+                // A look that fails, because there is nothing to look at, shows no follower that is awake.
+                let asked = Asked {
+                    word: word.unwrap_or(Word {
+                        beat: None,
+                        awake: false,
+                    }),
+                    at: (ctx.clock)(),
+                    trouble: self.backups.trouble(&owner, &self.source.name),
                 };
                 for place in self.backups.places(&self.source) {
-                    let said = match self.try_at(&owner, place, word.as_ref(), ctx).await {
+                    let said = match self.try_at(&owner, place, &asked).await {
                         Ok((verdict, observed)) => {
                             Seen::new(&self.claim, verdict, observed).of(tenant)
                         }
@@ -120,78 +124,69 @@ impl Followed {
         &self,
         owner: &Owner,
         place: &Slug,
-        word: Option<&Result<Word, KeeperError>>,
-        ctx: &Ctx,
+        asked: &Asked,
     ) -> Result<Judged, KeeperError> {
         let (backups, name, of) = (&self.backups, owner.to_string(), self.source.name.as_str());
-        let trouble = backups.trouble(owner, &self.source.name);
+        let records = backups.records();
         // What is recorded while the repository is read is not taken for missing.
-        let recorded = backups
-            .records()
-            .shipments(&name, of, place.as_str())
-            .await?;
+        let recorded = records.shipments(&name, of, place.as_str()).await?;
         if recorded.is_empty() {
-            return Ok(nothing(place, trouble.as_deref()));
+            return Ok(nothing(place, asked.trouble.as_deref()));
         }
+        // Whoever reads what can be had reads it before the follower's word grows old.
+        let generations = records.generations(&name, of, place.as_str()).await?;
         match self.what {
             What::Within => {
                 let (findings, listed, read) = backups.read_changes(owner, place).await?;
                 // What was removed meanwhile need not be there.
-                let still = backups
-                    .records()
-                    .shipments(&name, of, place.as_str())
-                    .await?;
-                let first = backups
-                    .records()
-                    .first_followed(&name, of, place.as_str())
-                    .await?;
+                let still = records.shipments(&name, of, place.as_str()).await?;
                 let stored = Stored {
                     recorded: recorded
                         .into_iter()
                         .filter(|one| still.iter().any(|other| other.id == one.id))
                         .collect(),
-                    generations: backups
-                        .records()
-                        .generations(&name, of, place.as_str())
-                        .await?,
+                    generations,
                     findings,
                     listed,
                     read,
-                    first,
+                    first: records.first_followed(&name, of, place.as_str()).await?,
                 };
-                let since = (ctx.clock)()
-                    .to_zoned(self.source.at.zone().clone())
-                    .checked_sub(self.changes.within.span());
+                let since = self.changes.since(&self.source.at, asked.at);
                 Ok(within(
                     place,
                     &stored,
-                    since.ok().map(|since| since.timestamp()),
+                    asked,
+                    since,
+                    self.changes.tolerated(),
                 ))
             }
-            What::LoseAtMost => {
-                let silent = Word {
-                    beat: None,
-                    awake: false,
-                };
-                // A look that fails, because there is nothing to look at, shows no follower that is awake.
-                let word = word.and_then(|word| word.as_ref().ok()).unwrap_or(&silent);
-                let newest = backups
-                    .records()
-                    .generations(&name, of, place.as_str())
-                    .await?;
-                let now = (ctx.clock)();
-                Ok(match newest.last() {
-                    Some(newest) => lose_at_most(
-                        self.changes.lose_at_most,
-                        place,
-                        newest,
-                        word,
-                        trouble.as_deref(),
-                        now,
-                    ),
-                    None => nothing(place, trouble.as_deref()),
-                })
-            }
+            What::LoseAtMost => Ok(match generations.last() {
+                Some(newest) => lose_at_most(self.changes.lose_at_most, place, newest, asked),
+                None => nothing(place, asked.trouble.as_deref()),
+            }),
+        }
+    }
+}
+
+/// A follower that was asked.
+struct Asked {
+    word: Word,
+    /// When it had been.
+    at: Timestamp,
+    /// What is known to keep it, or what it followed, from going on.
+    trouble: Option<String>,
+}
+
+impl Asked {
+    fn said(&self) -> String {
+        let trouble = self.trouble.as_deref().map(|why| format!(": {why}"));
+        match (self.word.awake, self.word.trouble()) {
+            (true, None) => "the follower is awake and knows of everything committed".to_owned(),
+            (true, Some(why)) => format!("the follower is awake, but {why}"),
+            (false, _) => format!(
+                "the follower does not answer{}",
+                trouble.unwrap_or_default()
+            ),
         }
     }
 }
@@ -224,92 +219,108 @@ struct Stored {
     first: Option<Timestamp>,
 }
 
-/// Everything that was stored is there and sound, and it goes back to `since`, or to the beginning.
-fn within(place: &Slug, stored: &Stored, since: Option<Timestamp>) -> Judged {
+/// Everything that is needed is there and sound, and any moment from `since`, or from the beginning, up to the trial can be
+/// had of it.
+fn within(
+    place: &Slug,
+    stored: &Stored,
+    asked: &Asked,
+    since: Timestamp,
+    tolerated: SignedDuration,
+) -> Judged {
+    let broken = |said: String| (Verdict::Broken, format!("{place}: {said}"));
     if let Some(finding) = stored.findings.first() {
         let count = stored.findings.len();
-        return (
-            Verdict::Broken,
-            format!("{place}: {count} findings, the first: {finding}"),
-        );
+        return broken(format!("{count} findings, the first: {finding}"));
     }
-    if let Some(missing) = stored
-        .recorded
-        .iter()
+    if let Some(missing) = needed(&stored.recorded, since)
+        .into_iter()
         .find(|one| !stored.listed.contains(&one.id))
     {
-        return (
-            Verdict::Broken,
-            format!(
-                "{place}: the changes from {} to {} are missing",
-                moment(missing.facts.complete),
-                moment(missing.up_to())
-            ),
-        );
+        return broken(format!(
+            "the changes from {} to {} are missing",
+            moment(missing.facts.complete),
+            moment(missing.up_to())
+        ));
     }
-    let (Some(first), Some(last)) = (stored.generations.first(), stored.generations.last()) else {
-        return nothing(place, None);
+    let quiet = stored
+        .generations
+        .last()
+        .and_then(|newest| asked.word.quiet_since(newest));
+    let Some(reach) = reach(&stored.generations, quiet, tolerated) else {
+        return nothing(place, asked.trouble.as_deref());
     };
-    let (from, to) = (first.facts.complete, last.up_to().max(first.facts.complete));
-    if stored.first.is_some_and(|ever| ever < from) && since.is_some_and(|since| since < from) {
-        return (
-            Verdict::Broken,
-            format!(
-                "{place}: what was stored of the time before {} is gone",
-                moment(from)
-            ),
-        );
+    if stored.first.is_some_and(|ever| ever < reach.from) && since < reach.from {
+        return broken(format!(
+            "what was stored of the time before {} is gone",
+            moment(reach.from)
+        ));
+    }
+    if reach.to > asked.at + AHEAD {
+        return not_yet(place, reach.to);
+    }
+    let gaps: Vec<Stall> = reach.gaps_since(since).collect();
+    if let Some(worst) = gaps.iter().max_by_key(|gap| gap.length()) {
+        return broken(format!(
+            "no moment between {} and {} can be restored, since the database was written to and not looked at for {}; times \
+             like that, longer than is tolerated: {}",
+            moment(worst.from),
+            moment(worst.to),
+            seconds(worst.length()),
+            gaps.len()
+        ));
+    }
+    let behind = asked.at.duration_since(reach.to);
+    if behind > tolerated {
+        return broken(format!(
+            "no moment after {} can be restored yet, {} before the trial; {}",
+            moment(reach.to),
+            seconds(behind),
+            asked.said()
+        ));
     }
     (
         Verdict::Held,
         format!(
             "{place}: any moment from {} to {}; the longest time in which moments are not told apart is {}; all of it \
-             read and hashed at {}, and what is new since then",
-            moment(from),
-            moment(to),
-            seconds(worst(&stored.generations)),
+             read and hashed at {}, and what is new since then; {}",
+            moment(reach.from),
+            moment(reach.to),
+            seconds(reach.apart()),
             moment(stored.read),
+            asked.said(),
+        ),
+    )
+}
+
+fn not_yet(place: &Slug, stored: Timestamp) -> Judged {
+    (
+        Verdict::Unproven,
+        format!(
+            "{place}: what is stored is of {}, which has not come yet: a clock was wrong",
+            moment(stored)
         ),
     )
 }
 
 /// Everything that was committed longer ago than is claimed has been read back from the place.
-fn lose_at_most(
-    claimed: Length,
-    place: &Slug,
-    newest: &Shipment,
-    word: &Word,
-    trouble: Option<&str>,
-    now: Timestamp,
-) -> Judged {
+fn lose_at_most(claimed: Length, place: &Slug, newest: &Shipment, asked: &Asked) -> Judged {
     let stored = newest.up_to();
-    let up_to = word
-        .quiet_since(newest)
-        .map_or(stored, |quiet| quiet.max(stored));
-    if stored > now + AHEAD {
-        return (
-            Verdict::Unproven,
-            format!(
-                "{place}: what is stored is of {}, which has not come yet: a clock was wrong",
-                moment(stored)
-            ),
-        );
+    let quiet = asked.word.quiet_since(newest);
+    let up_to = quiet.map_or(stored, |quiet| quiet.max(stored));
+    if stored > asked.at + AHEAD {
+        return not_yet(place, stored);
     }
-    let lost = now.duration_since(up_to).max(SignedDuration::ZERO);
-    let follower = match (word.awake, trouble) {
-        (true, _) => "the follower is awake and knows of everything committed".to_owned(),
-        (false, None) => "the follower does not answer".to_owned(),
-        (false, Some(trouble)) => format!("the follower does not answer: {trouble}"),
-    };
+    let lost = asked.at.duration_since(up_to).max(SignedDuration::ZERO);
     let said = format!(
-        "{place}: everything up to {} is stored and read back, {} before the trial; {follower}",
+        "{place}: everything up to {} is stored and read back, {} before the trial; {}",
         moment(up_to),
-        seconds(lost)
+        seconds(lost),
+        asked.said()
     );
-    let verdict = if lost <= claimed.duration() {
-        Verdict::Held
-    } else {
-        Verdict::Broken
+    let verdict = match lost <= claimed.duration() {
+        true => Verdict::Held,
+        false => Verdict::Broken,
     };
     (verdict, said)
 }
@@ -324,135 +335,4 @@ fn seconds(length: SignedDuration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use avouch_statement::Unit;
-
-    use super::*;
-    use crate::{changes::Beat, records::testing::shipment};
-
-    fn place() -> Slug {
-        "local".parse().unwrap()
-    }
-
-    fn newest() -> Shipment {
-        shipment(
-            "2026-11-21T10:00:00Z",
-            "2026-11-21T12:00:00Z",
-            "2026-11-21T09:00:00Z",
-        )
-    }
-
-    fn word(awake: bool, changed: &str, up_to: &str) -> Word {
-        let beat = Beat {
-            generation: Some(newest().generation),
-            log: None,
-            up_to: up_to.parse().unwrap(),
-            changed: Some(changed.parse().unwrap()),
-            transactions: 7,
-        };
-        Word {
-            beat: Some(beat),
-            awake,
-        }
-    }
-
-    #[track_caller]
-    fn lost(word: &Word, verdict: Verdict, says: &str) {
-        let now = "2026-11-21T12:10:00Z".parse().unwrap();
-        let judged = lose_at_most(
-            Length::new(5, Unit::Minute),
-            &place(),
-            &newest(),
-            word,
-            None,
-            now,
-        );
-        assert_eq!(judged.0, verdict, "{}", judged.1);
-        assert!(judged.1.contains(says), "{}", judged.1);
-    }
-
-    #[test]
-    fn an_idle_database_loses_nothing_while_its_follower_is_awake() {
-        lost(
-            &word(true, "2026-11-21T11:59:59Z", "2026-11-21T12:09:59Z"),
-            Verdict::Held,
-            "1.0 s before",
-        );
-    }
-
-    #[test]
-    fn what_was_committed_and_is_not_stored_in_time_is_lost() {
-        lost(
-            &word(true, "2026-11-21T12:00:01Z", "2026-11-21T12:09:59Z"),
-            Verdict::Broken,
-            "600.0 s before",
-        );
-    }
-
-    #[test]
-    fn the_silence_of_a_follower_is_not_idleness() {
-        let silent = word(false, "2026-11-21T11:59:59Z", "2026-11-21T12:09:59Z");
-        lost(&silent, Verdict::Broken, "does not answer");
-        lost(
-            &Word {
-                beat: None,
-                awake: false,
-            },
-            Verdict::Broken,
-            "does not answer",
-        );
-    }
-
-    fn stored() -> Stored {
-        Stored {
-            recorded: vec![newest()],
-            generations: vec![newest()],
-            findings: vec![],
-            listed: vec![newest().id],
-            read: "2026-11-21T12:00:00Z".parse().unwrap(),
-            first: Some(newest().facts.complete),
-        }
-    }
-
-    #[track_caller]
-    fn kept(change: impl FnOnce(&mut Stored), verdict: Verdict, says: &str) {
-        let mut stored = stored();
-        change(&mut stored);
-        let since = "2026-11-07T12:00:00Z".parse().ok();
-        let judged = within(&place(), &stored, since);
-        assert_eq!(judged.0, verdict, "{}", judged.1);
-        assert!(judged.1.contains(says), "{}", judged.1);
-    }
-
-    #[test]
-    fn what_is_stored_and_sound_holds_the_window_since_its_beginning() {
-        kept(
-            |_| {},
-            Verdict::Held,
-            "any moment from 2026-11-21T10:00:00Z to 2026-11-21T12:00:00Z",
-        );
-    }
-
-    #[test]
-    fn anything_altered_missing_or_removed_too_early_breaks_it() {
-        kept(
-            |stored| {
-                stored
-                    .findings
-                    .push(Finding("data/ab has been altered".to_owned()))
-            },
-            Verdict::Broken,
-            "data/ab",
-        );
-        kept(
-            |stored| stored.listed.clear(),
-            Verdict::Broken,
-            "are missing",
-        );
-        kept(
-            |stored| stored.first = "2026-11-10T12:00:00Z".parse().ok(),
-            Verdict::Broken,
-            "is gone",
-        );
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use avouch_statement::Slug;
@@ -14,7 +14,7 @@ use super::{Access, Backups, KeeperError, Outcome, Owner, SourceSettings, Spec, 
 use crate::{
     changes::{
         Follow,
-        task::{Done, Known, Task, Word},
+        task::{Done, Task, Word},
     },
     far::Place,
     repository::Finding,
@@ -23,8 +23,16 @@ use crate::{
     source::Source,
 };
 
+mod shipping;
+
 /// How long a follower that ended is left before the next begins.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// One that ends so soon after it began is left for twice as long as the one before.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// No follower is left for longer.
+const LATEST: Duration = Duration::from_secs(300);
 
 /// How often it is looked whether somebody new is to be followed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -34,9 +42,6 @@ const START: SignedDuration = SignedDuration::from_secs(30);
 
 /// A generation lasts a day, so that restoring a moment never replays more.
 const GENERATION: Duration = Duration::from_secs(24 * 3600);
-
-/// So many superseded shipments are removed together: each time the repository is gone through.
-const SUPERSEDED: usize = 24;
 
 /// After this time everything that is stored is read again.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
@@ -115,14 +120,18 @@ impl Backups {
 
     async fn keep_following(&self, which: &Which, changes: Changes) {
         let (owner, name) = which;
+        let mut wait = AGAIN;
         while let Some(source) = self.still(which) {
+            let begun = Instant::now();
             let ended = self.follow(owner, &source, changes).await;
+            wait = rest(wait, begun.elapsed());
             if let Err(error) = ended {
                 let why = chain(&error);
-                tracing::warn!(%owner, source = %name, why, "a database is not followed; the next follower begins anew");
-                self.troubled(which, why);
+                let next = (self.clock)() + wait;
+                tracing::warn!(%owner, source = %name, why, %next, "a database is not followed");
+                self.troubled(which, format!("{why}; the next try is at {}", shown(next)));
             }
-            tokio::time::sleep(AGAIN).await;
+            tokio::time::sleep(wait).await;
         }
         held(&self.going.kept).remove(which);
     }
@@ -166,6 +175,10 @@ impl Backups {
             folder: self.changes_folder(owner).join(source.name.as_str()),
             close_after: pace(changes),
             generation: GENERATION,
+            last: self
+                .records
+                .last_generation(&owner.to_string(), source.name.as_str())
+                .await?,
         };
         let access = Access {
             read: vec![],
@@ -179,143 +192,6 @@ impl Backups {
             .run(Who::Owner(owner.clone()), access, input)
             .await?;
         Ok(())
-    }
-
-    /// Stores what is not stored yet at each destination, reads it back, and removes what that makes superfluous; how many
-    /// generations were stored.
-    ///
-    /// # Errors
-    ///
-    /// The first that could not be done; the others were tried all the same.
-    pub async fn ship(
-        &self,
-        owner: &Owner,
-        source: &SourceSettings,
-        changes: Changes,
-    ) -> Result<usize, KeeperError> {
-        let (mut first, mut local, mut stored, mut count) = (None, Vec::new(), Vec::new(), 0);
-        let places: Vec<&Slug> = self.places(source).collect();
-        for place in &places {
-            match self.ship_to(owner, source, changes, place).await {
-                Ok((shipped, found)) => {
-                    count += shipped;
-                    local = found;
-                    stored.push(
-                        self.records
-                            .generations(&owner.to_string(), source.name.as_str(), place.as_str())
-                            .await?,
-                    );
-                }
-                Err(error) => first = first.or(Some(error)),
-            }
-        }
-        if let Some(error) = first {
-            return Err(error);
-        }
-        // The newest is still written to.
-        local.pop();
-        local.retain(|(name, segments)| {
-            let there = |one: &crate::records::Shipment| {
-                one.generation == *name && one.segments == *segments
-            };
-            stored.iter().all(|place| place.iter().any(there))
-        });
-        if !local.is_empty() && (self.steady)() {
-            let folder = self.changes_folder(owner);
-            let task = Task::Forget {
-                folder: folder.join(source.name.as_str()),
-                stored: local,
-            };
-            let access = Access {
-                read: vec![],
-                write: vec![folder],
-            };
-            self.task(Who::Owner(owner.clone()), access, task, None)
-                .await?;
-        }
-        Ok(count)
-    }
-
-    async fn ship_to(
-        &self,
-        owner: &Owner,
-        source: &SourceSettings,
-        changes: Changes,
-        place: &Slug,
-    ) -> Result<(usize, Vec<(String, u32)>), KeeperError> {
-        let lock = self.going.lock(owner);
-        let _held = lock.lock().await;
-        let (name, of) = (owner.to_string(), source.name.as_str());
-        let known = self.records.generations(&name, of, place.as_str()).await?;
-        let now = (self.clock)();
-        let repository = self.changes_repository(owner, place)?;
-        let folder = self.changes_folder(owner);
-        let access = Access {
-            read: vec![folder.clone()],
-            write: vec![repository.clone()],
-        };
-        let task = Task::Ship {
-            folder: folder.join(of),
-            repository: Place::Folder(repository.clone()),
-            owner: name.clone(),
-            source: of.to_owned(),
-            day: now.to_zoned(source.at.zone().clone()).date(),
-            now,
-            known: known
-                .iter()
-                .map(|one| Known {
-                    generation: one.generation.clone(),
-                    segments: one.segments,
-                    head: one.head.clone(),
-                })
-                .collect(),
-        };
-        let (shipped, local, failed) = match self
-            .task(Who::Jobs, access, task, Some((owner, place)))
-            .await
-        {
-            Ok(Done::Shipped { shipped, local }) => (shipped, local, None),
-            Ok(_) => return Err(KeeperError::Confused),
-            // What has had its time goes all the same: a place that is full gets room again.
-            Err(error) => (Vec::new(), Vec::new(), Some(error)),
-        };
-        let stored = (self.clock)();
-        for one in &shipped {
-            self.records
-                .shipped(&name, of, place.as_str(), one, stored)
-                .await?;
-        }
-        let all = self.records.shipments(&name, of, place.as_str()).await?;
-        let begins = shipped
-            .iter()
-            .any(|one| !known.iter().any(|known| known.generation == one.generation));
-        let due = begins || failed.is_some() || all.len() > known.len() + SUPERSEDED;
-        if due && (self.steady)() {
-            let task = Task::Remove {
-                repository: Place::Folder(repository.clone()),
-                within: changes.within,
-                at: source.at.clone(),
-                now: stored,
-                verified: all.iter().map(|one| one.id.clone()).collect(),
-            };
-            let access = Access {
-                read: vec![],
-                write: vec![repository],
-            };
-            let Done::Removed { removed } = self
-                .task(Who::Jobs, access, task, Some((owner, place)))
-                .await?
-            else {
-                return Err(KeeperError::Confused);
-            };
-            self.records
-                .unshipped(&name, place.as_str(), &removed, stored)
-                .await?;
-        }
-        match failed {
-            Some(error) => Err(error),
-            None => Ok((shipped.len(), local)),
-        }
     }
 
     /// Has somebody who is not the follower look whether it follows.
@@ -433,6 +309,18 @@ impl Backups {
             _ => Err(KeeperError::Confused),
         }
     }
+}
+
+/// How long the next follower waits, after one that was given so much time and lasted for so long.
+fn rest(before: Duration, lasted: Duration) -> Duration {
+    match lasted < AT_ONCE {
+        true => (before * 2).min(LATEST),
+        false => AGAIN,
+    }
+}
+
+fn shown(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// How often files of a log are closed and shipped: several times within what may be lost, and not more than is needed.

@@ -1,5 +1,7 @@
 //! Why the keeper could not do what is due or asked for.
 
+use avouch_statement::Slug;
+
 use super::Owner;
 use crate::{job::JobError, records::RecordError, source::SourceFault};
 
@@ -19,6 +21,28 @@ pub enum KeeperError {
         places: String,
         /// Why, for the first.
         why: String,
+    },
+    /// Changes lie here and could not be stored; the others were.
+    #[error(
+        "changes are not stored at {place}: {count} generations, the first {generation}: {why}"
+    )]
+    Unstored {
+        /// Where.
+        place: Slug,
+        /// How many generations.
+        count: usize,
+        /// The first.
+        generation: String,
+        /// Why that was not.
+        why: String,
+    },
+    /// Something failed, and so did making room after it.
+    #[error("what has had its time was not removed either: {also}; before that")]
+    AlsoNotRemoved {
+        /// What failed then, with all causes.
+        also: String,
+        /// What failed first.
+        source: Box<Self>,
     },
     /// There is nothing to restore.
     #[error("there is no snapshot of {0} yet; `avouch backup run {0}` takes one")]

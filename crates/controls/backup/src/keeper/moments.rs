@@ -9,14 +9,15 @@ use serde::Serialize;
 use super::{Access, Backups, KeeperError, Outcome, Owner, Plan, SourceSettings, Spec, Who, job};
 use crate::{
     changes::{
-        Head,
-        moments::{Found, find, worst},
+        Head, Stall,
+        moments::{Found, reach},
         task::{Done, Task},
     },
     far::Place,
     job::Compared,
     records::{Shipment, Taken},
     retention::Snapshot,
+    settings::Changes,
 };
 
 /// A moment, and what it is restored from.
@@ -31,8 +32,8 @@ pub struct Moment {
     pub generation: String,
     /// From when on this generation shows the database.
     pub from: Timestamp,
-    /// The longest time between two looks at the database in it, in milliseconds: changes within are not told apart.
-    pub told_apart_ms: u32,
+    /// The longest time between two looks at the database there, in milliseconds: changes within are not told apart.
+    pub told_apart_ms: u64,
     #[serde(skip)]
     head: Head,
 }
@@ -50,6 +51,8 @@ pub struct Window {
     pub to: Timestamp,
     /// The longest time in which moments are not told apart.
     pub worst: SignedDuration,
+    /// The times between in which no moment can be had.
+    pub gaps: Vec<Stall>,
 }
 
 impl Backups {
@@ -77,18 +80,36 @@ impl Backups {
                 .records
                 .generations(&owner.to_string(), source.name.as_str(), place.as_str())
                 .await?;
-            let mut found = find(&stored, at, None);
-            let quiet;
-            if let (Found::After(_), Some(newest)) = (found, stored.last()) {
+            let mut quiet = None;
+            if let Some(newest) = stored.last().filter(|newest| newest.up_to() < at) {
                 quiet = self.quiet_until(owner, source, newest).await?;
-                found = find(&stored, at, quiet);
             }
-            match found {
-                Found::In(shipment) => return Ok(self.plan_of(owner, source, at, shipment)),
+            let Some(reach) = reach(&stored, quiet, tolerated(source)) else {
+                continue;
+            };
+            match reach.find(at) {
+                Found::In(shipment, apart) => {
+                    return Ok(self.plan_of(owner, source, at, shipment, apart));
+                }
                 other => refused = refused.or(Some(refusal(source, place, &other))),
             }
         }
         Err(refused.unwrap_or_else(|| KeeperError::NoSuch(owner.clone())))
+    }
+
+    /// A moment of a followed source as people read it, however it was typed.
+    ///
+    /// # Errors
+    ///
+    /// If no such source is followed, or that is no moment.
+    pub fn moment_shown(
+        &self,
+        owner: &Owner,
+        source: &str,
+        when: &str,
+    ) -> Result<String, KeeperError> {
+        let source = self.one_followed(owner, Some(source))?;
+        Ok(shown(source, moment(source, when)?))
     }
 
     /// The moments of each followed source of an owner that can be restored, by its first destination.
@@ -109,13 +130,14 @@ impl Backups {
                 .records
                 .generations(&owner.to_string(), source.name.as_str(), place.as_str())
                 .await?;
-            if let (Some(first), Some(last)) = (stored.first(), stored.last()) {
+            if let Some(reach) = reach(&stored, None, tolerated(source)) {
                 windows.push(Window {
                     source: source.name.clone(),
                     zone: source.at.zone().iana_name().unwrap_or("UTC").to_owned(),
-                    from: first.facts.complete,
-                    to: last.up_to(),
-                    worst: worst(&stored),
+                    from: reach.from,
+                    to: reach.to,
+                    worst: reach.apart(),
+                    gaps: reach.gaps,
                 });
             }
         }
@@ -160,6 +182,7 @@ impl Backups {
         source: &SourceSettings,
         at: Timestamp,
         shipment: &Shipment,
+        apart: SignedDuration,
     ) -> Plan {
         let local = at.to_zoned(source.at.zone().clone());
         let what = Taken {
@@ -189,10 +212,10 @@ impl Backups {
             measured: None,
             moment: Some(Moment {
                 at,
-                shown: local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+                shown: shown(source, at),
                 generation: shipment.generation.clone(),
                 from: shipment.facts.complete,
-                told_apart_ms: shipment.head.slowest_ms,
+                told_apart_ms: u64::try_from(apart.as_millis()).unwrap_or_default(),
                 head: shipment.head.clone(),
             }),
         }
@@ -263,25 +286,33 @@ impl Backups {
 }
 
 fn refusal(source: &SourceSettings, place: &Slug, found: &Found<'_>) -> KeeperError {
-    let zone = source.at.zone();
-    let shown = |at: Timestamp| {
-        at.to_zoned(zone.clone())
-            .strftime("%Y-%m-%d %H:%M:%S %Z")
-            .to_string()
-    };
+    let shown = |at: Timestamp| shown(source, at);
     KeeperError::NotThen(match found {
         Found::Before(first) => format!(
             "the first moment that {place} can show is {}",
             shown(*first)
         ),
         Found::Between(from, to) => format!(
-            "between {} and {} the database was written to and not followed; choose the one or the other",
+            "between {} and {} the database was written to and not looked at; choose the one or the other",
             shown(*from),
             shown(*to)
         ),
         Found::After(to) => format!("changes are stored in {place} up to {} so far", shown(*to)),
-        Found::In(_) => String::new(),
+        Found::In(..) => String::new(),
     })
+}
+
+/// How long a time without looks is no gap yet.
+fn tolerated(source: &SourceSettings) -> SignedDuration {
+    let changes = source.changes.as_ref();
+    changes.map_or(SignedDuration::ZERO, Changes::tolerated)
+}
+
+/// A moment by the clock of a source's zone.
+fn shown(source: &SourceSettings, at: Timestamp) -> String {
+    at.to_zoned(source.at.zone().clone())
+        .strftime("%Y-%m-%d %H:%M:%S %Z")
+        .to_string()
 }
 
 /// A moment by the clock of a source's zone, or as a timestamp. Of a time that comes twice, the first is taken.

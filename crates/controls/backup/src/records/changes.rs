@@ -161,6 +161,21 @@ impl Records {
         Ok(last)
     }
 
+    /// The name of the last generation of a source that was ever stored anywhere.
+    ///
+    /// # Errors
+    ///
+    /// If the store refuses.
+    pub(crate) async fn last_generation(
+        &self,
+        owner: &str,
+        source: &str,
+    ) -> Result<Option<String>, RecordError> {
+        let sql = "select max(generation) from backup_changes where owner = $1 and source = $2";
+        let last = sqlx::query_scalar(sql).bind(owner).bind(source);
+        Ok(last.fetch_one(self.store.readers()).await?)
+    }
+
     /// From when on the first generation ever stored at a destination showed the database.
     ///
     /// # Errors
@@ -189,25 +204,26 @@ impl Records {
 pub(crate) mod testing {
     use super::*;
 
-    /// A generation that shows the database between two moments; it had last been written to before the first.
-    pub(crate) fn shipment(complete: &str, up_to: &str, written: &str) -> Shipment {
+    /// A generation that shows the database between two moments.
+    pub(crate) fn shipment(complete: &str, up_to: &str) -> Shipment {
         Shipment {
             destination: "local".to_owned(),
             id: SnapshotId(complete.to_owned()),
             generation: complete.to_owned(),
             segments: 1,
             head: Head {
-                hash: String::new(),
+                hash: format!("to {up_to}"),
                 up_to: Some(up_to.parse().unwrap()),
                 changed: Some(up_to.parse().unwrap()),
                 slowest_ms: 100,
+                stalls: Vec::new(),
             },
             facts: Facts {
                 database: "live.db".to_owned(),
                 page_size: 4096,
                 mode: 0o600,
                 complete: complete.parse().unwrap(),
-                written: written.parse().unwrap(),
+                follows: None,
                 image: String::new(),
             },
             verified: up_to.parse().unwrap(),

@@ -65,6 +65,12 @@ impl Contents {
         self.files.keys().map(String::as_str)
     }
 
+    /// Whether a file is here in the same chunks as in another snapshot; a chunk's name is its hash.
+    pub fn has_same(&self, other: &Self, name: &str) -> bool {
+        let chunks = |contents: &Self| contents.files.get(name)?.content.clone();
+        chunks(self).is_some_and(|here| Some(here) == chunks(other))
+    }
+
     /// A file's bytes.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, RepositoryError> {
         let mut bytes = Vec::new();

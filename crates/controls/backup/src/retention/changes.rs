@@ -4,7 +4,7 @@ use avouch_statement::Length;
 use jiff::Timestamp;
 
 use super::{Removable, SnapshotId};
-use crate::{repository::Listed, schedule::At};
+use crate::{records::Shipment, repository::Listed, schedule::At};
 
 /// Proofs for the shipments that are superseded, and for those of generations in which no moment is still to be restored.
 ///
@@ -68,12 +68,27 @@ pub fn ended(
         .collect()
 }
 
+/// The shipments without which a moment since then could not be restored: the last of each generation, but for those that
+/// another took over from before. `shipments` is in the order of the generations and of time.
+#[must_use]
+pub fn needed(shipments: &[Shipment], since: Timestamp) -> Vec<&Shipment> {
+    let mut needed: Vec<&Shipment> = Vec::new();
+    for one in shipments {
+        match needed.last_mut() {
+            Some(last) if last.generation == one.generation => *last = one,
+            Some(last) if one.facts.complete <= since => *last = one,
+            _ => needed.push(one),
+        }
+    }
+    needed
+}
+
 #[cfg(test)]
 mod tests {
     use avouch_statement::Unit;
 
     use super::*;
-    use crate::repository::Label;
+    use crate::{records::testing::shipment, repository::Label};
 
     fn listed(id: &str, generation: &str, taken: &str) -> Listed {
         let taken: Timestamp = taken.parse().unwrap();
@@ -150,5 +165,28 @@ mod tests {
             listed("b", "data.1", "2026-11-09T10:00:00Z"),
         ];
         check(&two, &[], "2026-11-02T10:00:00Z", &[]);
+    }
+
+    #[test]
+    fn the_last_of_each_generation_is_needed_until_the_next_began_before_the_window() {
+        let (end, mut all) = ("2026-11-03T12:00:00Z", Vec::new());
+        for (generation, id) in [
+            ("01", "a"),
+            ("01", "b"),
+            ("02", "c"),
+            ("03", "d"),
+            ("03", "e"),
+        ] {
+            let mut one = shipment(&format!("2026-11-{generation}T10:00:00Z"), end);
+            one.id = SnapshotId(id.to_owned());
+            all.push(one);
+        }
+        let needed = |since: &str| -> String {
+            let found = needed(&all, since.parse().unwrap());
+            found.iter().map(|one| one.id.0.as_str()).collect()
+        };
+        assert_eq!(needed("2026-11-02T09:59:59Z"), "bce");
+        assert_eq!(needed("2026-11-02T10:00:00Z"), "ce");
+        assert_eq!(needed("2026-11-09T10:00:00Z"), "e");
     }
 }

@@ -2,7 +2,10 @@
 
 use avouch_statement::{Draft, Figure, Length, Table, Unit};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::FRESH;
+use crate::schedule::At;
 
 /// Evidence of how much would be lost is old after an hour.
 const SOON: Length = Length::new(1, Unit::Hour);
@@ -16,6 +19,23 @@ pub struct Changes {
     pub lose_at_most: Length,
 }
 
+impl Changes {
+    /// From when on any moment can be restored, as of `now`; days are counted by the schedule's clock.
+    #[must_use]
+    pub fn since(&self, at: &At, now: Timestamp) -> Timestamp {
+        let since = now
+            .to_zoned(at.zone().clone())
+            .checked_sub(self.within.span());
+        since.map_or(Timestamp::MIN, |since| since.timestamp())
+    }
+
+    /// A time in which nothing was followed, or not looked, is no gap if it is no longer than this.
+    #[must_use]
+    pub fn tolerated(&self) -> SignedDuration {
+        self.lose_at_most.duration()
+    }
+}
+
 pub(super) fn read(mut table: Table<'_>, places: &[String]) -> Option<Changes> {
     let days = Length::new(1, Unit::Day)..=Length::new(10, Unit::Year);
     let within = table.need_length_within("within", "14 d", days);
@@ -27,9 +47,13 @@ pub(super) fn read(mut table: Table<'_>, places: &[String]) -> Option<Changes> {
         Draft::enforced(
             format!("The database can be restored as it was at any moment of the last {within}."),
             Figure::Length(within),
-            "Every change is followed as it is committed, ten times a second. The observation says since when, and the \
-             longest time in which moments cannot be told apart: between two looks, or while nothing was followed. Stored \
-             changes are read and hashed in each place: what is new at each trial, everything once a day.",
+            format!(
+                "Every change is followed as it is committed, ten times a second. A time in which the database was written to \
+                 and not looked at, longer than {lose_at_most}, is a gap: no moment in it can be restored, and this is broken \
+                 for as long as it lies in the window. In a shorter one the database comes back as it was last seen; the \
+                 observation says how long the longest was. Stored changes are read and hashed in each place: what is new at \
+                 each trial, everything once a day."
+            ),
         )
         .fresh_for(FRESH),
     );

@@ -9,6 +9,7 @@
 )]
 
 mod atomic;
+mod changes;
 mod drills;
 mod keeper_machine;
 mod kept;

@@ -72,6 +72,7 @@ impl Jobs for Here {
         Box::pin(async move {
             tokio::task::spawn_blocking(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_time()
                     .build()
                     .unwrap();
                 let input: job::Input = as_written(&input);
