@@ -17,6 +17,8 @@ pub struct WindowRow {
     pub zone: String,
     /// The longest time in which moments cannot be told apart.
     pub told_apart: String,
+    /// The times between in which no moment can be had; empty if there are none.
+    pub gaps: String,
 }
 
 impl Owned for WindowRow {

@@ -79,8 +79,15 @@ pub enum Act<'a> {
     Trail,
     /// Restoring a tenant's backup to try it.
     Drill(&'a str),
-    /// Putting a tenant's data back as they were at a moment.
-    Restore(&'a str),
+    /// Putting a tenant's data back as they were at a moment. Approved is just this one.
+    Restore {
+        /// The tenant's slug.
+        tenant: &'a str,
+        /// Which of its sources.
+        source: &'a str,
+        /// The moment, as it was typed.
+        when: &'a str,
+    },
     /// Seeing backups, or taking one.
     Backups,
     /// Approving what somebody else asked for.

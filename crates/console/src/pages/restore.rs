@@ -150,7 +150,12 @@ pub async fn begin(who: Supplier, ask: Ask) -> Answer {
     if !tenants.iter().any(|known| known.slug == asked.tenant) {
         return Err(Problem::Absent);
     }
-    if let Some(answer) = gate(&ask, who.actor(), Act::Restore(&asked.tenant), PATH).await? {
+    let act = Act::Restore {
+        tenant: &asked.tenant,
+        source: &asked.source,
+        when: &asked.when,
+    };
+    if let Some(answer) = gate(&ask, who.actor(), act, PATH).await? {
         return Ok(answer);
     }
     match ask.desk().restore_moment(who.actor(), &asked).await? {
@@ -277,6 +282,7 @@ fn table(windows: Vec<WindowRow>) -> Table {
             "Until",
             "Zone",
             "Told apart to within",
+            "Not to be had",
         ],
         rows: windows
             .into_iter()
@@ -288,6 +294,7 @@ fn table(windows: Vec<WindowRow>) -> Table {
                     Cell::text(row.to),
                     Cell::text(row.zone),
                     Cell::text(row.told_apart),
+                    Cell::text_or(row.gaps, "Nothing between"),
                 ]
             })
             .collect(),

@@ -50,6 +50,12 @@ impl Reception {
                     to: text(window.to),
                     zone: window.zone,
                     told_apart: seconds(window.worst),
+                    gaps: window
+                        .gaps
+                        .iter()
+                        .map(|gap| format!("{} to {}", text(gap.from), text(gap.to)))
+                        .collect::<Vec<_>>()
+                        .join(", "),
                 });
             }
         }

@@ -3,6 +3,7 @@
 use avouch_access::{
     CodeRefusal, Offer, PersonId, RecoveryCodes, Session, Shown, Stopped, TokenDigest,
 };
+use avouch_backup::keeper::Owner;
 use avouch_console::second_factor::{
     Act, Confirmation, FactorOffer, HalfOutcome, HalfStep, OwnFactor, Permit, SecondFactors,
 };
@@ -164,7 +165,7 @@ impl Reception {
         let (access, now) = (&self.core.access, self.core.now());
         let reach = access.settings().reach.as_ref();
         let of_backups =
-            matches!(act, Act::Backups | Act::Drill(_) | Act::Restore(_)) && reach.is_some();
+            matches!(act, Act::Backups | Act::Drill(_) | Act::Restore { .. }) && reach.is_some();
         let factor = match act {
             _ if of_backups => access.shown(&session, now),
             Act::OwnFactor => access.shown(&session, now),
@@ -180,9 +181,9 @@ impl Reception {
             Shown::Fresh => {
                 let second = reach.is_some_and(|reach| reach.second_person);
                 return match act {
-                    Act::Drill(tenant) | Act::Restore(tenant) if second => {
+                    Act::Drill(tenant) | Act::Restore { tenant, .. } if second => {
                         let tenant = tenant.parse().ok();
-                        self.with_second(actor, &session, &words(act), tenant.as_ref())
+                        self.with_second(actor, &session, &self.words(act), tenant.as_ref())
                             .await
                     }
                     _ => Ok(Permit::Granted),
@@ -191,9 +192,33 @@ impl Reception {
             Shown::Stale => (Permit::ShowFactor, "the second factor was not shown lately"),
             Shown::Absent | Shown::Unneeded => (Permit::SetUpFactor, "there is no second factor"),
         };
-        let event = own_event(actor, Action::Request, &words(act));
+        let event = own_event(actor, Action::Request, &self.words(act));
         self.note_over(event, Outcome::Refused, why).await?;
         Ok(permit)
+    }
+
+    /// What was asked for, in the trail's words and a second person's.
+    fn words(&self, act: Act<'_>) -> String {
+        match act {
+            Act::OwnFactor => "change the own second factor".to_owned(),
+            Act::Accounts => "change accounts".to_owned(),
+            Act::Pack(tenant) => format!("download the pack of {tenant}"),
+            Act::Drill(tenant) => format!("start a drill of {tenant}"),
+            Act::Restore {
+                tenant,
+                source,
+                when,
+            } => {
+                let owner = tenant.parse().map(Owner::Tenant).ok();
+                let shown = owner
+                    .and_then(|owner| self.core.backups.moment_shown(&owner, source, when).ok());
+                let shown = shown.as_deref().unwrap_or(when);
+                format!("restore {tenant}, {source}, as it was at {shown}")
+            }
+            Act::Trail => "take events of the audit trail away".to_owned(),
+            Act::Backups => "reach backups".to_owned(),
+            Act::Approve => "approve as a second person".to_owned(),
+        }
     }
 }
 
@@ -326,18 +351,4 @@ fn told(codes: &RecoveryCodes) -> Vec<Secret> {
         .expose()
         .map(|code| Secret::new(code.to_owned()))
         .collect()
-}
-
-/// What was asked for, in the trail's words.
-fn words(act: Act<'_>) -> String {
-    match act {
-        Act::OwnFactor => "change the own second factor".to_owned(),
-        Act::Accounts => "change accounts".to_owned(),
-        Act::Pack(tenant) => format!("download the pack of {tenant}"),
-        Act::Drill(tenant) => format!("start a drill of {tenant}"),
-        Act::Restore(tenant) => format!("restore {tenant}"),
-        Act::Trail => "take events of the audit trail away".to_owned(),
-        Act::Backups => "reach backups".to_owned(),
-        Act::Approve => "approve as a second person".to_owned(),
-    }
 }

@@ -1,5 +1,6 @@
 //! Backups that one person alone does not reach.
 
+use avouch_evidence::Answer;
 use http::StatusCode;
 
 use super::sabotages::turned;
@@ -115,6 +116,66 @@ fn a_drill_waits_for_a_second_person_and_each_step_is_in_the_organisations_trail
     }
     service.audited(&["--words", "reach backups"], |row| {
         row["outcome"] == "refused" && row["tenant"] == "riverside"
+    });
+}
+
+#[test]
+fn an_approval_is_of_one_moment_of_one_source_and_restores_no_other() {
+    let encryption = "encryption = \"aes-256\"";
+    let reach = "reach = { roles = [\"supplier\"], second-person = true }";
+    let to = "to = [\"local\", \"offsite\"]\n\n# Avouch's own state";
+    let followed = "to = [\"local\", \"offsite\"]\nchanges = { within = \"14 d\", lose-at-most = \"20 s\" }\n\n# Avouch's own state";
+    let service = Service::start(Options {
+        edits: vec![
+            (encryption.to_owned(), format!("{encryption}\n{reach}")),
+            (to.to_owned(), followed.to_owned()),
+        ],
+        ..Options::default()
+    });
+    let (sue, tom) = (of_suppliers(&service, "sue"), of_suppliers(&service, "tom"));
+    let (mut sue_at, mut tom_at) = (with_factor(&service, &sue), with_factor(&service, &tom));
+    let moment = |seconds: i64| {
+        let at = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() + seconds);
+        at.unwrap().strftime("%Y-%m-%d %H:%M:%S").to_string()
+    };
+    let (approved, other) = (moment(9), moment(10));
+    let ask = |browser: &mut Browser, path: &str, at: &str| {
+        let (date, time) = at.split_once(' ').unwrap();
+        let fields = [
+            ("which", "riverside tenant-data"),
+            ("date", date),
+            ("time", time),
+            ("because", "a mistake"),
+        ];
+        browser.post("console", path, &fields)
+    };
+    let planned = within(120, || {
+        let plan = ask(&mut sue_at, "/restore/plan", &other).text();
+        plan.contains("Restore it now").then_some(())
+    });
+    assert!(planned.is_some(), "both moments can be had");
+
+    let to = |answer: Answer| answer.header("location").map(str::to_owned);
+    let asked = Some("/approvals?done=asked".to_owned());
+    assert_eq!(to(ask(&mut sue_at, "/restore", &approved)), asked);
+    let shown = format!("restore riverside, tenant-data, as it was at {approved} UTC");
+    let waiting = tom_at.get("console", "/approvals").text();
+    assert!(waiting.contains(&shown), "{waiting}");
+    let id = telephone::store(
+        &service,
+        "select id from approval where act like 'restore riverside%'",
+    );
+    let approve = tom_at.post("console", &format!("/approvals/{}", id.trim()), &[]);
+    assert_eq!(approve.header("location"), Some("/approvals?done=approved"));
+    assert_eq!(
+        to(ask(&mut sue_at, "/restore", &other)),
+        asked,
+        "it is of another moment"
+    );
+    let begun = to(ask(&mut sue_at, "/restore", &approved)).unwrap_or_default();
+    assert!(begun.starts_with("/restore/"), "{begun}");
+    service.audited(&["--tenant", "riverside", "--words", &shown], |row| {
+        row["outcome"] == "done" && row["object"] == format!("use an approval: {shown}").as_str()
     });
 }
 

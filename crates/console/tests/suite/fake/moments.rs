@@ -18,6 +18,7 @@ impl Moments for Fake {
             to: "2026-11-22 09:14:03".to_owned(),
             zone: "Europe/London".to_owned(),
             told_apart: "0.1 s".to_owned(),
+            gaps: "2026-11-19 02:10:00 to 2026-11-19 02:31:07".to_owned(),
         };
         now(vec![row("riverside"), row("lakeside")])
     }
