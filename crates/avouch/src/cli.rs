@@ -266,6 +266,9 @@ pub enum Drill {
         /// An older snapshot instead, chosen at random.
         #[arg(long, conflicts_with = "snapshot")]
         random: bool,
+        /// A database as it was at any moment instead, drawn from those that can be had.
+        #[arg(long, conflicts_with_all = ["snapshot", "random"])]
+        any_moment: bool,
         /// This snapshot instead, by its id or the beginning of it.
         #[arg(long, value_name = "ID")]
         snapshot: Option<String>,

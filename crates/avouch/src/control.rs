@@ -48,6 +48,8 @@ pub enum Request {
         tenant: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         random: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        any_moment: bool,
         snapshot: Option<String>,
         from: Option<String>,
     },

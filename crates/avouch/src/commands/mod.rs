@@ -126,12 +126,14 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Drill(cli::Drill::Run {
             tenant,
             random,
+            any_moment,
             snapshot,
             from,
         }) => {
             let request = Request::DrillRun {
                 tenant,
                 random,
+                any_moment,
                 snapshot,
                 from,
             };

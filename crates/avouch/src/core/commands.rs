@@ -146,8 +146,12 @@ async fn perform(
             let order = Order { owner: owner(&tenant)?, source, choice: choice(snapshot, from, false)?, at, because: because.unwrap_or_default() };
             restore(core, &order, (to, execute), by, stream).await
         }
-        Request::DrillRun { tenant, random, snapshot, from } => {
-            let drilled = core.drills(&owner(&tenant)?, by, &choice(snapshot, from, random)?).await?;
+        Request::DrillRun { tenant, random, any_moment, snapshot, from } => {
+            let mut choice = choice(snapshot, from, random)?;
+            if any_moment {
+                choice.which = Which::AnyMoment;
+            }
+            let drilled = core.drills(&owner(&tenant)?, by, &choice).await?;
             let mut value = first_wrong(&drilled).map(|(drill, verdict)| drill_row(drill, verdict)).unwrap_or_default();
             if let Value::Object(fields) = &mut value {
                 fields.insert("held".to_owned(), json!(drilled.iter().all(|(_, verdict)| *verdict == Verdict::Passed)));
@@ -425,7 +429,7 @@ fn drill_row(drill: &Drill, verdict: &Verdict) -> Value {
     let millis = |took: std::time::Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     json!({
         "id": drill.id, "owner": drill.owner, "source": drill.source, "destination": drill.destination,
-        "snapshot": drill.snapshot.as_ref().map(ToString::to_string), "taken": drill.taken, "older": drill.older, "started": drill.started,
+        "snapshot": drill.snapshot.as_ref().map(ToString::to_string), "taken": drill.taken, "older": drill.older, "moment": drill.moment, "started": drill.started,
         "took-ms": millis(drill.took()), "verdict": verdict.to_string(),
         "steps": drill.steps.iter().map(|step| json!({
             "step": step.name.to_string(), "took-ms": millis(step.took),

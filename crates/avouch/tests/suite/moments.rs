@@ -260,6 +260,11 @@ fn a_chosen_second_comes_back_whoever_is_killed_meanwhile_and_whoever_cuts_the_l
         assert_eq!(rows_at(&service, moment), rows, "the log was cut: {cut}");
     }
 
+    let drilled = service.ask(&["drill", "run", "riverside", "--any-moment"]);
+    assert_eq!(drilled["held"], true, "{drilled}");
+    let drilled_at: Timestamp = drilled["moment"].as_str().unwrap().parse().unwrap();
+    assert!(drilled_at <= Timestamp::now(), "{drilled}");
+
     let early = service
         .avouch(&["restore", "riverside", "--at", "2020-01-01 00:00:00"])
         .with(2);

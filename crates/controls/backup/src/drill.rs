@@ -40,6 +40,8 @@ pub enum Which {
     Newest,
     /// Any of the older ones, each as likely as another; the newest if there is no older one.
     Random,
+    /// None: the database as it was at any moment that can be had, each as likely as another.
+    AnyMoment,
     /// This one, by its name or its beginning.
     Given(SnapshotId),
 }
@@ -88,6 +90,9 @@ pub struct Drill {
     /// Whether there was a newer one then.
     #[serde(default)]
     pub older: bool,
+    /// The moment, if it was a moment that was restored and not a snapshot.
+    #[serde(default)]
+    pub moment: Option<Timestamp>,
     /// The steps, in order; a failed one is the last.
     pub steps: Vec<Step>,
     /// What the comparison found.
@@ -229,6 +234,7 @@ mod tests {
             snapshot: None,
             taken: None,
             older: false,
+            moment: None,
             steps,
             compared,
         }

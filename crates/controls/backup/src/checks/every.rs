@@ -45,6 +45,15 @@ pub(super) fn judge(
             ),
         };
     };
+    let moments = past().find(|(drill, _)| drill.moment.is_some());
+    if let Some((drill, Drilled::Failed(why))) = moments {
+        let moment = drill.moment.unwrap_or(drill.started);
+        let said = format!(
+            "the last drill of a moment, {} of {moment}, failed: {why}",
+            drill.id
+        );
+        return (Verdict::Broken, said);
+    }
     let rows = good.compared.as_ref().map_or(0, |compared| compared.rows);
     let lost = good.lost().map_or_else(String::new, |lost| {
         format!(", {} min of data lost", lost.as_mins())
@@ -96,6 +105,7 @@ pub(super) mod tests {
             snapshot: None,
             taken: Some(started),
             older: false,
+            moment: None,
             steps: vec![step],
             compared: None,
         };
@@ -125,6 +135,28 @@ pub(super) mod tests {
         check(&[failed(), good()], "2026-03-02T12:00:00Z", Verdict::Held);
         check(&[failed(), good()], "2026-04-05T12:00:00Z", Verdict::Broken);
         check(&[failed()], "2026-03-02T12:00:00Z", Verdict::Broken);
+    }
+
+    #[test]
+    fn a_moment_that_did_not_come_back_counts_until_one_does() {
+        let of_moment = |day: &str, verdict| {
+            let (mut drill, verdict) = drill(&format!("{day}T12:00:00Z"), 9, verdict);
+            drill.moment = Some(drill.started);
+            (drill, verdict)
+        };
+        let failed = || of_moment("2026-01-05", Drilled::Failed("no".to_owned()));
+        let newest = || drill("2026-01-05T12:00:09Z", 9, Drilled::Passed);
+        check(
+            &[newest(), failed()],
+            "2026-01-06T12:00:00Z",
+            Verdict::Broken,
+        );
+        let good = of_moment("2026-01-06", Drilled::Passed);
+        check(
+            &[good, newest(), failed()],
+            "2026-01-07T12:00:00Z",
+            Verdict::Held,
+        );
     }
 
     #[test]

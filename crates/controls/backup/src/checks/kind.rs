@@ -77,6 +77,7 @@ mod tests {
             snapshot: None,
             taken: None,
             older: false,
+            moment: None,
             steps: vec![],
             compared,
         };

@@ -11,11 +11,12 @@ use crate::{
     settings::DrillSettings,
 };
 
+mod moment;
 mod steps;
 
 impl Backups {
-    /// Runs the drills of every source of an owner whose time has come: of an older snapshot, if one is kept, and then of
-    /// the newest.
+    /// Runs the drills of every source of an owner whose time has come: of a moment, if changes are stored, of an older
+    /// snapshot, if one is kept, and then of the newest.
     pub(super) async fn drill_what_is_due(&self, owner: &Owner) -> Result<(), KeeperError> {
         let Some(settings) = &self.settings.drill else {
             return Ok(());
@@ -23,6 +24,14 @@ impl Backups {
         for source in self.sources(owner) {
             if !self.drill_is_due(owner, source, settings).await? {
                 continue;
+            }
+            let moment = Choice {
+                which: Which::AnyMoment,
+                from: None,
+            };
+            match self.drill_source(owner, source, &moment).await {
+                Ok(_) | Err(KeeperError::NoSuch(_)) => {}
+                Err(error) => return Err(error),
             }
             let kept = self.kept(owner, source).await?;
             let newest = kept.first().map(|t| t.snapshot.taken);
@@ -99,7 +108,17 @@ impl Backups {
         let settings = self.settings.drill.as_ref().ok_or(KeeperError::NoDrill)?;
         let lock = self.lock(owner);
         let _held = lock.lock().await;
-        let (what, newest) = self.choose(owner, source, choice).await?;
+        let (what, newest, moment) = match choice.which {
+            Which::AnyMoment => {
+                let plan = self.any_moment(owner, source, choice.from.as_ref()).await?;
+                let newest = plan.what.snapshot.taken;
+                (plan.what, newest, plan.moment)
+            }
+            _ => {
+                let (what, newest) = self.choose(owner, source, choice).await?;
+                (what, newest, None)
+            }
+        };
         let started = (self.clock)();
         let mut drill = Drill {
             id: self.records.drill_name(started).await?,
@@ -110,6 +129,7 @@ impl Backups {
             snapshot: Some(what.snapshot.id.clone()),
             taken: Some(what.snapshot.taken),
             older: what.snapshot.taken < newest,
+            moment: moment.as_ref().map(|moment| moment.at),
             steps: Vec::new(),
             compared: None,
         };
@@ -117,7 +137,13 @@ impl Backups {
             .jobs
             .scratch(&format!("drill-{owner}-{}", drill.id))
             .await?;
-        self.steps(owner, source, &what, &scratch, &mut drill).await;
+        match &moment {
+            Some(moment) => {
+                self.steps_of_moment(owner, source, (&what, moment), &scratch, &mut drill)
+                    .await;
+            }
+            None => self.steps(owner, source, &what, &scratch, &mut drill).await,
+        }
         self.destroy(&mut drill, scratch).await;
         self.progress
             .send_modify(|progress| progress.drills.retain(|other| other.owner != drill.owner));
@@ -203,6 +229,8 @@ fn fitting<'t>(kept: &'t [Taken], choice: &Choice) -> Vec<&'t Taken> {
             let older = of(&|t| !new(t));
             if older.is_empty() { of(&new) } else { older }
         }
+        // That is no snapshot.
+        Which::AnyMoment => Vec::new(),
         Which::Given(id) => of(&|t| t.snapshot.id.0.starts_with(&id.0)),
     }
 }

@@ -1,6 +1,6 @@
 //! Restoring a database as it was at a moment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use avouch_statement::Slug;
 use jiff::{SignedDuration, Timestamp, civil};
@@ -176,7 +176,7 @@ impl Backups {
         Ok(word.quiet_since(newest))
     }
 
-    fn plan_of(
+    pub(super) fn plan_of(
         &self,
         owner: &Owner,
         source: &SourceSettings,
@@ -222,43 +222,58 @@ impl Backups {
     }
 
     /// Verifies what is stored, writes it into `scratch`, and rebuilds the database there.
-    pub(super) async fn rebuild(
+    pub(super) async fn restore_moment(
         &self,
         owner: &Owner,
         plan: &Plan,
         moment: &Moment,
         scratch: &Path,
     ) -> Result<Compared, KeeperError> {
-        let place: Slug = plan
-            .what
+        self.fetch_generation(owner, &plan.what, moment, scratch)
+            .await?;
+        Ok(self.rebuild(moment, scratch).await?.0)
+    }
+
+    /// Verifies the generation that a moment is in, and writes it into `scratch`; files and bytes.
+    pub(super) async fn fetch_generation(
+        &self,
+        owner: &Owner,
+        what: &Taken,
+        moment: &Moment,
+        scratch: &Path,
+    ) -> Result<(u64, u64), KeeperError> {
+        let place: Slug = what
             .destination
             .parse()
             .map_err(|_| KeeperError::NoSuch(owner.clone()))?;
         let repository = self.changes_repository(owner, &place)?;
-        let stored = scratch.join("stored").join(&moment.generation);
-        {
-            let lock = self.going.lock(owner);
-            let _held = lock.lock().await;
-            let spec = Spec::Restore {
-                repository: Place::Folder(repository.clone()),
-                snapshot: plan.what.snapshot.id.clone(),
-                into: stored.clone(),
-            };
-            let access = Access {
-                read: vec![],
-                write: vec![repository, scratch.to_owned()],
-            };
-            let password = Some(self.jobs.password(owner, &place)?);
-            let Outcome::Restored { .. } = self
-                .jobs
-                .run(Who::Jobs, access, job::Input { spec, password })
-                .await?
-            else {
-                return Err(KeeperError::Confused);
-            };
+        let lock = self.going.lock(owner);
+        let _held = lock.lock().await;
+        let spec = Spec::Restore {
+            repository: Place::Folder(repository.clone()),
+            snapshot: what.snapshot.id.clone(),
+            into: stored(moment, scratch),
+        };
+        let access = Access {
+            read: vec![],
+            write: vec![repository, scratch.to_owned()],
+        };
+        let password = Some(self.jobs.password(owner, &place)?);
+        let input = job::Input { spec, password };
+        match self.jobs.run(Who::Jobs, access, input).await? {
+            Outcome::Restored { files, bytes, .. } => Ok((files, bytes)),
+            _ => Err(KeeperError::Confused),
         }
+    }
+
+    /// Rebuilds the database from there; what was found, and its manifest's digest.
+    pub(super) async fn rebuild(
+        &self,
+        moment: &Moment,
+        scratch: &Path,
+    ) -> Result<(Compared, String), KeeperError> {
         let task = Task::Rebuild {
-            generation: stored,
+            generation: stored(moment, scratch),
             head: moment.head.clone(),
             at: moment.at,
             into: scratch.join("restored"),
@@ -272,17 +287,25 @@ impl Backups {
                 files,
                 rows,
                 rebuilt,
-                ..
-            } => Ok(Compared {
-                files,
-                rows,
-                last: rebuilt.last,
-                next: rebuilt.next,
-                ..Compared::default()
-            }),
+                manifest,
+            } => {
+                let compared = Compared {
+                    files,
+                    rows,
+                    last: rebuilt.last,
+                    next: rebuilt.next,
+                    ..Compared::default()
+                };
+                Ok((compared, manifest))
+            }
             _ => Err(KeeperError::Confused),
         }
     }
+}
+
+/// Where the generation of a moment is put.
+fn stored(moment: &Moment, scratch: &Path) -> PathBuf {
+    scratch.join("stored").join(&moment.generation)
 }
 
 fn refusal(source: &SourceSettings, place: &Slug, found: &Found<'_>) -> KeeperError {

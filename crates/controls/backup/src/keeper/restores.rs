@@ -112,7 +112,7 @@ impl Backups {
         let into = scratch.join("restored");
         let compared = async {
             if let Some(moment) = &plan.moment {
-                return self.rebuild(owner, plan, moment, &scratch).await;
+                return self.restore_moment(owner, plan, moment, &scratch).await;
             }
             self.restored(owner, &plan.what, &into, &scratch).await?;
             let compared = self.compare(&[], &plan.what, &scratch).await?;

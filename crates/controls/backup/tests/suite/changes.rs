@@ -1,9 +1,14 @@
 //! Changes that are followed, stored and removed by a keeper.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use avouch_backup::{
     changes::{Beat, Follow, follow},
+    drill::{Choice, Verdict as Drilled, Which},
     keeper::KeeperError,
     records::Shipment,
 };
@@ -22,9 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn world() -> World {
     let to = "to = [\"local\", \"offsite\"]";
-    let followed =
-        format!("to = [\"local\"]\nchanges = {{ within = \"14 d\", lose-at-most = \"1 h\" }}");
-    let world = World::stated(&STATEMENT.replace(to, &followed), "2026-01-05T09:00:00Z").await;
+    let followed = "to = [\"local\"]\nchanges = { within = \"14 d\", lose-at-most = \"1 h\" }";
+    let world = World::stated(&STATEMENT.replace(to, followed), "2026-01-05T09:00:00Z").await;
     sql(&database(&world), "pragma journal_mode = wal").await;
     world
 }
@@ -129,7 +133,7 @@ fn snapshots(world: &World) -> PathBuf {
         .join("backups/local/riverside.changes/snapshots")
 }
 
-fn name(path: &PathBuf) -> String {
+fn name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
@@ -158,7 +162,7 @@ async fn a_generation_that_is_altered_here_is_named_and_those_after_it_are_store
         .into_iter()
         .map(|one| one.generation)
         .collect();
-    let expected: Vec<String> = all[1..].iter().map(name).collect();
+    let expected: Vec<String> = all[1..].iter().map(|path| name(path)).collect();
     assert_eq!(stored, expected);
     assert!(all[0].is_dir(), "what is not stored stays");
 }
@@ -206,4 +210,82 @@ async fn a_shipment_whose_old_parts_are_others_supersedes_nothing() {
     assert_eq!(shipments(&world).await, sound);
     alter(generation.join("base.db"));
     assert_eq!(ship(&world).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_brings_back_any_moment_and_one_that_does_not_come_back_is_named() {
+    let world = world().await;
+    let any = Choice {
+        which: Which::AnyMoment,
+        from: None,
+    };
+    let nothing = world.backups.drill(&world.owner, &any).await.unwrap_err();
+    assert!(matches!(nothing, KeeperError::NoSuch(_)), "{nothing}");
+    changed(&world).await;
+    ship(&world).await.unwrap();
+    let [stored] = shipments(&world).await.try_into().unwrap();
+    let [(drill, verdict)] = world
+        .backups
+        .drill(&world.owner, &any)
+        .await
+        .unwrap()
+        .try_into()
+        .unwrap();
+    assert_eq!(verdict, Drilled::Passed, "{drill:?}");
+    let moment = drill.moment.unwrap();
+    assert!(stored.facts.complete <= moment && moment <= stored.up_to());
+    let said: Vec<&str> = drill
+        .steps
+        .iter()
+        .map(|step| step.outcome.as_deref().unwrap())
+        .collect();
+    assert!(
+        said[1].contains("by the hashes of its log, and sound: rows "),
+        "{said:?}"
+    );
+    assert!(said[2].contains("health 200"), "{said:?}");
+    assert_eq!(
+        drill.compared.unwrap().expected.len(),
+        1,
+        "it is asked the stated question"
+    );
+
+    let packs = world
+        .home
+        .path()
+        .join("backups/local/riverside.changes/data");
+    for shelf in fs::read_dir(packs).unwrap() {
+        for pack in fs::read_dir(shelf.unwrap().path()).unwrap() {
+            alter(pack.unwrap().path());
+        }
+    }
+    let drilled = world.backups.drill(&world.owner, &any).await.unwrap();
+    assert!(matches!(drilled[0].1, Drilled::Failed(_)), "{drilled:?}");
+    let (verdict, observed) = world.verdicts().await.remove("backup.drill.every").unwrap();
+    assert_eq!(verdict, Verdict::Broken, "{observed}");
+    assert!(
+        observed.contains("the last drill of a moment"),
+        "{observed}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_that_is_due_is_of_a_moment_as_well_as_of_the_newest_snapshot() {
+    let world = world().await;
+    changed(&world).await;
+    ship(&world).await.unwrap();
+    let now = Timestamp::now().to_string();
+    world.tick(&now).await.unwrap();
+    let drills = world.backups.records().drills("riverside").await.unwrap();
+    let moments: Vec<bool> = drills
+        .iter()
+        .map(|(drill, _)| drill.moment.is_some())
+        .collect();
+    assert_eq!(moments, [false, true], "{drills:?}");
+    assert!(
+        drills
+            .iter()
+            .all(|(_, verdict)| *verdict == Drilled::Passed),
+        "{drills:?}"
+    );
 }

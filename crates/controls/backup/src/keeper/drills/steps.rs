@@ -61,9 +61,23 @@ impl Backups {
         };
         let same = self.step(drill, StepName::Compare, comparing).await;
         drill.compared = compared;
+        if same {
+            self.start(owner, source, what, scratch, drill).await;
+        }
+    }
+
+    /// Starts the application on what was restored, where it is the application's.
+    pub(super) async fn start(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+        what: &Taken,
+        scratch: &Path,
+        drill: &mut Drill,
+    ) {
         // Avouch does not start itself on its own restored state.
         let Owner::Tenant(tenant) = owner else { return };
-        if !same || !rehearsed(owner, source) {
+        if !rehearsed(owner, source) {
             return;
         }
         let rehearsing = async {
@@ -121,7 +135,7 @@ impl Backups {
     }
 
     /// Times one step and notes it; whether it succeeded.
-    async fn step(
+    pub(super) async fn step(
         &self,
         drill: &mut Drill,
         name: StepName,
