@@ -13,6 +13,7 @@
     )
 )]
 
+mod at;
 mod claim;
 mod coverage;
 mod fault;
@@ -26,6 +27,7 @@ mod requirement;
 mod source;
 mod table;
 
+pub use at::{At, AtError, Due};
 pub use claim::{Assurance, Audience, Claim, ClaimId, Draft, Verdict};
 pub use coverage::{Coverage, Met, RequirementStatus, cover};
 pub use fault::{Fault, Faults};
