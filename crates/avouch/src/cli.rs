@@ -295,6 +295,14 @@ pub enum Audit {
     Export(audit::Export),
     /// Show how far those have got who receive the trail as it is written.
     Exports,
+    /// List what the reviews of access found in an organisation, and who looked at it.
+    Unusual {
+        /// The organisation.
+        tenant: String,
+        /// Why it is asked; it is written down.
+        #[arg(long, value_name = "WHY")]
+        because: String,
+    },
     /// Write a proof that anybody can verify: of an entry, or that nothing before a checkpoint was changed.
     Prove {
         /// The entry's number.
@@ -402,6 +410,12 @@ pub enum User {
         email: String,
         /// The site or unit; an empty name takes it back.
         name: String,
+    },
+    /// Say which records are somebody's own or their family's, for the review of access. One a line comes on standard
+    /// input, as `own NUMBER` or `family NUMBER`; what was said before is forgotten. No number is kept, only a mark of it.
+    Records {
+        /// Their email address.
+        email: String,
     },
     /// Stop somebody from signing in.
     Disable {

@@ -61,6 +61,10 @@ pub enum Request {
     AuditSubject(reading::Subject),
     AuditExport(reading::Export),
     AuditExports,
+    AuditUnusual {
+        tenant: String,
+        because: String,
+    },
     Prove {
         index: u64,
     },
@@ -97,6 +101,11 @@ pub enum Request {
         email: String,
         name: String,
     },
+    UserRecords {
+        email: String,
+        own: Vec<Typed>,
+        family: Vec<Typed>,
+    },
     UserDisable {
         email: String,
     },
@@ -115,7 +124,7 @@ pub enum Request {
     },
 }
 
-/// What somebody typed off a sheet: shown by nothing.
+/// What somebody typed off a sheet, or the number of a record: shown by nothing.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Typed(pub String);
@@ -169,6 +178,7 @@ impl Request {
             Self::AuditSubject(_) => "audit subject",
             Self::AuditExport(_) => "audit export",
             Self::AuditExports => "audit exports",
+            Self::AuditUnusual { .. } => "audit unusual",
             Self::Prove { .. } | Self::ProveSince { .. } => "audit prove",
             Self::AuditRebuild => "audit rebuild",
             Self::ReportList => "report list",
@@ -179,6 +189,7 @@ impl Request {
             Self::UserList => "user list",
             Self::UserAdd { .. } => "user add",
             Self::UserLocality { .. } => "user locality",
+            Self::UserRecords { .. } => "user records",
             Self::UserDisable { .. } => "user disable",
             Self::UserReset { .. } => "user reset",
             Self::KeyEscrow { .. } => "key escrow",
@@ -191,6 +202,13 @@ impl Request {
     pub fn parameters(&self) -> Vec<(String, String)> {
         if let Self::KeyRehearse { sheets } = self {
             return vec![("sheets".to_owned(), sheets.len().to_string())];
+        }
+        if let Self::UserRecords { email, own, family } = self {
+            return vec![
+                ("email".to_owned(), email.clone()),
+                ("own".to_owned(), own.len().to_string()),
+                ("family".to_owned(), family.len().to_string()),
+            ];
         }
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else {
             return Vec::new();

@@ -23,6 +23,9 @@ pub struct SignedIn(Actor);
 /// An administrator of a tenant, within that tenant; or the supplier, within all of them.
 pub struct TenantAdministrator(Actor);
 
+/// An administrator of a tenant, and nobody of the supplier's.
+pub struct OwnAdministrator(Actor);
+
 /// Somebody of the supplier's.
 pub struct Supplier(Actor);
 
@@ -59,7 +62,7 @@ macro_rules! has_actor {
         }
     )*};
 }
-has_actor!(SignedIn TenantAdministrator Supplier);
+has_actor!(SignedIn TenantAdministrator OwnAdministrator Supplier);
 
 impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Response;
@@ -84,6 +87,14 @@ impl FromRequestParts<Arc<App>> for TenantAdministrator {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
         let administrators = [Role::Supplier, Role::Administrator];
         Ok(Self(admit(parts, app, &administrators).await?))
+    }
+}
+
+impl FromRequestParts<Arc<App>> for OwnAdministrator {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Response> {
+        Ok(Self(admit(parts, app, &[Role::Administrator]).await?))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod moments;
 pub mod second_factor;
 pub mod second_person;
 pub mod status;
+pub mod unusual;
 pub mod views;
 
 use std::error::Error;
@@ -199,7 +200,11 @@ pub struct Refusal {
 /// Whoever implements it audits what it does: reads of the trail, sign-ins, refusals and every
 /// change, each before it takes effect.
 pub trait Desk:
-    second_factor::SecondFactors + second_person::SecondPerson + moments::Moments + status::StatusDesk
+    second_factor::SecondFactors
+    + second_person::SecondPerson
+    + moments::Moments
+    + unusual::UnusualAccess
+    + status::StatusDesk
 {
     /// The public statement, as true as it is now.
     fn statement(&self) -> Answer<'_, StatementView>;

@@ -20,6 +20,7 @@ pub enum Nav {
     Checks,
     Trail,
     Subject,
+    Unusual,
     Reports,
     Backups,
     Drills,
@@ -32,8 +33,8 @@ pub enum Nav {
     Elsewhere,
 }
 
-/// The menu, in its order; the last part says whether only the supplier has it.
-const MENU: [(Nav, &str, &str, Audience); 12] = [
+/// The menu, in its order; the last part says who has it.
+const MENU: [(Nav, &str, &str, Audience); 13] = [
     (Nav::Overview, "Overview", "/", Audience::Administrators),
     (Nav::Checks, "Checks", "/checks", Audience::Administrators),
     (
@@ -47,6 +48,12 @@ const MENU: [(Nav, &str, &str, Audience); 12] = [
         "Records",
         "/subject",
         Audience::Administrators,
+    ),
+    (
+        Nav::Unusual,
+        "Unusual access",
+        "/unusual",
+        Audience::Organisation,
     ),
     (
         Nav::Reports,
@@ -71,6 +78,8 @@ const MENU: [(Nav, &str, &str, Audience); 12] = [
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Audience {
     Administrators,
+    /// An organisation's own administrators.
+    Organisation,
     Supplier,
 }
 
@@ -106,8 +115,8 @@ impl Frame {
         let menu = MENU
             .iter()
             .filter(|(_, _, _, audience)| match role {
-                Some(Role::Supplier) => true,
-                Some(Role::Administrator) => *audience == Audience::Administrators,
+                Some(Role::Supplier) => *audience != Audience::Organisation,
+                Some(Role::Administrator) => *audience != Audience::Supplier,
                 Some(Role::Member) | None => false,
             })
             .filter(|_| site == Site::Console)

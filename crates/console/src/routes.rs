@@ -11,14 +11,14 @@ use axum::routing::{MethodFilter, on};
 use tower::ServiceExt as _;
 
 use crate::ask::{App, Ask};
-use crate::callers::{Caller, SignedIn, Supplier, TenantAdministrator, Visitor};
+use crate::callers::{Caller, OwnAdministrator, SignedIn, Supplier, TenantAdministrator, Visitor};
 use crate::desk::Desk;
 use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
     reports, restore, second_factor, sign_in, statement, status, subject, support, tenants, timing,
-    trail,
+    trail, unusual,
 };
 use crate::service::{Service, Site};
 
@@ -112,6 +112,9 @@ routes! {
     Console   GET  "/tenants"              Supplier => tenants::list;
     Console   GET  "/trail"                TenantAdministrator => trail::search;
     Console   POST "/trail/proofs"         TenantAdministrator => trail::proofs;
+    Console   GET  "/unusual"              OwnAdministrator => unusual::list;
+    Console   GET  "/unusual/{number}"     OwnAdministrator => unusual::show;
+    Console   POST "/unusual/{number}"     OwnAdministrator => unusual::look;
     Console   GET  "/subject"              TenantAdministrator => subject::form;
     Console   POST "/subject"              TenantAdministrator => subject::report;
     Console   GET  "/approvals"            TenantAdministrator => approvals::list;

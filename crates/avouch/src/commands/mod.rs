@@ -6,6 +6,7 @@ mod keeper;
 mod keys;
 mod offline;
 mod online;
+mod people;
 mod proofs;
 mod restore;
 mod roles;
@@ -151,6 +152,11 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Audit(cli::Audit::Exports) => {
             online::simple(&global, &Request::AuditExports, views::exports)
         }
+        Command::Audit(cli::Audit::Unusual { tenant, because }) => online::simple(
+            &global,
+            &Request::AuditUnusual { tenant, because },
+            views::unusual,
+        ),
         Command::Report(cli::Report::List) => {
             online::simple(&global, &Request::ReportList, views::reports)
         }
@@ -216,6 +222,7 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
             &Request::UserLocality { email, name },
             views::locality,
         ),
+        Command::User(cli::User::Records { email }) => people::records(&global, email),
         Command::User(cli::User::Disable { email }) => {
             online::simple(&global, &Request::UserDisable { email }, views::closed)
         }

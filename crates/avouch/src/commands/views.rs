@@ -87,6 +87,33 @@ pub fn exports(answer: &Value) -> String {
     )
 }
 
+/// What the reviews of access found.
+pub fn unusual(answer: &Value) -> String {
+    rows(
+        answer,
+        &[
+            Column("finding", "number", Shown::Plain),
+            Column("what", "what", Shown::Plain),
+            Column("who", "who", Shown::Plain),
+            Column("records", "records", Shown::Plain),
+            Column("last", "last", Shown::When),
+            Column("look by", "due", Shown::When),
+            Column("looked at by", "looked-at-by", Shown::Plain),
+            Column("came of it", "answer", Shown::Plain),
+        ],
+    )
+}
+
+/// How many records somebody is now known to be tied to.
+pub fn records(answer: &Value) -> String {
+    let of = |name| cell(answer.get(name), Shown::Plain);
+    format!(
+        "{} records are stated for {}.\n",
+        of("records"),
+        of("email")
+    )
+}
+
 /// The drills, one line each.
 pub fn drills(answer: &Value) -> String {
     rows(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use avouch_access::checks::Page;
 use avouch_audit::checks::{
     Connections, DisclosedCheck, ExportedCheck, Keep, KeptReports, ManagementCheck, Reports,
-    Requests, Tampering, Targets, WitnessedCheck,
+    Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
 };
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
@@ -15,7 +15,7 @@ use avouch_status::checks::{FaultsCheck, KeptCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
 use jiff::{SignedDuration, Timestamp};
 
-use super::joins::{Faults, Incidents, Operator, Prober, Refusals, Reporter, Trail};
+use super::joins::{Faults, Incidents, Operator, Prober, Refusals, Reporter, Reviewer, Trail};
 use super::state::Core;
 use super::status::Stage;
 use crate::document::Report;
@@ -74,6 +74,13 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
             Arc::new(Operator(core.clone())),
             statement.audit.records.clone(),
             statement.audit.staff_named,
+        )));
+    }
+    if let Some(review) = &statement.audit.review {
+        checks.push(Box::new(ReviewCheck::new(
+            Arc::new(Reviewer(core.clone())),
+            statement.audit.records.clone(),
+            review.clone(),
         )));
     }
     checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(
@@ -144,8 +151,8 @@ fn pages(core: &Core) -> Vec<Page> {
         path: path.to_owned(),
     };
     let mut pages: Vec<Page> = [
-        "/", "/people", "/tenants", "/trail", "/subject", "/reports", "/backups", "/drills",
-        "/checks", "/rounds", "/pack", "/status", "/support",
+        "/", "/people", "/tenants", "/trail", "/unusual", "/subject", "/reports", "/backups",
+        "/drills", "/checks", "/rounds", "/pack", "/status", "/support",
     ]
     .iter()
     .map(|path| page("console", path))

@@ -171,6 +171,7 @@ async fn perform(
         Request::AuditSubject(asked) => reading::subject(core, &asked, &by.correlation).await,
         Request::AuditExport(asked) => reading::export(core, &asked, stream).await,
         Request::AuditExports => core.exports.rows(),
+        Request::AuditUnusual { tenant, .. } => core.unusual_rows(&tenant).await,
         Request::Prove { index } => prove(core, move |reader| reader.inclusion_file(index)).await,
         Request::ProveSince { size } => prove(core, move |reader| reader.consistency_file(size)).await,
         Request::AuditRebuild => core.rebuild().await,
@@ -201,6 +202,7 @@ async fn perform(
         Request::UserList
         | Request::UserAdd { .. }
         | Request::UserLocality { .. }
+        | Request::UserRecords { .. }
         | Request::UserDisable { .. }
         | Request::UserReset { .. }
         | Request::UserRemoveSecondFactor { .. } => accounts::perform(core, request).await,

@@ -13,6 +13,7 @@ mod sign_in;
 mod status;
 mod support;
 mod timing;
+mod unusual;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -127,6 +127,9 @@ impl Core {
             .tidy(&self.store)
             .await
             .map_err(|error| left("the localities").from(error))?;
+        self.erase_reviews(id)
+            .await
+            .map_err(|error| left("the reviews").from(error))?;
         self.supervisor
             .remove(self.layout.tenant(name))
             .await

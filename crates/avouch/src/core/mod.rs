@@ -28,12 +28,14 @@ mod reports;
 mod restored;
 mod restores;
 mod retention;
+mod reviews;
 mod rounds;
 mod state;
 mod status;
 mod steady;
 mod strangers;
 mod tenants;
+mod ties;
 mod trails;
 mod turned;
 mod watching;
@@ -78,6 +80,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
         demo::figures(&core).await?;
     }
     kept_reports::keep_running(&core).await;
+    reviews::keep_running(&core).await;
     core.supervisor
         .ready(line)
         .await

@@ -66,13 +66,20 @@ impl Core {
     }
 
     async fn forget_before(&self, before: Timestamp) -> Result<u64, Fail> {
-        let unkept = |error: sqlx::Error| Fail::new("old rounds stay in the store").from(error);
+        let unkept =
+            |error: sqlx::Error| Fail::new("old rounds and reviews stay in the store").from(error);
         let mut work = self.store.write().await.map_err(unkept)?;
-        sqlx::query("delete from round where at < $1")
-            .bind(micros(before))
-            .execute(&mut *work)
-            .await
-            .map_err(unkept)?;
+        for derived in [
+            "delete from round where at < $1",
+            "delete from review_finding where made < $1",
+            "delete from review where made < $1",
+        ] {
+            sqlx::query(derived)
+                .bind(micros(before))
+                .execute(&mut *work)
+                .await
+                .map_err(unkept)?;
+        }
         work.commit().await.map_err(unkept)?;
         avouch_events::forget(&self.ledger, &self.index, before)
             .await

@@ -36,6 +36,7 @@ use super::status::Statuses;
 use super::steady::Steady;
 use super::strangers::Strangers;
 use super::tenants::Tenants;
+use super::ties::Ties;
 use crate::fail::{Fail, chain};
 use crate::statement_file::{self, Statement};
 
@@ -87,6 +88,8 @@ pub struct Core {
     pub witnesses: Option<Arc<Witnesses>>,
     /// Where each person belongs.
     pub localities: Localities,
+    /// Whose records are people's own, and their families'.
+    pub ties: Ties,
     /// The application that lies ready to run.
     pub running: Running,
     /// Who receives the trail as it is written.
@@ -130,6 +133,7 @@ impl Core {
             super::kept_reports::SCHEMA,
             super::faults::SCHEMA,
             super::faults::ANSWERS,
+            super::reviews::SCHEMA,
         ] {
             store.execute_schema(part, schema).await.map_err(|error| {
                 Fail::new(format!("the part `{part}` of the store cannot be opened")).from(error)
@@ -159,6 +163,7 @@ impl Core {
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
         let status = Statuses::open(&store).await?;
         let localities = Localities::open(&store, &seal).await?;
+        let ties = Ties::open(&store, &seal).await?;
         let running = Running::read(&statement, &layout)?;
         let access = Access::open(
             store.clone(),
@@ -261,6 +266,7 @@ impl Core {
             witnesses,
             exports,
             localities,
+            ties,
             running,
             status,
             link,

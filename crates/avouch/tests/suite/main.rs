@@ -30,6 +30,7 @@ mod rebuild;
 mod reports;
 mod requests;
 mod restore;
+mod review;
 mod sabotage;
 mod second_factor;
 mod secrets;

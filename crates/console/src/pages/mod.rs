@@ -24,6 +24,7 @@ pub mod support;
 pub mod tenants;
 pub mod timing;
 pub mod trail;
+pub mod unusual;
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderValue, StatusCode, header};

@@ -19,6 +19,7 @@ mod sign_in;
 mod status;
 mod support;
 mod timing;
+mod unusual;
 
 use std::sync::Arc;
 

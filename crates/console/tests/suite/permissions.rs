@@ -189,6 +189,20 @@ const TABLE: &[Line] = &[
         console("POST", "/trail/proofs", 200, 200),
         "subject=riverside&because=a+complaint",
     ),
+    console("GET", "/unusual", 200, 403),
+    about(
+        console("GET", "/unusual/{number}", 200, 403),
+        "/unusual/4",
+        "/unusual/5",
+    ),
+    sending(
+        about(
+            console("POST", "/unusual/{number}", 303, 403),
+            "/unusual/4",
+            "/unusual/5",
+        ),
+        "answer=explained&because=a+colleague+asked",
+    ),
     console("GET", "/subject", 200, 200),
     sending(
         console("POST", "/subject", 200, 200),

@@ -16,10 +16,12 @@
 pub mod checks;
 mod export;
 mod record;
+pub mod review;
 mod settings;
 mod witness;
 
 pub use export::{Export, Receiver};
 pub use record::{RecordRule, is_record, read_records, subjects};
+pub use review::{REVIEW, Review};
 pub use settings::{BEFORE_EFFECT, CONNECTIONS, KEEP, MANAGEMENT, SUBJECT_REPORT, Settings, read};
 pub use witness::{WITNESSED, Witness, Witnessed};

@@ -4,6 +4,7 @@ use avouch_statement::{Draft, Figure, Length, Table};
 
 use crate::RecordRule;
 use crate::export::{self, Export};
+use crate::review::{self, Review};
 use crate::witness::{self, Witnessed};
 
 /// The claim that an entry comes before the effect.
@@ -38,6 +39,8 @@ pub struct Settings {
     pub witnessed: Option<Witnessed>,
     /// Who receives the trail as it is written.
     pub exports: Vec<Export>,
+    /// When access to records is reviewed, and by which rules.
+    pub review: Option<Review>,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
 }
@@ -64,6 +67,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         reading.finish();
         because.map(|because| because.value)
     });
+    let review = review::read(section);
     let witnessed = witness::read(section);
     let exports = export::read(section);
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
@@ -91,6 +95,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         because_required: because_required?,
         witnessed: witnessed?,
         exports: exports?,
+        review: review?,
         records: records?,
     })
 }

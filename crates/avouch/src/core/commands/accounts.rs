@@ -1,6 +1,7 @@
 //! Commands about accounts.
 
 use avouch_access::{NewPerson, Person, Role};
+use avouch_audit::review::Tie;
 use avouch_statement::TenantId;
 use serde_json::{Value, json};
 
@@ -58,6 +59,30 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
             belongs(core, &found, &Locality::read(&name)?).await?;
             Ok(person(core, &found))
         }
+        Request::UserRecords { email, own, family } => {
+            let found = named(core, &email).await?;
+            let tenant = found.tenant.clone().ok_or_else(|| {
+                Fail::new("records are those of an organisation, and this is one of the supplier's people")
+            })?;
+            let stated = [(Tie::Own, own), (Tie::Family, family)];
+            let stated = stated
+                .into_iter()
+                .flat_map(|(tie, numbers)| numbers.into_iter().map(move |number| (tie, number.0)));
+            let stated = stated
+                .map(|(tie, number)| match avouch_events::subject(&number) {
+                    Ok(subject) => Ok((tie, subject)),
+                    Err(error) => {
+                        Err(Fail::new("one of the numbers names nobody's record").from(error))
+                    }
+                })
+                .collect::<Result<Vec<_>, Fail>>()?;
+            let kept = core
+                .ties
+                .set(&core.store, (&tenant, found.id.as_str()), &stated)
+                .await;
+            kept.map_err(|error| Fail::new("the records cannot be kept").from(error))?;
+            Ok(json!({ "email": email, "records": stated.len() }))
+        }
         Request::UserDisable { email } => {
             let found = named(core, &email).await?;
             core.access
@@ -92,12 +117,14 @@ pub async fn whose(core: &Core, request: &Request) -> Option<TenantId> {
     let tenant = match request {
         Request::UserDisable { email }
         | Request::UserLocality { email, .. }
+        | Request::UserRecords { email, .. }
         | Request::UserReset { email }
         | Request::UserRemoveSecondFactor { email } => {
             return named(core, email).await.ok()?.tenant;
         }
         Request::UserAdd { tenant, .. } => tenant.as_deref()?,
         Request::Pack { tenant }
+        | Request::AuditUnusual { tenant, .. }
         | Request::Restore { tenant, .. }
         | Request::DrillRun { tenant, .. } => tenant,
         _ => return None,

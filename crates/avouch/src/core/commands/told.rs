@@ -13,6 +13,7 @@ pub(super) fn unreasoned(core: &Core, request: &Request) -> Option<&'static str>
         Request::AuditSearch(asked) => (&asked.because, required),
         Request::AuditSubject(asked) => (&asked.because, true),
         Request::AuditExport(asked) => (&asked.because, true),
+        Request::AuditUnusual { because, .. } => (because, true),
         _ => return None,
     };
     (required && because.trim().is_empty())
@@ -22,7 +23,9 @@ pub(super) fn unreasoned(core: &Core, request: &Request) -> Option<&'static str>
 /// The event of a command.
 pub(super) fn event(core: &Core, request: &Request, outcome: Outcome) -> Event {
     let action = match request {
-        Request::AuditSearch(_) | Request::AuditSubject(_) => Action::Search,
+        Request::AuditSearch(_) | Request::AuditSubject(_) | Request::AuditUnusual { .. } => {
+            Action::Search
+        }
         Request::AuditExport(_) => Action::Export,
         Request::Check { .. } => Action::Checks,
         Request::Prove { .. } | Request::ProveSince { .. } => Action::Export,

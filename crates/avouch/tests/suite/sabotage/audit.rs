@@ -7,7 +7,7 @@ use std::sync::Arc;
 use avouch_gateway::link::{Ending, ToCore, ToFront};
 
 use super::bench::{files, flip_at};
-use super::{Bench, Sabotage};
+use super::{Bench, Mend, Sabotage};
 use crate::harness::{Browser, Entry, bend, impersonate, straighten};
 
 pub const ALL: &[&Sabotage] = &[
@@ -16,6 +16,7 @@ pub const ALL: &[&Sabotage] = &[
         turns: &[
             ("audit.before-effect", "broken"),
             ("audit.subject-report", "broken"),
+            ("audit.review", "broken"),
             // The requests that the check of reports makes are in no figure.
             ("report.use.every", "broken"),
             ("report.sessions.every", "broken"),
@@ -30,12 +31,7 @@ pub const ALL: &[&Sabotage] = &[
                 })),
                 other => Ok(other),
             };
-            let aside = bend(
-                &bench.service,
-                Arc::new(|message| message),
-                Arc::new(swallow),
-            );
-            Box::new(|bench| straighten(&bench.service, aside))
+            between(bench, swallow)
         },
     },
     &Sabotage {
@@ -49,17 +45,15 @@ pub const ALL: &[&Sabotage] = &[
                 }
                 other => Ok(other),
             };
-            let aside = bend(
-                &bench.service,
-                Arc::new(|message| message),
-                Arc::new(swallow),
-            );
-            Box::new(|bench| straighten(&bench.service, aside))
+            between(bench, swallow)
         },
     },
     &Sabotage {
         what: "somebody takes out whose record a request is about",
-        turns: &[("audit.subject-report", "broken")],
+        turns: &[
+            ("audit.subject-report", "broken"),
+            ("audit.review", "broken"),
+        ],
         act: |bench| {
             let nameless = |message| match message {
                 ToCore::Begin(mut begin) => {
@@ -77,12 +71,17 @@ pub const ALL: &[&Sabotage] = &[
                 }
                 other => Ok(other),
             };
-            let aside = bend(
-                &bench.service,
-                Arc::new(|message| message),
-                Arc::new(nameless),
-            );
-            Box::new(|bench| straighten(&bench.service, aside))
+            between(bench, nameless)
+        },
+    },
+    &Sabotage {
+        what: "a review is given another entry of the ledger for its own",
+        turns: &[("audit.review", "broken")],
+        act: |bench| {
+            bench.store("update review set entry = entry + 1;");
+            Box::new(|bench| {
+                bench.store("update review set entry = entry - 1;");
+            })
         },
     },
     &Sabotage {
@@ -96,12 +95,7 @@ pub const ALL: &[&Sabotage] = &[
                 }
                 other => Ok(other),
             };
-            let aside = bend(
-                &bench.service,
-                Arc::new(|message| message),
-                Arc::new(shorten),
-            );
-            Box::new(|bench| straighten(&bench.service, aside))
+            between(bench, shorten)
         },
     },
     &Sabotage {
@@ -181,6 +175,15 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
 ];
+
+/// Puts itself between the front and the core, and alters what the front says.
+fn between(
+    bench: &Bench,
+    alter: impl Fn(ToCore) -> Result<ToCore, Box<ToFront>> + Send + Sync + 'static,
+) -> Mend {
+    let aside = bend(&bench.service, Arc::new(|message| message), Arc::new(alter));
+    Box::new(|bench| straighten(&bench.service, aside))
+}
 
 /// Bytes of a record before its leaf, of the leaf, and before the first record of a segment.
 const RECORD_HEAD: usize = 12;

@@ -7,11 +7,13 @@ mod answers;
 pub mod factors;
 mod moments;
 mod status;
+mod unusual;
 mod values;
 
 use std::sync::Mutex;
 
 use avouch_console::status::{NewAnswer, NewIncident};
+use avouch_console::unusual::Looked;
 use avouch_console::views::{NewPerson, SubjectAsk, Timing, TrailQuery};
 use avouch_console::{Answer, Person, Refusal, Role, Service, SessionDigest};
 use factors::Factor;
@@ -79,6 +81,8 @@ pub struct Fake {
     pub told: Mutex<Vec<NewIncident>>,
     /// Every answer to a fault.
     pub answered: Mutex<Vec<NewAnswer>>,
+    /// Every answer to a finding of unusual access.
+    pub looked: Mutex<Vec<(u64, Looked, String)>>,
     /// Every sign-out.
     pub left: Mutex<Vec<SessionDigest>>,
 }
