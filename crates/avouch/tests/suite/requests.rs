@@ -313,10 +313,7 @@ fn a_request_that_comes_too_slowly_is_given_up_and_leaves_an_event() {
     let mut raw = Raw::connect(service, TENANT);
     raw.send("GET / HTTP/1.1\r\nhost: ");
     let answer = raw.rest();
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     eventually("an event of the slow head", 10, || {
         (refusals(service, "slow-head") > before).then_some(())
     });
@@ -335,10 +332,7 @@ fn a_body_that_stops_coming_is_given_up_and_leaves_an_event() {
         browser.cookie("riverside").unwrap()
     ));
     let answer = raw.rest();
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     eventually("an event of the slow body", 10, || {
         (refusals(service, "bad-body") > before).then_some(())
     });

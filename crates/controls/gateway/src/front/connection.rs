@@ -119,6 +119,7 @@ pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, from: Socket
     let (io, seen) = Guarded::new(
         stream,
         (!http2).then(|| HeadScan::new(cap)),
+        serving.header_time(),
         serving.idle_time(),
     );
     let header =
@@ -158,7 +159,8 @@ where
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(connection.serving.header_time())
+        // This time runs while a connection rests, too, and its end is not answered. A head's own is in `late`.
+        .header_read_timeout(connection.serving.header_time() * 2)
         .max_buf_size(cap)
         .max_header_size(cap)
         .max_headers(HEADERS);
@@ -175,7 +177,9 @@ where
         }
     };
     let Err(error) = result else { return };
-    let refusal = if error.is_parse_too_large() {
+    let refusal = if connection.seen.late() {
+        Refusal::SlowHead
+    } else if error.is_parse_too_large() {
         Refusal::LargeHead
     } else if error.is_parse() {
         if connection.is_ambiguous(connection.requests.load(Ordering::Relaxed)) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::late::Late;
 use super::patience::Patience;
 use crate::hygiene::head_scan::HeadScan;
 
@@ -17,6 +18,7 @@ use crate::hygiene::head_scan::HeadScan;
 pub(super) struct Seen {
     ambiguous_from: AtomicU64,
     in_head: AtomicBool,
+    late: AtomicBool,
 }
 
 impl Seen {
@@ -29,6 +31,11 @@ impl Seen {
     pub(super) fn in_head(&self) -> bool {
         self.in_head.load(Ordering::Relaxed)
     }
+
+    /// Whether a head took too long and was answered.
+    pub(super) fn late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
+    }
 }
 
 /// A guarded connection.
@@ -37,6 +44,7 @@ pub(super) struct Guarded<S> {
     inner: S,
     scan: Option<HeadScan>,
     seen: Arc<Seen>,
+    late: Late,
     writing: Patience,
     /// What may still be read and thrown away before the socket closes.
     linger: usize,
@@ -49,17 +57,25 @@ const LINGER_BYTES: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 impl<S> Guarded<S> {
-    /// Guards a connection; `scan` for HTTP/1.1 only. A write may stand still for `patience`.
-    pub(super) fn new(inner: S, scan: Option<HeadScan>, patience: Duration) -> (Self, Arc<Seen>) {
+    /// Guards a connection; `scan` for HTTP/1.1 only, where a head may take as long as `head`. A write may stand still
+    /// for `patience`.
+    pub(super) fn new(
+        inner: S,
+        scan: Option<HeadScan>,
+        head: Duration,
+        patience: Duration,
+    ) -> (Self, Arc<Seen>) {
         let seen = Arc::new(Seen {
             ambiguous_from: AtomicU64::new(u64::MAX),
             in_head: AtomicBool::new(false),
+            late: AtomicBool::new(false),
         });
         (
             Self {
                 inner,
                 scan,
                 seen: seen.clone(),
+                late: Late::new(head),
                 writing: Patience::new(patience),
                 linger: LINGER_BYTES,
                 lingering: Patience::new(LINGER),
@@ -86,7 +102,7 @@ impl<S> Guarded<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -94,12 +110,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.inner).poll_read(cx, buffer))?;
+        let Poll::Ready(read) = Pin::new(&mut this.inner).poll_read(cx, buffer) else {
+            if !this.seen.in_head() {
+                return Poll::Pending;
+            }
+            let told = ready!(this.late.poll(&mut this.inner, cx));
+            this.seen.late.store(true, Ordering::Relaxed);
+            told?;
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        };
+        read?;
         if let Some(scan) = &mut this.scan {
             if let Some(number) = scan.take(buffer.filled().get(before..).unwrap_or_default()) {
                 this.seen.ambiguous_from.store(number, Ordering::Relaxed);
             }
             this.seen.in_head.store(scan.in_head(), Ordering::Relaxed);
+            if !scan.in_head() {
+                this.late.rest();
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -56,7 +56,7 @@ impl Late {
 
 /// The page as it goes over HTTP/1.1.
 fn answer() -> Bytes {
-    let page = Refusal::SlowHead.page();
+    let page = Refusal::SlowHead.page(None);
     let mut bytes = BytesMut::new();
     bytes.extend_from_slice(format!("HTTP/1.1 {}\r\n", page.status()).as_bytes());
     for (name, value) in page.headers() {

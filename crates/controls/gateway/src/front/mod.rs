@@ -5,6 +5,7 @@ mod connection;
 mod flow;
 mod hop;
 mod io;
+mod late;
 mod listen;
 mod open;
 mod patience;

@@ -76,10 +76,14 @@ async fn a_body_that_turns_out_too_large_is_cut_off_and_has_an_end() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_come_to_an_end_is_cut_off_and_told() {
+async fn a_head_that_does_not_come_to_an_end_is_answered_so_and_told() {
     let mut stage = Stage::set_with(|configure| configure.limits.header_ms = 200).await;
     let mut stream = stage.connect(TENANT).await;
     stream.write_all(b"GET / HTTP/1.1\r\nhost: ").await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert_eq!(answer.status, 408);
+    assert_eq!(answer.values("connection"), ["close"]);
+    assert!(answer.body.contains("Too slow"), "{}", answer.body);
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
     assert!(rest.is_empty());
