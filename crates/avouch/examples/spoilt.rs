@@ -2,7 +2,7 @@
 //!
 //! It listens where `acuity` would. Asked for `POST /acts`, it tries what the body lists and says what came of it; asked
 //! for `GET /seen`, it says which headers it was sent; asked for `GET /lies`, it answers with headers that are not its to
-//! send. `GET /page` is a page whose script may do what it likes, and `GET /worker.js` a worker that withholds codes. It
+//! send. `GET /live` becomes a tunnel that sends everything back. `GET /page` is a page whose script may do what it likes, and `GET /worker.js` a worker that withholds codes. It
 //! leaves a mark in its data folder when it starts, and when it finds one it never answers again.
 
 use std::collections::BTreeMap;
@@ -16,6 +16,10 @@ use avouch_runtime::probe;
 
 /// A page without a policy of its own.
 const PAGE: &str = "<!doctype html><title>Taken over</title><p>Nothing to see here.";
+
+/// The answer to an upgrade with the key of RFC 6455's own example.
+const UPGRADED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+                        sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Keeps the codes that sign somebody in for itself, and says which when it is asked for `/noted`.
 const WORKER: &str = r#"
@@ -88,6 +92,10 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
         .unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
+    if request.starts_with("GET /live ") {
+        stream.write_all(UPGRADED.as_bytes())?;
+        return io::copy(&mut reader, &mut stream).map(drop);
+    }
     let mut words = request.split(' ').skip(1);
     let mut kind = "application/json";
     let (more, text) = match words.next() {

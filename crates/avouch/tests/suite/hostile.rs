@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::harness::{Browser, Options, Service, eventually, example, kill, named, root};
 
 /// A service whose first tenant's program was taken over after it had started.
-fn taken_over() -> &'static Service {
+pub fn taken_over() -> &'static Service {
     static TAKEN: OnceLock<Service> = OnceLock::new();
     TAKEN.get_or_init(|| {
         let service = Service::start(Options::default());

@@ -49,6 +49,34 @@ impl Raw {
         text.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()
     }
 
+    /// The head of an answer that has no body.
+    pub fn head(&mut self) -> String {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let byte = self.take(1);
+            if byte.is_empty() {
+                break;
+            }
+            head.push_str(&byte);
+        }
+        head
+    }
+
+    /// So many bytes, or as many as come before the connection ends.
+    pub fn take(&mut self, count: usize) -> String {
+        let mut bytes = Vec::new();
+        let most = u64::try_from(count).unwrap();
+        // What came before an error stays.
+        let _ = (&mut self.0).take(most).read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Says that nothing more comes, and hangs up.
+    pub fn close(mut self) {
+        self.0.conn.send_close_notify();
+        let _ = self.0.flush();
+    }
+
     /// Everything until the connection ends or a whole answer with a stated length is there.
     pub fn rest(&mut self) -> String {
         let mut all = Vec::new();
