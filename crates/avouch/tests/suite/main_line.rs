@@ -174,6 +174,15 @@ fn every_claim_is_held_and_every_requirement_of_the_demo_is_met() {
     assert!(unmet.is_empty(), "{unmet:#?}");
 }
 
+/// One of the two places where numbers are entered.
+const CORRECTION: &str = "[[gateway.entry]]
+name = \"correction\"
+method = \"POST\"
+path = \"/wards/{ward}/assessments/{id}\"
+accept = \"numbers\"
+digits = 4
+";
+
 #[test]
 fn a_lowered_figure_never_leaves_its_requirement_met() {
     let lowered = [
@@ -188,6 +197,22 @@ fn a_lowered_figure_never_leaves_its_requirement_met() {
             "daily = \"13 d\"",
             "hub4-backup-daily-2w",
         ),
+        (
+            "weekly = \"2 months\"",
+            "weekly = \"8 weeks\"",
+            "hub4-backup-weekly-2m",
+        ),
+        (
+            "monthly = \"2 years\"",
+            "monthly = \"23 months\"",
+            "hub4-backup-monthly-2y",
+        ),
+        (
+            "back-within = \"15 min\"",
+            "back-within = \"16 min\"",
+            "maiya-dr-quarterly",
+        ),
+        (CORRECTION, "", "brp-numeric-only"),
         (
             "before-effect = true",
             "before-effect = false",
@@ -225,15 +250,39 @@ fn a_lowered_figure_never_leaves_its_requirement_met() {
             "demo",
         ]);
         assert_eq!(done.code, 1, "{to}: {done:?}");
-        let coverage = done.json();
-        let found = coverage["requirements"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .find(|one| one["id"] == requirement);
-        let found = found.unwrap_or_else(|| panic!("no {requirement} in {coverage}"));
+        let found = self::requirement(&done.json(), requirement);
         assert_eq!(found["status"], "gap", "{to}: {found}");
     }
+}
+
+/// What is served is held, and it is still not what the requirement asks.
+#[test]
+fn a_lowered_figure_is_a_gap_on_a_running_service_though_its_claim_is_held() {
+    let lowered = ("restart-within = \"10 s\"", "restart-within = \"11 s\"");
+    let service = Service::start(Options {
+        edits: vec![(lowered.0.to_owned(), lowered.1.to_owned())],
+        ..Options::default()
+    });
+    let checked = service
+        .avouch(&["--json", "check", "runtime.restart-within"])
+        .with(0)
+        .json();
+    assert_eq!(checked["claims"][0]["status"], "held", "{checked}");
+    let done = service.avouch(&["--json", "coverage", "--set", "demo"]);
+    assert_eq!(done.code, 1, "{done:?}");
+    let found = requirement(&done.json(), "brp-gap-manual-restart");
+    assert_eq!(found["status"], "gap", "{found}");
+    assert!(found["why"].as_str().unwrap().contains("11 s"), "{found}");
+}
+
+/// The answer to one requirement.
+#[track_caller]
+fn requirement(coverage: &Value, id: &str) -> Value {
+    let all = coverage["requirements"].as_array().unwrap();
+    let found = all.iter().find(|one| one["id"] == id);
+    found
+        .unwrap_or_else(|| panic!("no {id} in {coverage}"))
+        .clone()
 }
 
 #[test]
