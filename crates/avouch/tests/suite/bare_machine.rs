@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::harness::{
     Browser, Entry, Keeper, Options, Place, Service, User, avouch_binary, eventually, root, run,
 };
+use crate::load::{Kept, Load, Person};
 use crate::sabotage::flip;
 
 /// A service whose backups lie outside its data folder, and what its operator keeps elsewhere.
@@ -65,10 +66,8 @@ fn text(path: &Path) -> &str {
 
 /// Data entered, backed up, and the machine gone: nothing is left but the destination and what was kept elsewhere.
 fn lost(service: Service) -> Lost {
-    let mut service = service;
-    let member = service.user("riverside", "member");
     let mut browser = Browser::new(&service);
-    browser.sign_in("riverside", &member);
+    browser.sign_in("riverside", &service.user("riverside", "member"));
     let entry = Entry {
         ward: 2,
         day: jiff::Timestamp::now()
@@ -80,6 +79,12 @@ fn lost(service: Service) -> Lost {
     let record = browser.enter("riverside", &entry).unwrap();
     keep_checkpoint(&service, "early");
     service.avouch(&["backup", "run"]).with(0);
+    gone(service, record)
+}
+
+/// The machine gone, as it is.
+fn gone(mut service: Service, record: String) -> Lost {
+    let member = service.user("riverside", "member");
     keep_keys(&service);
     service.avouch(&["check", "keys.master"]).with(0);
     keep_checkpoint(&service, "late");
@@ -207,6 +212,67 @@ fn everything_comes_back_from_a_folder_and_the_keys_and_what_is_lost_of_the_ledg
         }
         amiss.is_empty().then_some(())
     });
+}
+
+/// A backup is of one moment each, though people go on working: what was acknowledged before it began is in it, the
+/// ledger in it is whole, and the store beside it is of no later and no earlier time than a start puts right.
+#[test]
+fn what_is_backed_up_while_people_work_comes_back_whole() {
+    let place = Place::new();
+    let options = elsewhere(&place);
+    let service = Service::start_at(place, options);
+    // A round of checks, so that there is one to lose.
+    service.avouch(&["check", "attested.*"]).with(0);
+    let load = Load::start(
+        Person::of_each_tenant(&service),
+        jiff::civil::date(2001, 1, 1),
+    );
+    eventually("people to be at work", 60, || {
+        (load.acknowledged() > 40).then_some(())
+    });
+    let before = load.kept();
+    let began = load.acknowledged();
+    service.avouch(&["backup", "run"]).with(0);
+    assert!(
+        load.acknowledged() > began,
+        "nobody worked during the backup"
+    );
+    load.stop();
+    let key = fs::read_to_string(service.data().join("run/log.vkey")).unwrap();
+    let mut lost = gone(service, "/".to_owned());
+    lost.ask(&DO);
+    let data = lost.service.data();
+
+    // As it was stored, before a start puts anything in order.
+    let verify = ["--json", "audit", "verify", "--key", key.trim()];
+    let verified = lost.service.avouch(&verify).with(0).json();
+    let entries = verified["size"].as_u64().unwrap();
+    let read = |database: &str, ask: &str| -> Vec<String> {
+        let sound = format!("pragma integrity_check; {ask}");
+        let read = run("sqlite3", [text(&data.join(database)), &sound]);
+        let mut lines = read.lines().map(str::to_owned);
+        assert_eq!(lines.next().as_deref(), Some("ok"), "{database}");
+        lines.collect()
+    };
+    let rounds = read("core/store.db", "select log_index from round");
+    assert!(!rounds.is_empty());
+    for round in &rounds {
+        let index: u64 = round.parse().unwrap();
+        assert!(index < entries, "a round of entry {index}, of {entries}");
+    }
+    for Kept { tenant, id } in &before {
+        let there = read(
+            &format!("tenants/{tenant}/data/acuity.db"),
+            &format!("select id from assessment where id = {id}"),
+        );
+        assert_eq!(there.len(), 1, "acknowledged before the backup: {id}");
+    }
+
+    lost.serves();
+    for Kept { id, .. } in &before {
+        let told = lost.service.ask(&["audit", "search", "--subject", id]);
+        assert_ne!(told["total"], 0, "not in the trail: {id}");
+    }
 }
 
 #[test]

@@ -93,6 +93,11 @@ impl Load {
         self.count.load(Ordering::SeqCst)
     }
 
+    /// What the service has said is kept so far.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.kept.lock().unwrap().clone()
+    }
+
     /// Has them stop.
     pub fn stop(self) -> Rest {
         self.stop.store(true, Ordering::SeqCst);
