@@ -11,12 +11,12 @@ use super::ChangesError;
 /// A twentieth of the disk is left to others, but not more than this.
 const RESERVE: u64 = 1 << 30;
 
-/// Beside four images, so much may wait to be stored elsewhere.
+/// Beside five images, so much may wait to be stored elsewhere.
 const BESIDE: u64 = 1 << 30;
 
 /// Bytes of changes that may lie in a folder, for a database of this length.
 pub(crate) fn most(image: u64) -> u64 {
-    image.saturating_mul(4).saturating_add(BESIDE)
+    image.saturating_mul(5).saturating_add(BESIDE)
 }
 
 /// Refuses to write `needed` bytes more into a folder of changes where that is too much, or the disk too full.

@@ -239,8 +239,8 @@ fn superfluous(local: &[Local], stored: &[Vec<Shipment>], places: usize) -> Vec<
     let mut gone = Vec::new();
     for one in before {
         let copies = copies(one);
-        // A follower stops where twice as much lies here.
-        let crowded = copies > 0 && held > most(newest.image) / 2;
+        // A follower stops where a third more lies here.
+        let crowded = copies > 0 && held > most(newest.image) / 4 * 3;
         if copies == places || crowded {
             held = held.saturating_sub(one.bytes);
             gone.push((one.generation.clone(), one.segments));
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn where_it_takes_too_much_room_the_oldest_that_are_stored_anywhere_go() {
-        let much = 200 << 20;
+        let much = 300 << 20;
         check(much, &[stored(&[0, 1, 2])], &[0]);
         check(much, &[stored(&[1, 2])], &[1]);
         check(much, &[stored(&[])], &[]);
