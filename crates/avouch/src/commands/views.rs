@@ -141,13 +141,17 @@ pub fn drilled(answer: &Value) -> String {
 /// One drill, step by step.
 pub fn drill(answer: &Value) -> String {
     let field = |name| cell(answer.get(name), Shown::Plain);
+    let what = match answer.get("moment") {
+        Some(Value::String(_)) => "the database as it was at".to_owned(),
+        _ => format!("snapshot {} taken", field("snapshot")),
+    };
     let mut text = wrapped(
         &format!(
-            "Drill {}: {} of {}, snapshot {} taken {} from {}, restored {}.",
+            "Drill {}: {} of {}, {} {} from {}, restored {}.",
             field("id"),
             field("source"),
             field("owner"),
-            field("snapshot"),
+            what,
             cell(answer.get("taken"), Shown::When),
             field("destination"),
             cell(answer.get("started"), Shown::When),

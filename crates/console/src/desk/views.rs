@@ -334,6 +334,8 @@ pub struct DrillView {
     pub drill: DrillRow,
     /// The snapshot's short id; empty until one is chosen.
     pub snapshot: String,
+    /// The moment, if it was a moment that was restored and not a snapshot.
+    pub moment: Option<Timestamp>,
     /// The steps, in order.
     pub steps: Vec<DrillStep>,
 }

@@ -117,9 +117,13 @@ async fn choice_of_tenant(who: &TenantAdministrator, ask: &Ask) -> Result<Option
 
 fn facts(view: &DrillView) -> Vec<Fact> {
     let drill = &view.drill;
-    let snapshot = match view.snapshot.as_str() {
-        "" => Cell::text("Not chosen yet"),
-        id => Cell::Code(id.to_owned()),
+    let (name, what) = match (view.snapshot.as_str(), view.moment) {
+        (_, Some(moment)) => (
+            "As it was at",
+            Cell::text(moment.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ),
+        ("", None) => ("Snapshot", Cell::text("Not chosen yet")),
+        (id, None) => ("Snapshot", Cell::Code(id.to_owned())),
     };
     vec![
         Fact {
@@ -130,10 +134,7 @@ fn facts(view: &DrillView) -> Vec<Fact> {
             name: "Tenant",
             value: Cell::text(tenant_name(drill.tenant.as_deref())),
         },
-        Fact {
-            name: "Snapshot",
-            value: snapshot,
-        },
+        Fact { name, value: what },
         Fact {
             name: "Started",
             value: Cell::minute(drill.started),

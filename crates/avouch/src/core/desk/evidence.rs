@@ -194,6 +194,7 @@ impl Reception {
                 views.push(DrillView {
                     drill,
                     snapshot: String::new(),
+                    moment: None,
                     steps: under_way(running.step),
                 });
             }
@@ -349,6 +350,7 @@ fn view(drill: &Drill, verdict: Option<&DrillVerdict>, promised: &str) -> DrillV
             .as_ref()
             .map(|id| id.to_string().chars().take(8).collect())
             .unwrap_or_default(),
+        moment: drill.moment,
         steps: drill
             .steps
             .iter()

@@ -381,6 +381,7 @@ impl Desk for Fake {
         now(Some(DrillView {
             drill,
             snapshot: "7f3a9c21".to_owned(),
+            moment: None,
             steps: vec![
                 step(
                     "Restore the snapshot",
