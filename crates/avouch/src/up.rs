@@ -16,6 +16,7 @@ use avouch_runtime::ids::Ids;
 use avouch_runtime::layout::Layout;
 use avouch_runtime::prepare::{Program, prepare};
 use avouch_runtime::supervisor::{self, Carrier, Holder, Plan, Role};
+use avouch_status::Notify;
 
 use crate::cli::Global;
 use crate::core::{AUTHORITIES, INSTANCE_ENVIRONMENT, destinations};
@@ -181,6 +182,7 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
         reached.extend(witnessed.witnesses.iter().map(|witness| witness.port));
     }
     reached.extend(statement.audit.exports.iter().map(Export::port));
+    reached.extend(notify_of(statement).map(|notify| notify.relay.port));
     if reached.len() > ports.len() {
         // What a name is looked up with, and a certificate judged by.
         core.read.extend(names_are_looked_up_with());
@@ -288,6 +290,12 @@ pub fn files_of(statement: &Statement) -> impl Iterator<Item = &String> {
     certificates
         .map(|record| &record.certificate.file)
         .chain(authorities.filter_map(|export| export.authority.as_ref()))
+        .chain(notify_of(statement).and_then(|notify| notify.authority.as_ref()))
+}
+
+/// How the supplier's team is written to, if it is.
+fn notify_of(statement: &Statement) -> Option<&Notify> {
+    statement.status.as_ref()?.notify.as_ref()
 }
 
 /// Whether a path leads to something beneath where it begins.

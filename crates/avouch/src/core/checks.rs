@@ -11,13 +11,13 @@ use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
 use avouch_runtime::checks::{Canary, RestartWithin};
 use avouch_runtime::layout::Layout;
-use avouch_status::checks::{FaultsCheck, KeptCheck, ToldCheck};
+use avouch_status::checks::{FaultsCheck, KeptCheck, NotifiedCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
 use jiff::{SignedDuration, Timestamp};
 
 use super::joins::{Faults, Incidents, Operator, Prober, Refusals, Reporter, Reviewer, Trail};
 use super::state::Core;
-use super::status::Stage;
+use super::status::{Office, Stage};
 use crate::document::Report;
 use crate::fail::chain;
 
@@ -125,6 +125,12 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
             history.clone(),
         )));
         checks.push(Box::new(KeptCheck::new(status.keep, history)));
+        if let Some(notify) = &status.notify {
+            checks.push(Box::new(NotifiedCheck::new(
+                status.told_within,
+                Arc::new(Office(core.clone(), notify.clone())),
+            )));
+        }
         if status.faults {
             checks.push(Box::new(FaultsCheck::new(Arc::new(Faults(core.clone())))));
         }

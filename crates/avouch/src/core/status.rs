@@ -1,5 +1,6 @@
 //! How the service is: looked at every second, told to the front, kept in the store, and written down.
 
+mod post;
 mod rehearsal;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ use avouch_store::Store;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
+pub use self::post::Office;
+use self::post::Sent;
 use self::rehearsal::Rehearsal;
 pub use self::rehearsal::Stage;
 use super::state::Core;
@@ -36,6 +39,8 @@ const LONGEST: usize = 200_000;
 /// What is seen of the service, and what people are told of it.
 pub struct Statuses {
     state: Mutex<State>,
+    /// What the supplier's team was written.
+    sent: Sent,
 }
 
 struct State {
@@ -109,6 +114,7 @@ impl Statuses {
                 beaten,
                 tidied: None,
             }),
+            sent: Sent::open(store).await?,
         })
     }
 
@@ -235,6 +241,7 @@ pub fn keep_running(core: &Arc<Core>, starting: oneshot::Receiver<()>) {
     if core.statement.status.is_none() {
         return;
     }
+    post::keep_posting(core);
     let core = core.clone();
     tokio::spawn(async move {
         core.tell_front();

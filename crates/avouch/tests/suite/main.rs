@@ -25,6 +25,7 @@ mod load;
 mod low_ports;
 mod main_line;
 mod moments;
+mod notify;
 mod reading;
 mod rebuild;
 mod reports;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod kept;
+mod notified;
 mod told;
 
 use avouch_evidence::BoxFuture;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 
 pub use faults::FaultsCheck;
 pub use kept::KeptCheck;
+pub use notified::{NotifiedCheck, Post};
 pub use told::ToldCheck;
 
 /// Where the page is, on every host.

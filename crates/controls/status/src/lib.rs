@@ -20,10 +20,13 @@
 
 mod book;
 pub mod checks;
+pub mod mail;
+mod notify;
 pub mod records;
 mod settings;
 mod watch;
 
 pub use book::{About, Book, Incident, Then, Update};
+pub use notify::{Begins, NOTIFY, Notify, Relay};
 pub use settings::{FAULTS, KEEP, Settings, TOLD_WITHIN, read};
 pub use watch::{Turn, Watch};

@@ -22,6 +22,12 @@ const SCHEMA: (&str, &str) = (
 create table service_beat (id integer primary key check (id = 1), last integer not null, at integer not null) strict;",
 );
 
+/// The letters that were taken.
+const MAIL: (&str, &str) = (
+    "status-mail",
+    "create table status_mail (number integer not null, over integer not null, primary key (number, over)) strict;",
+);
+
 /// Why incidents cannot be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordsError {
@@ -56,8 +62,9 @@ type Row = (i64, String, bool, String, i64, i64, Option<i64>, String);
 /// # Errors
 /// If it cannot be read.
 pub async fn open(store: &Store) -> Result<Found, RecordsError> {
-    let (part, sql) = SCHEMA;
-    store.execute_schema(part, sql).await?;
+    for (part, sql) in [SCHEMA, MAIL] {
+        store.execute_schema(part, sql).await?;
+    }
     let beat: Option<(i64, i64)> = sqlx::query_as("select last, at from service_beat")
         .fetch_optional(store.readers())
         .await?;
@@ -138,11 +145,42 @@ pub async fn keep(store: &Store, incident: &Incident) -> Result<(), RecordsError
 pub async fn forget(store: &Store, numbers: &[u64]) -> Result<(), RecordsError> {
     let mut work = store.write().await?;
     for number in numbers {
-        sqlx::query("delete from incident where number = $1")
-            .bind(number.cast_signed())
-            .execute(&mut *work)
-            .await?;
+        for gone in [
+            "delete from status_mail where number = $1",
+            "delete from incident where number = $1",
+        ] {
+            sqlx::query(gone)
+                .bind(number.cast_signed())
+                .execute(&mut *work)
+                .await?;
+        }
     }
+    Ok(work.commit().await?)
+}
+
+/// The letters that were taken: of which incident, and whether of its end.
+///
+/// # Errors
+/// If they cannot be read.
+pub async fn mailed(store: &Store) -> Result<Vec<(u64, bool)>, RecordsError> {
+    let rows: Vec<(i64, bool)> = sqlx::query_as("select number, over from status_mail")
+        .fetch_all(store.readers())
+        .await?;
+    let number = |(number, over): (i64, bool)| (number.unsigned_abs(), over);
+    Ok(rows.into_iter().map(number).collect())
+}
+
+/// Keeps that a letter was taken.
+///
+/// # Errors
+/// If the store does not take it.
+pub async fn mail(store: &Store, number: u64, over: bool) -> Result<(), RecordsError> {
+    let mut work = store.write().await?;
+    sqlx::query("insert or ignore into status_mail (number, over) values ($1, $2)")
+        .bind(number.cast_signed())
+        .bind(over)
+        .execute(&mut *work)
+        .await?;
     Ok(work.commit().await?)
 }
 
@@ -201,7 +239,12 @@ mod tests {
         let found = open(&store).await.unwrap();
         assert_eq!(found.incidents, [incident]);
         assert_eq!(found.beat, Some((4, at(30))));
+        for over in [false, true, true] {
+            mail(&store, 3, over).await.unwrap();
+        }
+        assert_eq!(mailed(&store).await.unwrap(), [(3, false), (3, true)]);
         forget(&store, &[3]).await.unwrap();
+        assert_eq!(mailed(&store).await.unwrap(), []);
         assert_eq!(all(&store).await.unwrap(), []);
     }
 }

@@ -1,5 +1,6 @@
 //! `[status]`: how soon people are told that something is wrong, how long that is kept, and who may say so themselves.
 
+use crate::notify::{self, Notify};
 use avouch_statement::{Audience, Draft, Figure, Length, Table, Unit};
 
 /// The claim that people are told in time.
@@ -18,6 +19,8 @@ pub struct Settings {
     pub keep: Length,
     /// Whether whoever is signed in can say what is wrong.
     pub faults: bool,
+    /// How the supplier's team is written to, if it is.
+    pub notify: Option<Notify>,
 }
 
 /// Reads `[status]`.
@@ -29,8 +32,10 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     let faults = section.or("faults", false, |section, key| {
         section.need_word(key, &[("every-user", true)])
     });
+    let notify = notify::read(section, told_within.as_ref().map(|within| within.value));
     let (told_within, keep) = (told_within?.value, keep?.value);
-    section.claim("told-within", told_claim(told_within));
+    let written = matches!(&notify, Some(Some(_)));
+    section.claim("told-within", told_claim(told_within, written));
     section.claim("keep", keep_claim(keep));
     if faults == Some(true) {
         section.claim("faults", faults_claim());
@@ -39,15 +44,20 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         told_within,
         keep,
         faults: faults?,
+        notify: notify?,
     })
 }
 
-fn told_claim(within: Length) -> Draft {
+fn told_claim(within: Length, written: bool) -> Draft {
+    let team = match written {
+        true => "is written to, and",
+        false => "is sent no message, and",
+    };
     Draft::enforced(
         format!(
             "When the service does not work for an organisation, a status page says so to that organisation’s people within \
              {within}: since when, what is done about it, and its end. The page is up while the service is down, and says how \
-             old its word is. The supplier’s team sees it in the console."
+             old its word is. The supplier’s team {team} sees it in the console."
         ),
         Figure::Length(within),
         "In every round a fault is rehearsed: an application that nobody answers for is watched as if it were an \
@@ -55,7 +65,7 @@ fn told_claim(within: Length) -> Draft {
          told of real faults is compared with when they began, as the trail has it. Seen without anybody’s help are an \
          application that does not answer its health path, a core that is away for more than 10 s, and a disk to which \
          nothing can be written; anything else is told by the supplier’s people. Not tried: stopping the core, and a machine \
-         that is off, which shows no page. Nobody is sent a message.",
+         that is off, which shows no page.",
     )
     .for_audience(Audience::Public)
 }
