@@ -237,12 +237,9 @@ impl Admission for Gate {
     }
 
     async fn closed(&self, link: LinkId, closed: Closed) {
-        let carried = closed.bytes.map_or_else(
-            || "an unknown number of bytes".to_owned(),
-            |(up, down)| format!("{up} bytes up, {down} bytes down"),
-        );
+        let (up, down) = closed.bytes;
         let reason = format!(
-            "{carried}, {}",
+            "{up} bytes up, {down} bytes down, {}",
             if closed.cut {
                 "cut by a sign-out or a stop"
             } else {

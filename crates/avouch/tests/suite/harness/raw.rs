@@ -71,12 +71,6 @@ impl Raw {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Says that nothing more comes, and hangs up.
-    pub fn close(mut self) {
-        self.0.conn.send_close_notify();
-        let _ = self.0.flush();
-    }
-
     /// Everything until the connection ends or a whole answer with a stated length is there.
     pub fn rest(&mut self) -> String {
         let mut all = Vec::new();

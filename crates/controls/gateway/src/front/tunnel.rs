@@ -1,6 +1,7 @@
 //! WebSocket tunnels: bytes both ways until a side ends it, its session ends, or the gateway stops.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use http::{Method, Request, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
+use tokio_util::io::{InspectReader, InspectWriter};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,19 +56,23 @@ impl Tunnels {
             if this.link.warrants().ended_since(asked, session) {
                 cut.cancel();
             }
+            // Counted as they pass, since most tunnels end with one side gone or cut off.
+            let (up, down) = (AtomicU64::new(0), AtomicU64::new(0));
             let joined = async {
-                let (client, instance) = tokio::try_join!(client, instance).ok()?;
-                tokio::io::copy_bidirectional(
-                    &mut TokioIo::new(client),
-                    &mut TokioIo::new(instance),
-                )
-                .await
-                .ok()
+                let Ok((client, instance)) = tokio::try_join!(client, instance) else {
+                    return;
+                };
+                let client = InspectReader::new(TokioIo::new(client), |bytes| count(&up, bytes));
+                let mut client = InspectWriter::new(client, |bytes| count(&down, bytes));
+                // However it ends, it is over.
+                let _ =
+                    tokio::io::copy_bidirectional(&mut client, &mut TokioIo::new(instance)).await;
             };
-            let bytes = tokio::select! {
-                bytes = joined => bytes,
-                () = cut.cancelled() => None,
-            };
+            tokio::select! {
+                () = joined => {}
+                () = cut.cancelled() => {}
+            }
+            let bytes = (up.into_inner(), down.into_inner());
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             this.link.say(&ToCore::Closed(Closed {
                 id,
@@ -117,6 +123,10 @@ impl Tunnels {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn count(sum: &AtomicU64, bytes: &[u8]) {
+    sum.fetch_add(bytes.len() as u64, Ordering::Relaxed);
 }
 
 /// Whether a request asks for a WebSocket as it must be asked for (RFC 6455, 4.1). Anything else is no upgrade here: it

@@ -387,8 +387,8 @@ impl Outcome {
 pub struct Closed {
     /// The request's id.
     pub id: u64,
-    /// Bytes from the client and to the client; unknown when it was cut or broke.
-    pub bytes: Option<(u64, u64)>,
+    /// Bytes from the client and to the client.
+    pub bytes: (u64, u64),
     /// How long it was open.
     pub micros: u64,
     /// Whether it was cut by a sign-out or a shutdown.
