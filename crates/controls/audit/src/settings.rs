@@ -117,8 +117,9 @@ fn management_claim() -> Draft {
         "Every management action is recorded with who did it, when, from which address, with which parameters and \
          with what response. Secrets are masked.",
         Figure::Word("every-action".to_owned()),
-        "In every round a set of actions is done in the console and on the command line, some of them refused, and \
-         each must leave one entry. Not tried: actions outside that set, and what root does without Avouch's commands.",
+        "In every round a search of the trail is done on the command line, and the closing of an account is refused to a member \
+         in the console; each must leave one entry. Not tried in rounds: other actions, among them any that the console lets \
+         through, and what root does without Avouch's commands.",
     )
 }
 
