@@ -11,15 +11,17 @@ use crate::harness::{Browser, Options, Service, eventually, example, kill, named
 use crate::sabotage::replace;
 
 /// The claims of the demo's statement that are judged by the date.
-const DATED: [&str; 8] = [
+const DATED: [&str; 10] = [
     "attested.ig-lead",
     "audit.keep",
+    "audit.review",
     "backup.drill.every",
     "backup.source.platform.at",
     "backup.source.platform.keep.daily",
     "backup.source.tenant-data.at",
     "backup.source.tenant-data.keep.daily",
     "inherited.data-centre",
+    "status.keep",
 ];
 
 /// Has the core die and come back under a clock so far from the right one, as does whatever is started from then on.

@@ -152,6 +152,10 @@ impl Check for ReviewCheck {
         vec![ClaimId::new(REVIEW)]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let mut seen = Vec::new();

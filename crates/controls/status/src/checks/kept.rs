@@ -46,6 +46,10 @@ impl Check for KeptCheck {
         vec![ClaimId::new(KEEP)]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let claim = ClaimId::new(KEEP);

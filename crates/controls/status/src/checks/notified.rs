@@ -39,6 +39,10 @@ impl Check for NotifiedCheck {
         vec![ClaimId::new(NOTIFY)]
     }
 
+    fn dated(&self) -> bool {
+        true
+    }
+
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
             let greeted = self.post.greeted().await;
