@@ -94,10 +94,10 @@ export async function overflow(page) {
 }
 
 /** Looks again and again until it is so. A page's script is not told when the browser has taken its cookies. */
-export async function becomes_so(what, look) {
-  const until = Date.now() + 10_000;
+export async function becomes_so(what, look, seconds = 10) {
+  const until = Date.now() + seconds * 1_000;
   while (!(await look())) {
-    assert.ok(Date.now() < until, `${what}: not within 10 s`);
+    assert.ok(Date.now() < until, `${what}: not within ${seconds} s`);
     await setTimeout(50);
   }
 }

@@ -1,17 +1,21 @@
 // The whole service in a real browser, as the people it is for use it.
 //
-// Every distinct page is looked at in both widths: WCAG 2.2 AA, no script, nothing to scroll sideways, nothing loaded from
-// elsewhere.
+// Every distinct page is looked at in both widths, by browsers that run no script: WCAG 2.2 AA, nothing to scroll sideways,
+// nothing loaded from elsewhere. The last test here compares what was looked at with the service's own table of routes.
 // `TOUR=1 npm test` also takes the pictures of the README's tour.
 
 import assert from "node:assert/strict";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { check_axe, launch, overflow, vouched_for, WIDTHS } from "./browser.mjs";
+import { becomes_so, check_axe, launch, overflow, vouched_for, WIDTHS } from "./browser.mjs";
 import { run, sign_in, start } from "./service.mjs";
 
 const TOUR = new URL("../../docs/tour/", import.meta.url).pathname;
+const ROUTES = new URL("../../crates/console/src/routes.rs", import.meta.url).pathname;
+
+/** The answers to GET that are not pages: files, data, and steps that lead on at once. */
+const NO_PAGE = /^\/(\.avouch\/.*|statement\.(json|md)|log\/.*|pack\/\{tenant\}|reports\/\{name\}\/sheet)$/;
 
 const DATE = new Date(Date.now() - 86_400_000);
 const YESTERDAY = { day: DATE.getUTCDate(), month: DATE.getUTCMonth() + 1, year: DATE.getUTCFullYear() };
@@ -21,9 +25,18 @@ const PATIENCE = { timeout: 180_000 };
 
 let service;
 let browser;
+/** Host and path of every page that was looked at. */
+const seen = new Set();
+
+/** The demo, with a database that comes back as it was at any moment. */
+function followed(text) {
+  const to = 'to = ["local", "offsite"]\n\n# Avouch';
+  assert.ok(text.includes(to), "the demo's source of tenants' data ends with where it is kept");
+  return text.replace(to, 'to = ["local", "offsite"]\nchanges = { within = "14 d", lose-at-most = "10 s" }\n\n# Avouch');
+}
 
 before(async () => {
-  service = await start();
+  service = await start(followed);
   const hosts = [service.statement, service.signin, service.console, ...Object.values(service.apps)];
   const names = hosts.map((address) => new URL(address).hostname);
   browser = await launch({ trust: await vouched_for(await readFile(service.ca), service.port, names) });
@@ -39,6 +52,9 @@ after(async () => {
 async function visitor() {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
   const page = await context.newPage();
+  const browsing = await context.newCDPSession(page);
+  const without_script = (value) => browsing.send("Emulation.setScriptExecutionDisabled", { value });
+  await without_script(true);
   const complaints = [];
   const ours = (address) => new URL(address).hostname.endsWith("acuity.localhost");
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
@@ -54,6 +70,10 @@ async function visitor() {
     /** Fails unless the page is good in both widths; keeps pictures of it for the tour in those that are named. */
     async look(name, pictures = {}) {
       assert.equal(await page.locator("script").count(), 0, `${name} has no script`);
+      const { hostname, pathname } = new URL(page.url());
+      seen.add(`${hostname} ${pathname}`);
+      // What looks at the page is a script.
+      await without_script(false);
       for (const width of WIDTHS) {
         await page.setViewportSize({ width, height: 900 });
         assert.deepEqual(await check_axe(page), [], `${name} at ${width} px`);
@@ -64,6 +84,7 @@ async function visitor() {
           await page.screenshot({ path: `${TOUR}${name}-${width}.png` });
         }
       }
+      await without_script(true);
     },
     leave: () => context.close(),
   };
@@ -217,6 +238,7 @@ test("an administrator adds a person, who signs in, and is shut out once disable
   const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/people");
   await look("people");
   await page.getByRole("link", { name: "Add a person" }).click();
+  await look("person-none");
   await page.getByRole("button", { name: "Add this person" }).click();
   await look("person-refused");
   await page.getByLabel("Full name").fill("Robin Newcomer");
@@ -234,10 +256,15 @@ test("an administrator adds a person, who signs in, and is shut out once disable
   await robin.page.waitForURL(`${service.apps.riverside}/`);
   await robin.page.goto(service.apps.hillside);
   assert.doesNotMatch(await robin.page.locator("main").innerText(), /Midwives on duty/, "another tenant is not theirs");
+  await robin.look("not-theirs");
 
   await page.getByRole("link", { name: "go to people" }).click();
   await page.getByRole("link", { name: "Robin Newcomer" }).click();
   await look("person");
+  const person = page.url();
+  await page.goto(`${person}/locality`);
+  await look("locality");
+  await page.goto(person);
   await page.getByRole("button", { name: "Disable this person" }).click();
   assert.match(await page.locator("[role=alert]").innerText(), /can no longer sign in/);
   await robin.page.goto(service.apps.riverside);
@@ -298,10 +325,39 @@ test("the supplier starts a drill and follows it until it has passed", PATIENCE,
   await page.getByLabel("Tenant").selectOption("riverside");
   await page.getByRole("button", { name: "Start a drill" }).click();
   await page.waitForURL(/\/drills\/.+/);
+  assert.match(await page.locator("main").innerText(), /The drill is running/, "it is followed while it goes on");
   await page.locator(".nhsuk-summary-list .nhsuk-tag").filter({ hasText: "Passed" }).waitFor();
   assert.equal(await page.locator("table .nhsuk-tag").filter({ hasText: "Passed" }).count(), 4, "every step passed");
   await look("drill", { 1440: 1000 });
   assert.deepEqual(complaints, []);
+  await leave();
+});
+
+test("the supplier restores a tenant as it was at a moment, from the plan to its end", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/restore");
+  await look("restore");
+  await page.getByLabel("Tenant").selectOption({ label: "hillside, tenant-data" });
+  await page.getByRole("button", { name: "Show what would be done" }).click();
+  assert.match(await page.title(), /^Error: /);
+  await look("restore-refused");
+  const ask = async () => {
+    // As Swedes write it: 2026-11-21 14:32:07.
+    const then = new Date(Date.now() - 2_000).toLocaleString("sv-SE", { timeZone: "Europe/London" });
+    const [date, time] = then.split(" ");
+    await page.getByLabel("Tenant").selectOption({ label: "hillside, tenant-data" });
+    await page.getByLabel("Date").fill(date);
+    await page.getByLabel("Time").fill(time);
+    await page.getByLabel("Why").fill("To show how it is done");
+    await page.getByRole("button", { name: "Show what would be done" }).click();
+    return (await page.getByRole("button", { name: "Restore it now" }).count()) > 0;
+  };
+  await becomes_so("a moment that is stored", ask, 60);
+  await look("restore-plan");
+  await page.getByRole("button", { name: "Restore it now" }).click();
+  await page.waitForURL(/\/restore\/\d+$/);
+  await page.getByText("The database is in place, and the application answers.").waitFor({ timeout: 120_000 });
+  await look("restored");
+  assert.deepEqual(complaints.filter((text) => !/\b400\b/.test(text)), []);
   await leave();
 });
 
@@ -346,7 +402,9 @@ test("a promise that is broken by hand is shown broken, and held once it is mend
 test("the supplier tells that something is wrong, its people read it, and a fault that one reports is answered", PATIENCE, async () => {
   const supplier = await at_console(known("supplier", ""), "/status");
   await supplier.look("status-console");
-  await supplier.page.getByRole("button", { name: "Tell that something is wrong" }).or(supplier.page.getByRole("link", { name: "Tell that something is wrong" })).click();
+  const tell = { name: "Tell that something is wrong" };
+  await supplier.page.getByRole("button", tell).or(supplier.page.getByRole("link", tell)).click();
+  await supplier.look("status-new");
   await supplier.page.getByRole("button", { name: "Tell it" }).click();
   await supplier.page.getByRole("alert").waitFor();
   await supplier.look("status-form-error");
@@ -376,6 +434,7 @@ test("the supplier tells that something is wrong, its people read it, and a faul
   await supplier.look("status-one");
   await supplier.page.getByRole("button", { name: "Tell that it is over" }).click();
   await supplier.page.goto(`${service.console}/support`);
+  await supplier.look("faults");
   await supplier.page.getByRole("link", { name: /^Answer / }).first().click();
   await supplier.look("fault");
   await supplier.page.getByLabel("Your answer").fill("It is drawn again");
@@ -396,7 +455,7 @@ test("the supplier sees rounds, backups and tenants, and downloads a pack that v
   await look("rounds");
   await page.getByRole("link", { name: /^Round / }).first().click();
   await look("round");
-  for (const [place, name] of Object.entries({ "/backups": "backups", "/tenants": "tenants", "/account": "account" })) {
+  for (const [place, name] of Object.entries({ "/backups": "backups", "/tenants": "tenants", "/account": "account", "/approvals": "approvals" })) {
     await page.goto(service.console + place);
     await look(name);
   }
@@ -427,4 +486,15 @@ test("a stranger reads the promises, whether each is true now, and what they ans
   await look("missing");
   assert.deepEqual(complaints.filter((said) => !/\b404\b/.test(said)), []);
   await leave();
+});
+
+test("every page that the service has was looked at", async () => {
+  const hosts = { Statement: service.statement, SignIn: service.signin, Console: service.console };
+  const routes = [...(await readFile(ROUTES, "utf8")).matchAll(/^ {4}(Statement|SignIn|Console) +GET +"([^"]+)"/gm)];
+  assert.ok(routes.length > 30, "the table of routes was read");
+  const missed = routes.filter(([, site, route]) => {
+    const form = new RegExp(`^${new URL(hosts[site]).hostname} ${route.replace(/\{[^}]+\}/g, "[^/]+")}$`.replaceAll(".", "\\."));
+    return !NO_PAGE.test(route) && ![...seen].some((place) => form.test(place));
+  });
+  assert.deepEqual(missed.map(([line]) => line.trim()), []);
 });
