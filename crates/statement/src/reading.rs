@@ -71,9 +71,12 @@ impl<'s> Document<'s> {
         for error in errors {
             let end = reading.source.text().len();
             let message = error.message();
-            let (message, help) = if message.contains("duplicate key") {
+            let twice = message.contains("duplicate key");
+            let key = error.span().filter(|_| twice);
+            let key = key.and_then(|span| reading.source.text().get(span));
+            let (message, help) = if let Some(key) = key {
                 (
-                    "this key is given twice".to_owned(),
+                    format!("`{key}` is given twice"),
                     "keep one of the two lines",
                 )
             } else {
