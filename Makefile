@@ -34,7 +34,9 @@ test:
 	@.ci/stage "house rules" cargo xtask tidy
 	@.ci/stage "build" cargo build --locked --quiet --workspace
 	@.ci/stage "build tests" cargo test --locked --quiet --workspace --no-run
+	@rm -f target/tmp/not-tried
 	@.ci/stage "tests" cargo test --locked --workspace --no-fail-fast -- --quiet
+	@! test -s target/tmp/not-tried || { echo "Not tried on this machine:"; sort -u target/tmp/not-tried; }
 	@.ci/stage "browser tests" npm --prefix web --silent test
 
 # The stylesheet that the programs embed.

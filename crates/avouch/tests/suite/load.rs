@@ -166,16 +166,32 @@ pub fn nothing_is_missing(service: &Service, kept: &[Kept], known: &str) {
         assert!(lost.is_empty(), "{known}: not in the database: {lost:?}");
     }
     let mut untold = kept.to_vec();
+    let trail = service.place().join("trail");
     let told = within(15, || {
-        let found = service.ask(&["audit", "search", "--outcome", "done", "--limit", "1000"]);
-        let subjects: BTreeSet<&str> = found["rows"]
-            .as_array()
+        let (because, to) = ("to see that nothing is missing", trail.to_str().unwrap());
+        service
+            .avouch(&[
+                "audit",
+                "export",
+                "--format",
+                "json",
+                "--because",
+                because,
+                "--output",
+                to,
+            ])
+            .with(0);
+        let subjects: BTreeSet<String> = std::fs::read_to_string(&trail)
             .unwrap()
-            .iter()
-            .flat_map(|row| row["subjects"].as_array().unwrap())
-            .filter_map(Value::as_str)
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|event| event["outcome"] == "done")
+            .filter_map(|event| event["subjects"].as_array().cloned())
+            .flatten()
+            .filter_map(|subject| subject.as_str().map(str::to_owned))
             .collect();
-        untold.retain(|one| !subjects.contains(one.id.as_str()));
+        std::fs::remove_file(&trail).unwrap();
+        untold.retain(|one| !subjects.contains(&one.id));
         untold.is_empty().then_some(())
     });
     assert!(told.is_some(), "{known}: not in the ledger: {untold:?}");

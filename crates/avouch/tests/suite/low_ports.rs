@@ -4,15 +4,15 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
-use crate::harness::{Options, Service, named};
+use crate::harness::{Options, Service, named, root};
 
 /// Every set of capabilities that a thread could act by.
 const SETS: [&str; 4] = ["CapInh:", "CapPrm:", "CapEff:", "CapAmb:"];
 
 #[test]
 fn a_low_port_is_served_by_a_front_that_holds_no_capability() {
-    if !nix::unistd::geteuid().is_root() {
-        // Without root such a port is refused, unless this machine gives it to everybody.
+    // Without root such a port is refused, unless this machine gives it to everybody.
+    if !root("a port below 1024") {
         return;
     }
     let low = (600..1024)

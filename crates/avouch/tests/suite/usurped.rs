@@ -11,7 +11,7 @@ use avouch_runtime::grant::{Grant, Kind};
 use avouch_runtime::ids::Ids;
 use avouch_runtime::protocol::{FromSupervisor, InstanceSpec, Job, Secret, ToSupervisor};
 
-use crate::harness::{Options, Service, eventually, example, kill, named};
+use crate::harness::{Options, Service, eventually, example, kill, named, root};
 
 /// The last of what it asks for, so that all answers are there when this one is.
 const LAST: u64 = 999;
@@ -75,8 +75,8 @@ fn jobs(data: &Path, ids: &Ids) -> Vec<Job> {
 
 #[test]
 fn a_core_that_was_taken_over_gets_nothing_run_that_was_not_declared() {
-    if !nix::unistd::geteuid().is_root() {
-        // Without root everything runs as the caller, and there is nobody else to act as.
+    // Without root everything runs as the caller, and there is nobody else to act as.
+    if !root("running a job as somebody else") {
         return;
     }
     let service = Service::start(Options::default());

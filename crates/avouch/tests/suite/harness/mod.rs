@@ -23,7 +23,7 @@ pub use imposter::impersonate;
 pub use keeper::Keeper;
 pub use place::{Place, free_address as free, user_ids};
 pub use processes::{kill, named, signal, under};
-pub use programs::{avouch_binary, build, example, profile_folder, root};
+pub use programs::{avouch_binary, build, example, not_tried, profile_folder, root};
 pub use random::Random;
 pub use raw::Raw;
 pub use service::{Options, Service, User, shared};

@@ -30,7 +30,7 @@ pub fn under(data: &Path) -> Vec<Process> {
     found
 }
 
-/// The living process of a role (`core`, `front`), or of a tenant's application.
+/// The living process of a role (`core`, `front`), of a tenant's application, or of any `job`.
 pub fn named(data: &Path, name: &str) -> Option<i32> {
     let socket = data.join(format!("tenants/{name}/run/app.sock"));
     let socket = socket.to_str().unwrap();
@@ -38,7 +38,8 @@ pub fn named(data: &Path, name: &str) -> Option<i32> {
         let words: Vec<&str> = process.words.iter().map(String::as_str).collect();
         let role = matches!(words.as_slice(), [_, "role", role, ..] if *role == name);
         let app = words.contains(&socket) && !words.contains(&"confine");
-        role || app
+        let job = name == "job" && matches!(words.as_slice(), [_, "job", ..]);
+        role || app || job
     };
     under(data).into_iter().find(is).map(|process| process.pid)
 }

@@ -1,5 +1,6 @@
 //! The programs under test, built once.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -43,13 +44,24 @@ pub fn build() {
     });
 }
 
-/// Whether root runs the tests; says what is not tried otherwise.
+/// Whether root runs the tests; notes what is not tried otherwise.
 pub fn root(what: &str) -> bool {
     let root = nix::unistd::geteuid().is_root();
     if !root {
-        println!("only root can try this: {what}");
+        not_tried(what, "only root can");
     }
     root
+}
+
+/// Notes what this machine does not let a test try: `make test` lists it at its end.
+pub fn not_tried(what: &str, why: &str) {
+    let notes = Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-tried");
+    let mut notes = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(notes)
+        .unwrap();
+    writeln!(notes, "{what}: {why}").unwrap();
 }
 
 /// The repository.
