@@ -47,6 +47,8 @@ export async function start(edit = (text) => text) {
     data,
     folder,
     port,
+    /** The words of a command on the service. */
+    command: (...words) => [PROGRAM, ...common, ...words],
     /** Runs a command on the service, and returns its exit code and what it wrote. */
     avouch: (...words) => run(PROGRAM, [...common, ...words]),
     /** Tells it to stop, waits until it has, and returns its exit code and its log. */

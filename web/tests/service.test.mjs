@@ -28,18 +28,38 @@ let browser;
 /** Host and path of every page that was looked at. */
 const seen = new Set();
 
-/** The demo, with a database that comes back as it was at any moment. */
-function followed(text) {
-  const to = 'to = ["local", "offsite"]\n\n# Avouch';
-  assert.ok(text.includes(to), "the demo's source of tenants' data ends with where it is kept");
-  return text.replace(to, 'to = ["local", "offsite"]\nchanges = { within = "14 d", lose-at-most = "10 s" }\n\n# Avouch');
+/** What London's clocks show so many milliseconds from now, as Swedes write it: `2026-11-21 14:32:07`. */
+function in_london(later) {
+  return new Date(Date.now() + later).toLocaleString("sv-SE", { timeZone: "Europe/London" });
+}
+
+/** The demo, with a database that comes back as it was at any moment, and with its review of access in two minutes. */
+function soon(text) {
+  const edits = {
+    'to = ["local", "offsite"]\n\n# Avouch': 'to = ["local", "offsite"]\nchanges = { within = "14 d", lose-at-most = "10 s" }\n\n# Avouch',
+    'at = "06:00 Europe/London"': `at = "${in_london(179_000).slice(11, 16)} Europe/London"`,
+  };
+  for (const [before, after] of Object.entries(edits)) {
+    assert.equal(text.split(before).length, 2, `the demo says once: ${before}`);
+    text = text.replace(before, after);
+  }
+  return text;
 }
 
 before(async () => {
-  service = await start(followed);
+  service = await start(soon);
   const hosts = [service.statement, service.signin, service.console, ...Object.values(service.apps)];
   const names = hosts.map((address) => new URL(address).hostname);
   browser = await launch({ trust: await vouched_for(await readFile(service.ca), service.port, names) });
+  // What the review is to find.
+  const nosy = known("member", "hillside");
+  const told = await run("sh", ["-c", 'echo "own 999 000 0026" | "$@"', "sh", ...service.command("user", "records", nosy.email)]);
+  assert.equal(told.code, 0, told.stdout + told.stderr);
+  const { page, leave } = await visitor();
+  await page.goto(`${service.apps.hillside}/wards/2/assessments/9990000026`);
+  await sign_in(page, nosy);
+  await page.waitForURL(`${service.apps.hillside}/wards/2/assessments/9990000026`);
+  await leave();
 });
 
 after(async () => {
@@ -341,9 +361,7 @@ test("the supplier restores a tenant as it was at a moment, from the plan to its
   assert.match(await page.title(), /^Error: /);
   await look("restore-refused");
   const ask = async () => {
-    // As Swedes write it: 2026-11-21 14:32:07.
-    const then = new Date(Date.now() - 2_000).toLocaleString("sv-SE", { timeZone: "Europe/London" });
-    const [date, time] = then.split(" ");
+    const [date, time] = in_london(-2_000).split(" ");
     await page.getByLabel("Tenant").selectOption({ label: "hillside, tenant-data" });
     await page.getByLabel("Date").fill(date);
     await page.getByLabel("Time").fill(time);
@@ -485,6 +503,23 @@ test("a stranger reads the promises, whether each is true now, and what they ans
   await page.goto(`${service.statement}/nowhere`);
   await look("missing");
   assert.deepEqual(complaints.filter((said) => !/\b404\b/.test(said)), []);
+  await leave();
+});
+
+test("an administrator looks at what a review found, and says what it was", { timeout: 300_000 }, async () => {
+  const { page, complaints, look, leave } = await at_console(known("administrator", "hillside"), "/unusual");
+  await becomes_so("a finding", async () => {
+    await page.reload();
+    return (await page.locator("a[href^='/unusual/']").count()) > 0;
+  }, 200);
+  await look("unusual");
+  await page.locator("a[href^='/unusual/']").first().click();
+  await look("unusual-one");
+  await page.getByLabel("There was a good reason").check();
+  await page.getByRole("textbox").fill("She looked at what we hold about her, as she may");
+  await page.locator("main form button").click();
+  await page.getByText("It is kept, with your name and your reason").waitFor();
+  assert.deepEqual(complaints, []);
   await leave();
 });
 
