@@ -373,3 +373,22 @@ fn a_follower_that_is_stopped_and_changes_that_are_altered_or_gone_break_their_c
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_service_that_is_stopped_and_started_again_goes_on_with_what_it_had() {
+    let mut service = start();
+    let before = next_generation(&service, "");
+    sql(
+        &database(&service),
+        "create table line (n integer primary key)",
+    );
+    row(&service, 1);
+    service.stop();
+    let asleep = Timestamp::now();
+    service.up().unwrap();
+    followed_again(&service);
+    assert_eq!(generation(&service), Some(before), "it is gone on with");
+    // Nobody writes, and all that there is counts as stored.
+    assert_eq!(rows_at(&service, asleep), "1");
+    stands(&service, CLAIMS[1], "held", "the follower is awake");
+}

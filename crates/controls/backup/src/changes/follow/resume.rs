@@ -62,15 +62,15 @@ impl Follower<'_> {
             self.published = published;
             self.looked = if on { left.up_to } else { now };
             let mut generation = Generation::resume(&self.what.folder, left, now)?;
+            self.closes
+                .remember(Beat::read(&self.what.folder).unwrap_or_default());
+            self.closes.closed(generation.hash());
             if !on {
                 generation.mark(published.mark())?;
             }
             let image = fs::metadata(left.folder.join(BASE))
                 .map_err(ChangesError::io("read", &left.folder))?
                 .len();
-            self.closes
-                .remember(Beat::read(&self.what.folder).unwrap_or_default());
-            self.closes.closed(generation.hash());
             self.current = Some((generation, image));
             self.catch_up(now)?;
         }

@@ -68,6 +68,14 @@ async fn a_database_that_nobody_wrote_to_meanwhile_is_gone_on_with_without_a_gap
     // Elsewhere the log of the database is gone, as after the last who had it open went away.
     let moved = place.moved();
     let mut follower = resumed(&moved, &clock).await;
+    place.pass(2 * SECOND);
+    step(&mut follower).await;
+    // While it rests, what is stored is known to be all.
+    let beat = Beat::read(&moved.what.folder).unwrap().unwrap();
+    let [generation] = moved.generations().try_into().unwrap();
+    let end = beat.closes.last().unwrap();
+    assert_eq!(end.log, head(&generation).hash);
+    assert_eq!(end.quiet, beat.up_to);
     place.pass(9 * SECOND);
     row(&moved, 10);
     step(&mut follower).await;
