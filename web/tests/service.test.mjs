@@ -468,7 +468,7 @@ test("the supplier tells that something is wrong, its people read it, and a faul
   }
 });
 
-test("the supplier sees rounds, backups and tenants, and downloads a pack that verifies without the service", PATIENCE, async () => {
+test("the supplier sees rounds, backups and tenants", PATIENCE, async () => {
   const { page, complaints, look, leave } = await at_console(known("supplier", ""), "/rounds");
   await look("rounds");
   await page.getByRole("link", { name: /^Round / }).first().click();
@@ -477,7 +477,34 @@ test("the supplier sees rounds, backups and tenants, and downloads a pack that v
     await page.goto(service.console + place);
     await look(name);
   }
-  await page.goto(`${service.console}/pack`);
+  assert.deepEqual(complaints, []);
+  await leave();
+});
+
+test("an administrator shares the trail with somebody of the supplier's, takes it back, and looks for unusual access", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/sharing");
+  await page.getByRole("button", { name: "Share", exact: true }).click();
+  await page.getByRole("alert").waitFor();
+  await look("sharing-refused");
+  await page.getByLabel("Email address").fill(known("supplier", "").email);
+  const tomorrow = new Date(Date.now() + 24 * 3600 * 1000).toISOString().slice(0, 10);
+  await page.getByLabel("Last day").fill(tomorrow);
+  await page.getByLabel("Why").fill("a fault");
+  await page.getByRole("button", { name: "Share", exact: true }).click();
+  await page.waitForURL(/\/sharing\?done=yes$/);
+  await look("sharing");
+  await page.getByRole("button", { name: /^Take back from / }).click();
+  await page.getByText("The trail is shared with nobody.").waitFor();
+  await page.getByRole("link", { name: "Unusual access" }).filter({ visible: true }).first().click();
+  await page.getByText("Nothing waits.").waitFor();
+  await look("unusual");
+  // The refused form was the answer that a browser reports.
+  assert.deepEqual(complaints.filter((text) => !/\b400\b/.test(text)), []);
+  await leave();
+});
+
+test("an administrator downloads a pack that verifies without the service", PATIENCE, async () => {
+  const { page, complaints, look, leave } = await at_console(known("administrator", "riverside"), "/pack");
   await look("packs");
   const pack = await download(page, "Download the pack for Riverside");
   const policy = path.join(service.folder, "policy");

@@ -6,6 +6,7 @@
 pub mod moments;
 pub mod second_factor;
 pub mod second_person;
+pub mod sharing;
 pub mod status;
 pub mod unusual;
 pub mod views;
@@ -51,6 +52,9 @@ pub enum DeskError {
     /// What was typed cannot be taken; the sentence says why.
     #[error("{0}")]
     Unfit(String),
+    /// The organisation does not share its trail with the asker.
+    #[error("the organisation does not share its trail with whoever asks")]
+    NotShared,
     /// The statement demands that whoever reads the trail says why, and nobody did.
     #[error("the audit trail is read only by those who say why")]
     ReasonWanted,
@@ -94,6 +98,8 @@ pub struct Person {
     pub role: Role,
     /// Their tenant's slug; `None` for the supplier's people.
     pub tenant: Option<String>,
+    /// Whether they exist for checks alone.
+    pub synthetic: bool,
 }
 
 /// A session that is good here.
@@ -204,6 +210,7 @@ pub trait Desk:
     + second_person::SecondPerson
     + moments::Moments
     + unusual::UnusualAccess
+    + sharing::Sharing
     + status::StatusDesk
 {
     /// The public statement, as true as it is now.

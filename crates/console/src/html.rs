@@ -21,6 +21,7 @@ pub enum Nav {
     Trail,
     Subject,
     Unusual,
+    Sharing,
     Reports,
     Backups,
     Drills,
@@ -34,7 +35,7 @@ pub enum Nav {
 }
 
 /// The menu, in its order; the last part says who has it.
-const MENU: [(Nav, &str, &str, Audience); 13] = [
+const MENU: [(Nav, &str, &str, Audience); 14] = [
     (Nav::Overview, "Overview", "/", Audience::Administrators),
     (Nav::Checks, "Checks", "/checks", Audience::Administrators),
     (
@@ -55,6 +56,7 @@ const MENU: [(Nav, &str, &str, Audience); 13] = [
         "/unusual",
         Audience::Organisation,
     ),
+    (Nav::Sharing, "Sharing", "/sharing", Audience::Organisation),
     (
         Nav::Reports,
         "Reports",

@@ -35,7 +35,7 @@ mod shown;
 
 pub use callers::{OwnAdministrator, SignedIn, Supplier, TenantAdministrator, Visitor};
 pub use desk::{Actor, Answer, Desk, DeskError, Moment, Person, Refusal, Role, Scope, Session};
-pub use desk::{moments, second_factor, second_person, status, unusual, views};
+pub use desk::{moments, second_factor, second_person, sharing, status, unusual, views};
 pub use local_path::LocalPath;
 pub use routes::{ROUTES, Route, router};
 pub use secret::{Secret, SessionDigest, StateDigest};

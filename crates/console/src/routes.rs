@@ -17,8 +17,8 @@ use crate::guard;
 use crate::pages::problem::Problem;
 use crate::pages::{
     account, approvals, assets, backups, checks, drills, entry, log, overview, packs, people,
-    reports, restore, second_factor, sign_in, statement, status, subject, support, tenants, timing,
-    trail, unusual,
+    reports, restore, second_factor, sharing, sign_in, statement, status, subject, support,
+    tenants, timing, trail, unusual,
 };
 use crate::service::{Service, Site};
 
@@ -115,6 +115,9 @@ routes! {
     Console   GET  "/unusual"              OwnAdministrator => unusual::list;
     Console   GET  "/unusual/{number}"     OwnAdministrator => unusual::show;
     Console   POST "/unusual/{number}"     OwnAdministrator => unusual::look;
+    Console   GET  "/sharing"              OwnAdministrator => sharing::page;
+    Console   POST "/sharing"              OwnAdministrator => sharing::share;
+    Console   POST "/sharing/{id}/end"     OwnAdministrator => sharing::unshare;
     Console   GET  "/subject"              TenantAdministrator => subject::form;
     Console   POST "/subject"              TenantAdministrator => subject::report;
     Console   GET  "/approvals"            TenantAdministrator => approvals::list;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use avouch_access::checks::Page;
 use avouch_audit::checks::{
-    Connections, DisclosedCheck, ExportedCheck, Keep, KeptReports, ManagementCheck, Reports,
-    Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
+    Connections, CustodyCheck, DisclosedCheck, ExportedCheck, Keep, KeptReports, ManagementCheck,
+    Reports, Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
 };
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
@@ -15,7 +15,9 @@ use avouch_status::checks::{FaultsCheck, KeptCheck, NotifiedCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
 use jiff::{SignedDuration, Timestamp};
 
-use super::joins::{Faults, Incidents, Operator, Prober, Refusals, Reporter, Reviewer, Trail};
+use super::joins::{
+    Custodian, Faults, Incidents, Operator, Prober, Refusals, Reporter, Reviewer, Trail,
+};
 use super::state::Core;
 use super::status::{Office, Stage};
 use crate::document::Report;
@@ -81,6 +83,12 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
             Arc::new(Reviewer(core.clone())),
             statement.audit.records.clone(),
             review.clone(),
+        )));
+    }
+    if statement.audit.custody.is_some() {
+        checks.push(Box::new(CustodyCheck::new(
+            Arc::new(Trail::entries(core.clone())),
+            Arc::new(Custodian(core.clone())),
         )));
     }
     checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(
@@ -157,8 +165,8 @@ fn pages(core: &Core) -> Vec<Page> {
         path: path.to_owned(),
     };
     let mut pages: Vec<Page> = [
-        "/", "/people", "/tenants", "/trail", "/unusual", "/subject", "/reports", "/backups",
-        "/drills", "/checks", "/rounds", "/pack", "/status", "/support",
+        "/", "/people", "/tenants", "/trail", "/unusual", "/sharing", "/subject", "/reports",
+        "/backups", "/drills", "/checks", "/rounds", "/pack", "/status", "/support",
     ]
     .iter()
     .map(|path| page("console", path))

@@ -8,6 +8,7 @@ mod reading;
 mod reports;
 mod second_factor;
 mod second_person;
+mod sharing;
 mod shown;
 mod sign_in;
 mod status;
@@ -439,15 +440,7 @@ impl Desk for Reception {
         actor: &'a avouch_console::Actor,
         tenant: &'a str,
     ) -> Answer<'a, Vec<u8>> {
-        Box::pin(async move {
-            let tenant = tenant.parse().map_err(|_| DeskError::Absent)?;
-            let text = self
-                .core
-                .pack(&tenant, &asker(actor))
-                .await
-                .map_err(stopped)?;
-            Ok(text.into_bytes())
-        })
+        Box::pin(self.pack_for(actor, tenant))
     }
 }
 

@@ -130,6 +130,10 @@ impl Core {
         self.erase_reviews(id)
             .await
             .map_err(|error| left("the reviews").from(error))?;
+        self.shares
+            .end(&self.store, id, None)
+            .await
+            .map_err(|error| left("the shares of the trail").from(error))?;
         self.supervisor
             .remove(self.layout.tenant(name))
             .await

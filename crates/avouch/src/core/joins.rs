@@ -1,5 +1,6 @@
 //! Joins the controls: each needing side owns a small trait, and the binary answers it here.
 
+mod custodian;
 mod exports;
 mod inside;
 mod kept;
@@ -11,6 +12,7 @@ mod status;
 mod trail;
 mod witnesses;
 
+pub use custodian::Custodian;
 pub use exports::Exports;
 pub use inside::Prober;
 pub use management::Operator;

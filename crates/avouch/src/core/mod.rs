@@ -30,6 +30,7 @@ mod restores;
 mod retention;
 mod reviews;
 mod rounds;
+mod shares;
 mod state;
 mod status;
 mod steady;

@@ -32,6 +32,7 @@ use super::localities::Localities;
 use super::marks::Marks;
 use super::releases::Running;
 use super::rounds::Rounds;
+use super::shares::Shares;
 use super::status::Statuses;
 use super::steady::Steady;
 use super::strangers::Strangers;
@@ -88,6 +89,8 @@ pub struct Core {
     pub witnesses: Option<Arc<Witnesses>>,
     /// Where each person belongs.
     pub localities: Localities,
+    /// With whom trails are shared.
+    pub shares: Shares,
     /// Whose records are people's own, and their families'.
     pub ties: Ties,
     /// The application that lies ready to run.
@@ -164,6 +167,7 @@ impl Core {
         let status = Statuses::open(&store).await?;
         let localities = Localities::open(&store, &seal).await?;
         let ties = Ties::open(&store, &seal).await?;
+        let shares = Shares::open(&store, &seal).await?;
         let running = Running::read(&statement, &layout)?;
         let access = Access::open(
             store.clone(),
@@ -267,6 +271,7 @@ impl Core {
             exports,
             localities,
             ties,
+            shares,
             running,
             status,
             link,

@@ -14,6 +14,7 @@
 mod answer;
 mod bad_luck;
 mod bare_machine;
+mod custody;
 mod erasure;
 mod escrow;
 mod exports;

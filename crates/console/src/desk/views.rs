@@ -251,6 +251,8 @@ pub struct TenantRow {
 /// What is looked for in the audit trail. An empty text means any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrailQuery {
+    /// The organisation's slug, for the supplier's people; empty for all that they may read without one.
+    pub of: String,
     /// Part of a name or email address.
     pub who: String,
     /// Words, or starts of words, of what was done.

@@ -16,6 +16,7 @@ pub mod problem;
 pub mod reports;
 pub mod restore;
 pub mod second_factor;
+pub mod sharing;
 pub mod sign_in;
 pub mod statement;
 pub mod status;

@@ -18,6 +18,8 @@ pub enum Problem {
     Absent,
     /// Not for this role.
     Forbidden,
+    /// The trail of an organisation that does not share it.
+    NotShared,
     /// An act that was not asked for by our own page.
     CrossSite,
     /// A form or query that cannot be read, or says something twice.
@@ -49,6 +51,7 @@ impl From<DeskError> for Problem {
     fn from(error: DeskError) -> Self {
         match error {
             DeskError::Absent => Self::Absent,
+            DeskError::NotShared => Self::NotShared,
             DeskError::Busy { what } => Self::Busy { what },
             DeskError::EmailTaken
             | DeskError::EmailElsewhere
@@ -86,7 +89,9 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Absent => StatusCode::NOT_FOUND,
-            Self::Forbidden | Self::CrossSite | Self::DeadCode => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::NotShared | Self::CrossSite | Self::DeadCode => {
+                StatusCode::FORBIDDEN
+            }
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -108,6 +113,12 @@ impl Problem {
                 "You cannot use this page",
                 "Your role does not include it. The attempt is in the audit trail.".to_owned(),
                 "If you need it, ask an administrator of your organisation.",
+            ),
+            Self::NotShared => (
+                "Not shared with you",
+                "This organisation decides who reads its trail, and does not share it with you now. That you asked is in it."
+                    .to_owned(),
+                "Ask one of its administrators to share it.",
             ),
             Self::CrossSite => (
                 "Nothing was changed",

@@ -7,6 +7,7 @@ use super::events::{Column, events};
 use super::{Answer, days, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
+use crate::desk::Role;
 use crate::desk::views::{EventRow, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::shown;
@@ -29,6 +30,8 @@ struct Page {
 
 /// The question as it was typed, to be shown again and asked again.
 struct Typed {
+    /// The organisation, which only the supplier's people choose.
+    of: Option<String>,
     subject: String,
     as_is: bool,
     because: String,
@@ -48,12 +51,12 @@ struct Found {
 
 /// The empty question.
 pub async fn form(who: TenantAdministrator, ask: Ask) -> Answer {
-    page(&who, &ask, Typed::of(&ask), Vec::new(), None)
+    page(&who, &ask, Typed::of(&who, &ask), Vec::new(), None)
 }
 
 /// The report, on the page or as a file.
 pub async fn report(who: TenantAdministrator, ask: Ask) -> Answer {
-    let typed = Typed::of(&ask);
+    let typed = Typed::of(&who, &ask);
     let (asked, mut errors) = typed.read(ask.field("as"));
     if !errors.is_empty() {
         return page(&who, &ask, typed, errors, None);
@@ -109,9 +112,10 @@ impl Page {
 }
 
 impl Typed {
-    fn of(ask: &Ask) -> Self {
+    fn of(who: &TenantAdministrator, ask: &Ask) -> Self {
         let field = |name| ask.field(name).to_owned();
         Self {
+            of: (who.actor().person.role == Role::Supplier).then(|| field("of")),
             subject: field("subject"),
             as_is: ask.field("as-is") == "yes",
             because: field("because"),
@@ -173,6 +177,7 @@ impl Typed {
         let (from, to) = days(&self.from, &self.to, &mut errors);
         let form = FORMS.iter().find(|(word, _, _)| *word == form);
         let asked = SubjectAsk {
+            of: self.of.clone().unwrap_or_default(),
             subject: self.subject.clone(),
             as_is: self.as_is,
             because: self.because.clone(),

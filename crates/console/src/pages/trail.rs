@@ -8,9 +8,9 @@ use super::second_factor::gate;
 use super::{Answer, days, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
-use crate::desk::DeskError;
 use crate::desk::second_factor::Act;
 use crate::desk::views::{EventRow, Page as Rows, Proofs, ProofsAsk, TrailQuery};
+use crate::desk::{DeskError, Role};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
 use crate::shown;
@@ -48,6 +48,8 @@ impl Page {
 
 /// The search as it was typed, to be shown again.
 struct Typed {
+    /// The organisation, which only the supplier's people choose.
+    of: Option<String>,
     who: String,
     what: String,
     subject: String,
@@ -73,7 +75,7 @@ pub async fn proofs(who: TenantAdministrator, ask: Ask) -> Answer {
     if let Some(answer) = gate(&ask, who.actor(), Act::Trail, "/trail").await? {
         return Ok(answer);
     }
-    let (query, mut errors) = Typed::of(&ask).read("");
+    let (query, mut errors) = Typed::of(&who, &ask).read("");
     let because = ask.field("because").to_owned();
     let mut wrong = |text: String| {
         errors.push(FieldError {
@@ -106,7 +108,7 @@ pub async fn proofs(who: TenantAdministrator, ask: Ask) -> Answer {
 }
 
 async fn page(who: &TenantAdministrator, ask: &Ask, mut errors: Vec<FieldError>) -> Answer {
-    let typed = Typed::of(ask);
+    let typed = Typed::of(who, ask);
     let (query, wrong) = typed.read(ask.field("before"));
     let nothing = Rows {
         rows: Vec::new(),
@@ -159,9 +161,10 @@ async fn page(who: &TenantAdministrator, ask: &Ask, mut errors: Vec<FieldError>)
 }
 
 impl Typed {
-    fn of(ask: &Ask) -> Self {
+    fn of(who: &TenantAdministrator, ask: &Ask) -> Self {
         let field = |name| ask.field(name).to_owned();
         Self {
+            of: (who.actor().person.role == Role::Supplier).then(|| field("of")),
             who: field("who"),
             what: field("what"),
             subject: field("subject"),
@@ -225,6 +228,7 @@ impl Typed {
             });
         }
         let query = TrailQuery {
+            of: self.of.clone().unwrap_or_default(),
             who: self.who.clone(),
             what: self.what.clone(),
             subject: self.subject.clone(),
@@ -238,8 +242,9 @@ impl Typed {
     }
 
     /// Name and value of each part of the search, for a form that asks for the same.
-    fn parts(&self) -> [(&'static str, &str); 7] {
+    fn parts(&self) -> [(&'static str, &str); 8] {
         [
+            ("of", self.of.as_deref().unwrap_or_default()),
             ("who", &self.who),
             ("what", &self.what),
             ("subject", &self.subject),

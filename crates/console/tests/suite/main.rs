@@ -15,6 +15,7 @@ mod pages;
 mod permissions;
 mod reading;
 mod second_factor;
+mod sharing;
 mod sign_in;
 mod status;
 mod support;

@@ -203,6 +203,16 @@ const TABLE: &[Line] = &[
         ),
         "answer=explained&because=a+colleague+asked",
     ),
+    console("GET", "/sharing", 200, 403),
+    sending(
+        console("POST", "/sharing", 303, 403),
+        "email=sam%40supplier.example&last=25%2F11%2F2026&because=a+fault",
+    ),
+    about(
+        console("POST", "/sharing/{id}/end", 303, 403),
+        "/sharing/s1/end",
+        "/sharing/s2/end",
+    ),
     console("GET", "/subject", 200, 200),
     sending(
         console("POST", "/subject", 200, 200),

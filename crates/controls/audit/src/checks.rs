@@ -1,6 +1,7 @@
 //! Attempts to find something that is not in the ledger, and to change the ledger unnoticed.
 
 pub mod connections;
+mod custody;
 mod disclosed;
 mod exported;
 mod keep;
@@ -16,6 +17,7 @@ mod trail;
 mod witnessed;
 
 pub use connections::Connections;
+pub use custody::{Asked, CustodyCheck, Reading, Shared};
 pub use disclosed::{Access, Disclosed, DisclosedCheck, Disclosing};
 pub use exported::{Back, Delivery, ExportedCheck, Exports};
 pub use keep::Keep;

@@ -14,12 +14,14 @@
 )]
 
 pub mod checks;
+mod custody;
 mod export;
 mod record;
 pub mod review;
 mod settings;
 mod witness;
 
+pub use custody::CUSTODY;
 pub use export::{Export, Receiver};
 pub use record::{RecordRule, is_record, read_records, subjects};
 pub use review::{REVIEW, Review};

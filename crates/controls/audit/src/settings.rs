@@ -3,6 +3,7 @@
 use avouch_statement::{Draft, Figure, Length, Table};
 
 use crate::RecordRule;
+use crate::custody;
 use crate::export::{self, Export};
 use crate::review::{self, Review};
 use crate::witness::{self, Witnessed};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub exports: Vec<Export>,
     /// When access to records is reviewed, and by which rules.
     pub review: Option<Review>,
+    /// For how long an organisation shares its trail at most, where it alone decides who reads it.
+    pub custody: Option<Length>,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
 }
@@ -68,6 +71,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         because.map(|because| because.value)
     });
     let review = review::read(section);
+    let custody = custody::read(section);
     let witnessed = witness::read(section);
     let exports = export::read(section);
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
@@ -96,6 +100,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         witnessed: witnessed?,
         exports: exports?,
         review: review?,
+        custody: custody?,
         records: records?,
     })
 }

@@ -10,6 +10,7 @@ use avouch_statement::TenantId;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use super::sharing::Reach;
 use super::{Reception, asker, failed, stopped};
 use crate::core::disclosure::{Disclosure, Form};
 use crate::core::trails::{MOST, Taken};
@@ -23,7 +24,7 @@ impl Reception {
         actor: &Actor,
         asked: &views::TrailQuery,
     ) -> Result<views::Page<EventRow>, DeskError> {
-        let Some(tenant) = whose(actor)? else {
+        let Some(reach) = self.reach(actor, &asked.of).await? else {
             return Ok(views::Page {
                 rows: Vec::new(),
                 total: 0,
@@ -32,7 +33,7 @@ impl Reception {
                 behind: 0,
             });
         };
-        let event = reads(actor, Action::Search, "audit trail", tenant.as_ref());
+        let event = reads(actor, Action::Search, "audit trail", reach.tenant());
         let mut event = searching(event, asked);
         if !asked.why.is_empty() {
             event = event.with("because", &asked.why);
@@ -41,10 +42,11 @@ impl Reception {
                 .await?;
             return Err(DeskError::ReasonWanted);
         }
+        let event = self.permitted(&reach, event).await?;
         let query = Query {
             before: asked.before,
             limit: PAGE,
-            ..query(asked, tenant)
+            ..query(asked, &reach)
         };
         let found = self.core.index.search(&query).await.map_err(failed);
         let found = self.told(event, found).await?;
@@ -62,19 +64,22 @@ impl Reception {
         actor: &Actor,
         asked: &ProofsAsk,
     ) -> Result<Proofs, DeskError> {
-        let Some(tenant) = whose(actor)? else {
+        let Some(reach) = self.reach(actor, &asked.query.of).await? else {
             return Ok(Proofs::Nothing);
         };
+        let tenant = reach.tenant().cloned();
         let what = "audit trail with proofs";
         let event =
             reads(actor, Action::Export, what, tenant.as_ref()).with("because", &asked.because);
-        let event = searching(event, &asked.query);
+        let event = self
+            .permitted(&reach, searching(event, &asked.query))
+            .await?;
         let told = parts(&asked.query)
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         let taken = self
             .core
-            .trail_with_proofs(query(&asked.query, tenant.clone()), told, tenant.clone())
+            .trail_with_proofs(query(&asked.query, &reach), told, tenant.clone())
             .await
             .map_err(stopped);
         Ok(match self.told(event, taken).await? {
@@ -100,7 +105,11 @@ impl Reception {
         actor: &Actor,
         asked: &SubjectAsk,
     ) -> Result<SubjectAnswer, DeskError> {
-        let tenant = whose(actor)?.ok_or(DeskError::Absent)?;
+        let reach = self
+            .reach(actor, &asked.of)
+            .await?
+            .ok_or(DeskError::Absent)?;
+        let tenant = reach.tenant().cloned();
         let subject = match avouch_events::subject(&asked.subject) {
             Ok(subject) => subject,
             Err(SubjectError::CheckDigit) if asked.as_is => asked.subject.trim().to_owned(),
@@ -131,9 +140,10 @@ impl Reception {
         event.behalf.clone_from(&asked.behalf);
         // Whoever reads about somebody is in that somebody's report, too.
         event.subjects = vec![subject.clone()];
+        let event = self.permitted(&reach, event).await?;
         let query = Query {
             subject: Some(subject.clone()),
-            tenant: tenant.as_ref().map(|tenant| Some(tenant.to_string())),
+            tenant: reach.bound(),
             from: asked.from.and_then(midnight),
             until: after(asked.to),
             ..Query::default()
@@ -180,6 +190,7 @@ pub(super) fn whose(actor: &Actor) -> Result<Option<Option<TenantId>>, DeskError
 fn parts(asked: &views::TrailQuery) -> impl Iterator<Item = (&'static str, String)> {
     let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
     [
+        ("organisation", asked.of.clone()),
         ("who", asked.who.clone()),
         ("what", asked.what.clone()),
         ("subject", asked.subject.clone()),
@@ -195,10 +206,10 @@ fn searching(event: Event, asked: &views::TrailQuery) -> Event {
     parts(asked).fold(event, |event, (name, value)| event.with(name, value))
 }
 
-fn query(asked: &views::TrailQuery, tenant: Option<TenantId>) -> Query {
+fn query(asked: &views::TrailQuery, reach: &Reach) -> Query {
     let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     Query {
-        tenant: tenant.map(|tenant| Some(tenant.to_string())),
+        tenant: reach.bound(),
         who: given(&asked.who),
         words: given(&asked.what),
         subject: given(&asked.subject),
@@ -221,7 +232,7 @@ fn midnight(day: Date) -> Option<jiff::Timestamp> {
 }
 
 /// The first instant after a day.
-fn after(day: Option<Date>) -> Option<jiff::Timestamp> {
+pub(super) fn after(day: Option<Date>) -> Option<jiff::Timestamp> {
     day?.tomorrow().ok().and_then(midnight)
 }
 

@@ -139,6 +139,7 @@ pub fn person(person: &avouch_access::Person) -> Person {
         email: person.email.clone(),
         role: role(person.role),
         tenant: person.tenant.as_ref().map(ToString::to_string),
+        synthetic: person.synthetic,
     }
 }
 
@@ -154,6 +155,7 @@ pub fn role(role: avouch_access::Role) -> Role {
 /// A person of the console's as the audit trail names them.
 pub fn event_actor(person: &Person) -> Actor {
     let role = match person.role {
+        _ if person.synthetic => avouch_events::Role::Synthetic,
         Role::Supplier => avouch_events::Role::Supplier,
         Role::Administrator => avouch_events::Role::Administrator,
         Role::Member => avouch_events::Role::Member,

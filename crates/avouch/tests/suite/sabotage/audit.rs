@@ -85,6 +85,18 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
+        what: "the store keeps what is shared after it was taken back",
+        turns: &[("audit.custody", "broken")],
+        act: |bench| {
+            bench.store(
+                "create trigger stays before delete on share begin select raise(ignore); end;",
+            );
+            Box::new(|bench| {
+                bench.store("drop trigger stays; delete from share;");
+            })
+        },
+    },
+    &Sabotage {
         what: "the bytes of connections are told too low",
         turns: &[("audit.connections", "broken")],
         act: |bench| {

@@ -8,6 +8,8 @@ use super::{Owned, TrailQuery};
 /// Whose record is asked about, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectAsk {
+    /// The organisation's slug, for the supplier's people; empty for all that they may read without one.
+    pub of: String,
     /// The NHS number or other name of the record, as typed.
     pub subject: String,
     /// Ten digits that are no NHS number are meant.

@@ -6,12 +6,14 @@
 mod answers;
 pub mod factors;
 mod moments;
+mod sharing;
 mod status;
 mod unusual;
 mod values;
 
 use std::sync::Mutex;
 
+use avouch_console::sharing::ShareAsk;
 use avouch_console::status::{NewAnswer, NewIncident};
 use avouch_console::unusual::Looked;
 use avouch_console::views::{NewPerson, SubjectAsk, Timing, TrailQuery};
@@ -83,6 +85,8 @@ pub struct Fake {
     pub answered: Mutex<Vec<NewAnswer>>,
     /// Every answer to a finding of unusual access.
     pub looked: Mutex<Vec<(u64, Looked, String)>>,
+    /// Every share that was asked for.
+    pub shared: Mutex<Vec<ShareAsk>>,
     /// Every sign-out.
     pub left: Mutex<Vec<SessionDigest>>,
 }
@@ -95,6 +99,7 @@ pub fn people() -> [(&'static str, Person); 4] {
         email: format!("{id}@example.test"),
         role,
         tenant: tenant.map(str::to_owned),
+        synthetic: false,
     };
     [
         (
