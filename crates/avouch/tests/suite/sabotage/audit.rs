@@ -122,14 +122,15 @@ pub const ALL: &[&Sabotage] = &[
         what: "one bit of the ledger turns over",
         turns: &[
             ("audit.keep", "broken"),
-            // What cannot be read cannot be counted again.
+            // What cannot be read can be neither reviewed nor counted again.
+            ("audit.review", "unproven"),
             ("report.use.every", "unproven"),
             ("report.sessions.every", "unproven"),
             ("report.saving.every", "unproven"),
             ("report.answered.every", "unproven"),
         ],
         act: |bench| {
-            let (segment, at) = lately(bench);
+            let (segment, at) = opened_lately(bench);
             flip_at(&segment, at);
             Box::new(move |_| flip_at(&segment, at))
         },
@@ -252,22 +253,26 @@ fn save_an_assessment(bench: &Bench) {
     });
 }
 
-/// A place among the ledger's newer entries: neither the last, which the index has yet to read, nor so far back that
-/// nothing but the audit trail's own check comes by.
-fn lately(bench: &Bench) -> (PathBuf, u64) {
-    const BACK: u64 = 512 * 1024;
-    let mut back = BACK;
-    for segment in files(&bench.data("core/ledger/journal")).into_iter().rev() {
+/// A place in the entry about a record that was opened lately, which both a review and the reports come by.
+fn opened_lately(bench: &Bench) -> (PathBuf, u64) {
+    let words = ["--tenant", "riverside", "--action", "record-opened"];
+    let row = bench.service.audited(&words, |_| true);
+    let mut before = row["index"].as_u64().unwrap();
+    for segment in files(&bench.data("core/ledger/journal")) {
         let bytes = std::fs::read(&segment).unwrap();
+        let mut at = SEGMENT_HEAD;
         // The end of the newest segment is room set aside.
-        let written = bytes
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |at| at + 1) as u64;
-        if written > back {
-            return (segment, written - back);
+        while let Some(length) = bytes.get(at..at + 4) {
+            let length = u32::from_be_bytes(length.try_into().unwrap());
+            if length == 0 {
+                break;
+            }
+            if before == 0 {
+                return (segment, (at + RECORD_HEAD + LEAF) as u64);
+            }
+            before -= 1;
+            at += RECORD_HEAD + usize::try_from(length).unwrap();
         }
-        back -= written;
     }
-    panic!("the ledger has less than {BACK} bytes");
+    panic!("the journal lacks the entry {}", row["index"]);
 }
