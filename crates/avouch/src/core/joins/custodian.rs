@@ -19,8 +19,6 @@ use crate::fail::chain;
 
 /// For how long the check shares a trail; it takes the share back within seconds.
 const BRIEFLY: SignedDuration = SignedDuration::from_mins(5);
-/// A record that nobody has.
-const NOBODYS: &str = "100000000000000";
 
 /// Asks for trails.
 pub struct Custodian(pub Arc<Core>);
@@ -68,7 +66,7 @@ impl Custodian {
                 let answered = match door.ask(&desk, &actor, tenant, because).await {
                     Ok(()) => true,
                     Err(DeskError::NotShared) => false,
-                    Err(error) => return Err(chain(&error)),
+                    Err(error) => return Err(format!("{}: {}", door.words(), chain(&error))),
                 };
                 asked.push(Asked {
                     shared,
@@ -116,10 +114,13 @@ impl Door {
         because: &str,
     ) -> Result<(), DeskError> {
         let of = tenant.to_string();
+        // Whether the door opens is asked, not what lies behind it: nobody but this asker goes by that name.
+        let subject = actor.person.id.clone();
         match self {
             Self::Trail => {
                 let query = TrailQuery {
                     of,
+                    subject,
                     why: because.to_owned(),
                     ..TrailQuery::default()
                 };
@@ -128,7 +129,7 @@ impl Door {
             Self::Report => {
                 let asked = SubjectAsk {
                     of,
-                    subject: NOBODYS.to_owned(),
+                    subject,
                     as_is: false,
                     because: because.to_owned(),
                     behalf: String::new(),
