@@ -48,30 +48,42 @@ const ORDINARY: [&str; 8] = [
     "another certificate is filed in the place of the provider's",
 ];
 
+/// Those of who comes in, and of what is written down about them.
+fn of_people() -> Vec<&'static Sabotage> {
+    [access::ALL, people::ALL, gateway::ALL, audit::ALL].concat()
+}
+
+/// Those of what is kept and what is told.
+fn of_what_is_kept() -> Vec<&'static Sabotage> {
+    [backup::ALL, rest::ALL, status::ALL].concat()
+}
+
 fn all() -> Vec<&'static Sabotage> {
-    [
-        access::ALL,
-        people::ALL,
-        gateway::ALL,
-        audit::ALL,
-        backup::ALL,
-        rest::ALL,
-        status::ALL,
-    ]
-    .concat()
+    [of_people(), of_what_is_kept()].concat()
 }
 
 #[test]
-fn every_sabotage_turns_exactly_what_it_declares_and_mending_turns_it_back() {
+fn every_sabotage_of_people_turns_exactly_what_it_declares_and_mending_turns_it_back() {
+    try_out(&of_people());
+}
+
+#[test]
+fn every_sabotage_of_what_is_kept_turns_exactly_what_it_declares_and_mending_turns_it_back() {
+    try_out(&of_what_is_kept());
+}
+
+/// Tries those that have the words of `AVOUCH_SABOTAGE` in what happens, or all.
+fn try_out(sabotages: &[&Sabotage]) {
     let wanted = std::env::var("AVOUCH_SABOTAGE").unwrap_or_default();
-    let chosen: Vec<_> = all()
-        .into_iter()
-        .filter(|sabotage| sabotage.what.contains(&wanted))
-        .collect();
+    let fits = |sabotage: &&&Sabotage| sabotage.what.contains(&wanted);
     assert!(
-        !chosen.is_empty(),
+        all().iter().any(|sabotage| fits(&sabotage)),
         "no sabotage has “{wanted}” in its words"
     );
+    let mut chosen = sabotages.iter().filter(fits).peekable();
+    if chosen.peek().is_none() {
+        return;
+    }
     let mut bench = settled(Options::default());
     let mut wrong = Vec::new();
     for sabotage in chosen {
