@@ -69,6 +69,9 @@ pub enum Refusal {
     /// A page of another origin caused the request.
     #[error("a page of another origin caused the request")]
     OtherOrigin,
+    /// The path names a record by more characters than one may have.
+    #[error("the path names a record by too many characters")]
+    LongSubject,
     /// An entry holds something other than numbers.
     #[error("entry `{entry}` holds something other than numbers")]
     NotNumbers {
@@ -270,6 +273,13 @@ impl Refusal {
                 Phase::Head,
                 "Not from this page",
                 "The request did not come from a page of this service. Go back to the service and try again there.",
+            ),
+            Self::LongSubject => told(
+                S::URI_TOO_LONG,
+                "long-subject",
+                Phase::Head,
+                "Address too long",
+                "The address names a record by more characters than any record has here. Check it and try again.",
             ),
             Self::NotNumbers { .. } => told(
                 S::UNPROCESSABLE_ENTITY,

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::flow::Flow;
 use crate::assertion::{BadSeed, Signer};
+use crate::hygiene::response::SUBJECT_LENGTH;
 use crate::link::{Configure, EntryRule, RecordRule};
+use crate::refusal::Refusal;
 use crate::tls::{self, TlsError};
 use avouch_statement::{Pattern, PatternError};
 
@@ -133,13 +135,21 @@ impl Serving {
     }
 
     /// The record rule that a path falls under, and the subject it names.
-    pub(super) fn record(&self, path: &str) -> Option<(&str, String)> {
-        self.records.iter().find_map(|(rule, pattern)| {
+    ///
+    /// Events list subjects whole, so one that is too long for them is refused, and is not cut to somebody else's.
+    pub(super) fn record(&self, path: &str) -> Result<Option<(&str, String)>, Refusal> {
+        let named = self.records.iter().find_map(|(rule, pattern)| {
             Some((
                 rule.name.as_str(),
                 pattern.matches(path)?.fill(&rule.subject)?,
             ))
-        })
+        });
+        match named {
+            Some((_, subject)) if subject.chars().count() > SUBJECT_LENGTH => {
+                Err(Refusal::LongSubject)
+            }
+            named => Ok(named),
+        }
     }
 
     pub(super) fn header_bytes(&self) -> usize {

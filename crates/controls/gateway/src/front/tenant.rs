@@ -46,6 +46,7 @@ pub(super) async fn to_tenant(
     let unsafe_method = origin::is_unsafe(request.method());
     let upgrade = tunnel::is_asked(&request);
     judge_origin(connection, &request, head, unsafe_method || upgrade)?;
+    let record = serving.record(request.uri().path())?;
     // A tunnel's bytes begin after the answer; a body before them would be read by one side as the tunnel's.
     if upgrade && !request.body().is_end_stream() {
         return Err(Stop::Untold(Refusal::AmbiguousLength));
@@ -59,7 +60,6 @@ pub(super) async fn to_tenant(
         request = only_numbers(request, &rule, serving.idle_time()).await?;
     }
 
-    let record = serving.record(request.uri().path());
     let mut begin = Begin {
         id: link.id(),
         host: head.host.clone(),

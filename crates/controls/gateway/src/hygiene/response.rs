@@ -7,9 +7,10 @@ use http::header::{
 
 use super::{cookies, names};
 
-/// How many subjects one answer may name, and how long each may be; more is cut, and the cut is named.
+/// How many subjects one answer may name; more is cut, and the cut is named.
 const SUBJECTS: usize = 256;
-const SUBJECT_LENGTH: usize = 128;
+/// The most characters of a subject. A longer one in an answer is cut; a request whose path names one is refused.
+pub const SUBJECT_LENGTH: usize = 128;
 
 static SUBJECT: HeaderName = HeaderName::from_static("avouch-subject");
 

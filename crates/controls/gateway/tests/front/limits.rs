@@ -50,6 +50,26 @@ async fn a_browser_with_all_the_cookies_it_can_keep_is_told_to_forget_them() {
 }
 
 #[tokio::test]
+async fn a_record_with_a_longer_name_than_an_event_lists_is_refused_before_the_application_and_told()
+ {
+    let mut stage = Stage::set().await;
+    mirror(&stage.app_socket());
+    // Characters count, and not the bytes in which a browser writes them.
+    for (name, status) in [
+        ("7".repeat(128), 200),
+        ("%C3%A9".repeat(128), 200),
+        ("7".repeat(129), 414),
+    ] {
+        let path = format!("/wards/1/assessments/{name}");
+        let answer = stage.get(&path, "").await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+    let refused = stage.refused().await;
+    assert_eq!(refused.reason, "long-subject");
+    assert!(refused.token_digest.is_some(), "it is told whose it was");
+}
+
+#[tokio::test]
 async fn a_body_larger_than_the_limit_is_refused_by_its_stated_length() {
     let mut stage = Stage::set().await;
     mirror(&stage.app_socket());
