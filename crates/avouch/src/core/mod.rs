@@ -72,7 +72,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     }
     core.finish_erasures().await;
     let (started, starting) = tokio::sync::oneshot::channel();
-    status::keep_running(&core, starting);
+    status::keep_running(&core, starting).await;
     core.tenants_start().await?;
     drop(started);
     core.release().await?;

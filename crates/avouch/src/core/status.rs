@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 pub use self::post::Office;
-use self::post::Sent;
+use self::post::Post;
 use self::rehearsal::Rehearsal;
 pub use self::rehearsal::Stage;
 use super::state::Core;
@@ -39,8 +39,8 @@ const LONGEST: usize = 200_000;
 /// What is seen of the service, and what people are told of it.
 pub struct Statuses {
     state: Mutex<State>,
-    /// What the supplier's team was written.
-    sent: Sent,
+    /// What the supplier's team is written.
+    pub post: Post,
 }
 
 struct State {
@@ -114,7 +114,7 @@ impl Statuses {
                 beaten,
                 tidied: None,
             }),
-            sent: Sent::open(store).await?,
+            post: Post::default(),
         })
     }
 
@@ -156,6 +156,7 @@ impl Statuses {
                 .book
                 .forget(|incident| incident.about.tenant() == Some(tenant))
         };
+        self.post.forget(&gone);
         records::forget(store, &gone)
             .await
             .map_err(|error| Fail::new("what was told of it is not taken away").from(error))
@@ -237,11 +238,11 @@ impl State {
 }
 
 /// Starts to look, once the applications have had the time to start, and ends with the core.
-pub fn keep_running(core: &Arc<Core>, starting: oneshot::Receiver<()>) {
+pub async fn keep_running(core: &Arc<Core>, starting: oneshot::Receiver<()>) {
     if core.statement.status.is_none() {
         return;
     }
-    post::keep_posting(core);
+    post::keep_posting(core).await;
     let core = core.clone();
     tokio::spawn(async move {
         core.tell_front();
@@ -415,6 +416,7 @@ impl Core {
                     .book
                     .forget(|incident| incident.ended.is_some_and(|ended| ended < oldest))
             };
+            self.status.post.forget(&gone);
             records::forget(&self.store, &gone).await?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Options, Place, Service, free, named, signal, within};
+use crate::harness::{Browser, Options, Place, Service, free, named, signal, within};
 
 const CLAIM: &str = "status.notify";
 const PASSWORD: &str = "marked-password-of-the-relay";
@@ -72,14 +72,15 @@ impl Relay {
             .collect()
     }
 
-    /// Waits for a letter with all of this in it.
+    /// Waits until so many letters have come with all of this in them.
     #[track_caller]
-    fn brings(&self, words: &[&str]) {
-        let brought = within(60, || {
-            let all = |letter: &String| words.iter().all(|word| letter.contains(word));
-            self.letters().iter().any(all).then_some(())
+    fn brings(&self, count: usize, words: &[&str]) {
+        let brought = within(90, || {
+            let all = |letter: &&String| words.iter().all(|word| letter.contains(word));
+            (self.letters().iter().filter(all).count() == count).then_some(())
         });
-        assert!(brought.is_some(), "no {words:?} in {:?}", self.letters());
+        let letters = self.letters();
+        assert!(brought.is_some(), "not {count} of {words:?} in {letters:?}");
     }
 }
 
@@ -130,32 +131,64 @@ fn stands(service: &Service, status: &str) {
 }
 
 #[test]
-fn the_team_is_written_to_once_of_each_beginning_and_end_and_after_the_relay_was_away() {
+fn the_team_is_written_to_once_of_each_beginning_and_end_and_after_the_relay_was_away_or_refused() {
     let mut relay = Relay::prepared();
     relay.start();
     let mut service = start(&relay);
     stands(&service, "held");
-    let application = named(&service.data(), "hillside").unwrap();
-    signal(application, Signal::SIGSTOP);
-    relay.brings(&[
-        "Subject: Wrong at Acuity: The application does not answer",
-        "To: team@supplier.example",
-        "For hillside.",
-        "https://console.acuity.localhost",
-    ]);
-    signal(application, Signal::SIGCONT);
-    relay.brings(&["Subject: Over at Acuity", "For hillside."]);
+    let (hillside, riverside) = (
+        named(&service.data(), "hillside").unwrap(),
+        named(&service.data(), "riverside").unwrap(),
+    );
+    signal(hillside, Signal::SIGSTOP);
+    relay.brings(
+        1,
+        &[
+            "Subject: Wrong at Acuity: The application does not answer",
+            "To: team@supplier.example",
+            "For hillside.",
+            "https://console.acuity.localhost",
+        ],
+    );
+    signal(hillside, Signal::SIGCONT);
+    relay.brings(1, &["Subject: Over at Acuity", "For hillside."]);
 
     relay.stop();
     stands(&service, "broken");
-    let application = named(&service.data(), "riverside").unwrap();
-    signal(application, Signal::SIGSTOP);
+    signal(riverside, Signal::SIGSTOP);
     let words = ["--words", "status letters"];
     service.audited(&words, |row| row["outcome"] == "failed");
+    // It is over before the first letter could be sent; there is one of its beginning all the same.
+    signal(riverside, Signal::SIGCONT);
+    let over = ["--tenant", "riverside", "--words", "incident ended"];
+    service.audited(&over, |row| row["outcome"] == "done");
     relay.start();
-    relay.brings(&["Subject: Wrong at Acuity", "For riverside."]);
-    signal(application, Signal::SIGCONT);
-    relay.brings(&["Subject: Over at Acuity", "For riverside."]);
+    relay.brings(1, &["Subject: Wrong at Acuity", "For riverside."]);
+    relay.brings(1, &["Subject: Over at Acuity", "For riverside."]);
+    stands(&service, "held");
+
+    // What it refuses is told, and keeps nothing else waiting.
+    let refuse = relay.folder.path().join("refuse");
+    fs::write(&refuse, "For riverside.").unwrap();
+    signal(riverside, Signal::SIGSTOP);
+    service.audited(&words, |row| row["outcome"] == "refused");
+    signal(hillside, Signal::SIGSTOP);
+    relay.brings(2, &["Subject: Wrong at Acuity", "For hillside."]);
+    let mut console = Browser::new(&service);
+    console.sign_in("console", &service.user("", "supplier"));
+    let page = console.get("console", "/status").text();
+    assert!(page.contains("has not taken it yet"), "{page}");
+    fs::remove_file(&refuse).unwrap();
+    for application in [riverside, hillside] {
+        signal(application, Signal::SIGCONT);
+    }
+    for (of, stage) in [
+        ("For riverside.", "Wrong"),
+        ("For riverside.", "Over"),
+        ("For hillside.", "Over"),
+    ] {
+        relay.brings(2, &[&format!("Subject: {stage} at Acuity"), of]);
+    }
     stands(&service, "held");
 
     let before = relay.letters().len();

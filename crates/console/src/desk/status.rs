@@ -21,6 +21,28 @@ pub struct IncidentView {
     pub ended: Option<Timestamp>,
     /// What was said of it since, oldest first.
     pub updates: Vec<(Timestamp, String)>,
+    /// The letters to the supplier's team about it; none where the statement says that none are written.
+    pub letters: Vec<LetterRow>,
+}
+
+/// A letter about an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LetterRow {
+    /// Whether it tells that it is over.
+    pub of_end: bool,
+    /// How it stands with it.
+    pub stands: LetterStands,
+}
+
+/// How it stands with a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetterStands {
+    /// The relay has taken it.
+    Taken,
+    /// The relay has not taken it yet.
+    Waits,
+    /// The relay did not take it in time, and it was given up then.
+    GivenUp(Timestamp),
 }
 
 /// Something that is to be told.

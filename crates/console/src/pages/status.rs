@@ -6,7 +6,7 @@ use http::StatusCode;
 use super::{Answer, Problem, see_other};
 use crate::ask::Ask;
 use crate::callers::Supplier;
-use crate::desk::status::{IncidentView, NewIncident, NewUpdate};
+use crate::desk::status::{IncidentView, LetterRow, LetterStands, NewIncident, NewUpdate};
 use crate::html::{
     Action, ActionKind, Cell, FieldError, Frame, Listing, Nav, Table, Tag, error_of, render,
 };
@@ -82,12 +82,32 @@ pub async fn list(who: Supplier, ask: Ask) -> Answer {
             kind: ActionKind::Link,
         },
     ];
+    let mut untaken = Table {
+        caption: "Letters to the supplier’s team that the mail relay has not taken",
+        headings: vec!["Incident", "Letter", "State"],
+        rows: Vec::new(),
+        nothing: "It has taken every one.",
+    };
+    let written = incidents.iter().any(|one| !one.letters.is_empty());
+    for incident in &incidents {
+        let letters = incident.letters.iter();
+        let left = letters.filter(|letter| letter.stands != LetterStands::Taken);
+        untaken.rows.extend(left.map(|letter| {
+            let (what, state) = letter_words(letter);
+            let number = incident.number;
+            let link = Cell::link(number.to_string(), path(number));
+            vec![link, Cell::text(what), Cell::text(state)]
+        }));
+    }
     page.tables = vec![Table {
         caption: "What is wrong, then what was",
         headings: vec!["Number", "What", "For whom", "Since", "State", "Last said"],
         rows: incidents.into_iter().map(cells).collect(),
         nothing: "Nothing was ever told.",
     }];
+    if written {
+        page.tables.push(untaken);
+    }
     render(&page, StatusCode::OK)
 }
 
@@ -117,6 +137,23 @@ fn cells(incident: IncidentView) -> Vec<Cell> {
             "Nothing yet",
         ),
     ]
+}
+
+/// What a letter tells, and how it stands with it.
+fn letter_words(letter: &LetterRow) -> (&'static str, String) {
+    let what = match letter.of_end {
+        false => "Letter of its beginning",
+        true => "Letter of its end",
+    };
+    let state = match letter.stands {
+        LetterStands::Taken => "The mail relay has taken it".to_owned(),
+        LetterStands::Waits => "The mail relay has not taken it yet".to_owned(),
+        LetterStands::GivenUp(at) => format!(
+            "Given up on {}: the mail relay did not take it for a day",
+            shown::minute(at)
+        ),
+    };
+    (what, state)
 }
 
 fn path(number: u64) -> String {
@@ -245,6 +282,7 @@ fn one(who: &Supplier, ask: &Ask, incident: &IncidentView, errors: Vec<FieldErro
     }
     let said = |(at, text): &(_, String)| ("Said", format!("{}: {text}", shown::second(*at)));
     facts.extend(incident.updates.iter().map(said));
+    facts.extend(incident.letters.iter().map(letter_words));
     let page = One {
         frame: ask.console_frame(&title, &who.caller(), Nav::Status),
         path: path(incident.number),

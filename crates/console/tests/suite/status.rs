@@ -108,3 +108,17 @@ async fn a_fault_is_answered_by_the_supplier_and_the_answer_is_read_on_the_appli
         .await;
     assert_eq!(filed.header("location"), "/.avouch/support?filed=3");
 }
+
+#[tokio::test]
+async fn a_letter_that_was_not_taken_is_told_and_one_that_was_stands_with_its_incident_alone() {
+    let fake = Arc::new(Fake::default());
+    for (path, taken) in [("/status", false), ("/status/7", true)] {
+        let got = asked(CONSOLE, "GET", path)
+            .by("supplier-token")
+            .of(&fake)
+            .await;
+        assert!(got.body.contains("did not take it for a day"), "{path}");
+        let told = got.body.contains("Letter of its beginning");
+        assert_eq!(told, taken, "{path}");
+    }
+}

@@ -20,6 +20,7 @@
 
 mod book;
 pub mod checks;
+mod letters;
 pub mod mail;
 mod notify;
 pub mod records;
@@ -27,6 +28,7 @@ mod settings;
 mod watch;
 
 pub use book::{About, Book, Incident, Then, Update};
-pub use notify::{Begins, NOTIFY, Notify, Relay};
+pub use letters::{LetterId, Letters, Stands, Wanted};
+pub use notify::{NOTIFY, Notify, Relay};
 pub use settings::{FAULTS, KEEP, Settings, TOLD_WITHIN, read};
 pub use watch::{Turn, Watch};

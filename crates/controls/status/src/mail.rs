@@ -1,6 +1,6 @@
 //! Writing to the supplier's team by a mail relay: over TLS alone, and said to be sent only once the relay has taken it.
 //!
-//! Source: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 8314 (TLS from the first byte).
+//! Source: RFC 5321 (SMTP), RFC 8314 (TLS from the first byte).
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, addres
 
 use tokio::time::timeout;
 
-use crate::notify::{Begins, Notify};
+use crate::notify::Notify;
 
 /// How long the relay may take over a letter or a greeting: the library waits for ever for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,6 +34,18 @@ pub enum MailError {
     /// It says nothing.
     #[error("the mail relay did not answer within {} s", PATIENCE.as_secs())]
     Slow,
+}
+
+impl MailError {
+    /// Whether this letter was refused, and another may be taken; if not, there was nobody to take any.
+    #[must_use]
+    pub fn is_of_this_letter(&self) -> bool {
+        match self {
+            Self::Address(_) | Self::Letter(_) => true,
+            Self::Relay(error) => error.is_permanent() || error.is_transient(),
+            Self::Slow => false,
+        }
+    }
 }
 
 /// A letter.
@@ -72,13 +84,9 @@ impl Mailer {
             .certificate_store(CertificateStore::None)
             .add_root_certificate(Certificate::from_pem(authorities)?)
             .build_rustls()?;
-        let tls = match relay.tls {
-            Begins::AtOnce => Tls::Wrapper(tls),
-            Begins::ByCommand => Tls::Required(tls),
-        };
         let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&relay.host)
             .port(relay.port)
-            .tls(tls)
+            .tls(Tls::Wrapper(tls))
             .hello_name(ClientId::Domain(hello.to_owned()))
             .timeout(Some(PATIENCE));
         if let (Some(user), Some(password)) = (&notify.user, password) {

@@ -7,8 +7,6 @@ pub const NOTIFY: &str = "status.notify";
 
 /// The port of submission over TLS from the first byte (RFC 8314).
 const SUBMISSIONS: u16 = 465;
-/// The port of submission that begins TLS by a command (RFC 6409).
-const SUBMISSION: u16 = 587;
 
 /// Who is written to, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,24 +25,13 @@ pub struct Notify {
     pub authority: Option<String>,
 }
 
-/// A mail relay. Nothing is said to it in the clear but the wish to speak TLS.
+/// A mail relay. TLS begins with the first byte: what a relay says before it could be anybody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relay {
     /// Its host.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How TLS begins.
-    pub tls: Begins,
-}
-
-/// How TLS begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begins {
-    /// With the first byte: `smtps://`.
-    AtOnce,
-    /// By `STARTTLS`, without which nothing is sent: `smtp://`.
-    ByCommand,
 }
 
 /// Reads `notify` of `[status]`, which may be left out; `None` for a fault.
@@ -130,10 +117,15 @@ fn address(text: &str) -> Result<String, String> {
 }
 
 fn relay_at(text: &str) -> Result<Relay, String> {
-    let (tls, usual, rest) = match text.split_once("://") {
-        Some(("smtps", rest)) => (Begins::AtOnce, SUBMISSIONS, rest),
-        Some(("smtp", rest)) => (Begins::ByCommand, SUBMISSION, rest),
-        _ => return Err("it begins with neither `smtps://` nor `smtp://`".to_owned()),
+    let rest = match text.split_once("://") {
+        Some(("smtps", rest)) => rest,
+        // What somebody in between says before the command counts as the relay's after it (RFC 3207, section 6).
+        Some(("smtp", _)) => {
+            return Err(format!(
+                "`smtp://` begins in the clear; the relay's port for TLS from the first byte, often {SUBMISSIONS}, is `smtps://`"
+            ));
+        }
+        _ => return Err("it does not begin with `smtps://`".to_owned()),
     };
     // What stands before the host would be a password in the open.
     if rest.contains('@') {
@@ -146,7 +138,7 @@ fn relay_at(text: &str) -> Result<Relay, String> {
             host,
             port.parse().map_err(|_| "its port is none".to_owned())?,
         ),
-        None => (rest, usual),
+        None => (rest, SUBMISSIONS),
     };
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
     if host.is_empty() || port == 0 || !host.bytes().all(fits) {
@@ -155,7 +147,6 @@ fn relay_at(text: &str) -> Result<Relay, String> {
     Ok(Relay {
         host: host.to_owned(),
         port,
-        tls,
     })
 }
 
@@ -212,14 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_is_promised_and_its_port_follows_how_tls_begins() {
+    fn a_relay_is_promised_and_its_port_is_that_of_submission_over_tls() {
         let (notify, claims) = parsed(SOUND).unwrap();
         assert_eq!(claims, [NOTIFY]);
         assert_eq!(notify.unwrap().relay.port, 465);
-        let by_command = SOUND.replace("smtps:", "smtp:");
-        let (notify, _) = parsed(&by_command).unwrap();
-        let relay = notify.unwrap().relay;
-        assert_eq!((relay.port, relay.tls), (587, Begins::ByCommand));
         let (notify, _) = parsed(&SOUND.replace("mail.test", "mail.test:2525")).unwrap();
         assert_eq!(notify.unwrap().relay.port, 2525);
         assert_eq!(parsed("").unwrap(), (None, Vec::new()));
@@ -231,6 +218,11 @@ mod tests {
             (
                 "smtps:",
                 "http:",
+                "`relay` must be the address of a mail relay",
+            ),
+            (
+                "smtps:",
+                "smtp:",
                 "`relay` must be the address of a mail relay",
             ),
             (

@@ -5,6 +5,7 @@ use avouch_store::{Store, StoreError, micros, timestamp};
 use jiff::Timestamp;
 
 use crate::book::{About, Incident};
+use crate::letters::{LetterId, Letters};
 
 /// This part of the schema, and its name.
 const SCHEMA: (&str, &str) = (
@@ -26,6 +27,18 @@ create table service_beat (id integer primary key check (id = 1), last integer n
 const MAIL: (&str, &str) = (
     "status-mail",
     "create table status_mail (number integer not null, over integer not null, primary key (number, over)) strict;",
+);
+
+/// The letters that were given up, and since when letters are written at all.
+const LOST_MAIL: (&str, &str) = (
+    "status-mail-given-up",
+    "create table status_mail_given_up (
+    number integer not null,
+    over integer not null,
+    at integer not null,
+    primary key (number, over)
+) strict;
+create table status_mail_since (id integer primary key check (id = 1), at integer not null) strict;",
 );
 
 /// Why incidents cannot be kept or read.
@@ -62,7 +75,7 @@ type Row = (i64, String, bool, String, i64, i64, Option<i64>, String);
 /// # Errors
 /// If it cannot be read.
 pub async fn open(store: &Store) -> Result<Found, RecordsError> {
-    for (part, sql) in [SCHEMA, MAIL] {
+    for (part, sql) in [SCHEMA, MAIL, LOST_MAIL] {
         store.execute_schema(part, sql).await?;
     }
     let beat: Option<(i64, i64)> = sqlx::query_as("select last, at from service_beat")
@@ -147,6 +160,7 @@ pub async fn forget(store: &Store, numbers: &[u64]) -> Result<(), RecordsError> 
     for number in numbers {
         for gone in [
             "delete from status_mail where number = $1",
+            "delete from status_mail_given_up where number = $1",
             "delete from incident where number = $1",
         ] {
             sqlx::query(gone)
@@ -158,29 +172,72 @@ pub async fn forget(store: &Store, numbers: &[u64]) -> Result<(), RecordsError> 
     Ok(work.commit().await?)
 }
 
-/// The letters that were taken: of which incident, and whether of its end.
+/// What became of the letters. Letters are written of what is told from now on, unless they were before, too.
 ///
 /// # Errors
-/// If they cannot be read.
-pub async fn mailed(store: &Store) -> Result<Vec<(u64, bool)>, RecordsError> {
-    let rows: Vec<(i64, bool)> = sqlx::query_as("select number, over from status_mail")
+/// If the store cannot be read, or does not take since when.
+pub async fn letters(store: &Store, now: Timestamp) -> Result<Letters, RecordsError> {
+    let mut work = store.write().await?;
+    sqlx::query("insert or ignore into status_mail_since (id, at) values (1, $1)")
+        .bind(micros(now))
+        .execute(&mut *work)
+        .await?;
+    work.commit().await?;
+    let since: i64 = sqlx::query_scalar("select at from status_mail_since")
+        .fetch_one(store.readers())
+        .await?;
+    let taken: Vec<(i64, bool)> = sqlx::query_as("select number, over from status_mail")
         .fetch_all(store.readers())
         .await?;
-    let number = |(number, over): (i64, bool)| (number.unsigned_abs(), over);
-    Ok(rows.into_iter().map(number).collect())
+    let given_up: Vec<(i64, bool, i64)> =
+        sqlx::query_as("select number, over, at from status_mail_given_up")
+            .fetch_all(store.readers())
+            .await?;
+    let id = |number: i64, over| LetterId {
+        number: number.unsigned_abs(),
+        over,
+    };
+    let given_up = given_up.into_iter();
+    let given_up = given_up.map(|(number, over, at)| Ok((id(number, over), timestamp(at)?)));
+    let given_up = given_up.collect::<Result<Vec<_>, StoreError>>()?;
+    let taken = taken.into_iter().map(|(number, over)| id(number, over));
+    Ok(Letters::new(timestamp(since)?, taken, given_up))
 }
 
-/// Keeps that a letter was taken.
+/// No letters are written: once they are again, what is told in between is no news.
 ///
 /// # Errors
 /// If the store does not take it.
-pub async fn mail(store: &Store, number: u64, over: bool) -> Result<(), RecordsError> {
+pub async fn no_letters(store: &Store) -> Result<(), RecordsError> {
     let mut work = store.write().await?;
-    sqlx::query("insert or ignore into status_mail (number, over) values ($1, $2)")
-        .bind(number.cast_signed())
-        .bind(over)
+    sqlx::query("delete from status_mail_since")
         .execute(&mut *work)
         .await?;
+    Ok(work.commit().await?)
+}
+
+/// Keeps that a letter was taken, or given up then.
+///
+/// # Errors
+/// If the store does not take it.
+pub async fn mail(
+    store: &Store,
+    id: LetterId,
+    given_up: Option<Timestamp>,
+) -> Result<(), RecordsError> {
+    let mut work = store.write().await?;
+    let query = match given_up {
+        None => sqlx::query("insert or ignore into status_mail (number, over) values ($1, $2)"),
+        Some(_) => sqlx::query(
+            "insert or ignore into status_mail_given_up (number, over, at) values ($1, $2, $3)",
+        ),
+    };
+    let query = query.bind(id.number.cast_signed()).bind(id.over);
+    let query = match given_up {
+        None => query,
+        Some(at) => query.bind(micros(at)),
+    };
+    query.execute(&mut *work).await?;
     Ok(work.commit().await?)
 }
 
@@ -205,6 +262,7 @@ pub async fn beat(store: &Store, last: u64, now: Timestamp) -> Result<(), Record
 mod tests {
     use super::*;
     use crate::book::Update;
+    use crate::letters::Stands;
 
     #[tokio::test]
     async fn what_is_kept_is_read_back_whole_and_a_rehearsal_is_not_kept() {
@@ -237,14 +295,27 @@ mod tests {
         keep(&store, &rehearsal).await.unwrap();
         beat(&store, 4, at(30)).await.unwrap();
         let found = open(&store).await.unwrap();
-        assert_eq!(found.incidents, [incident]);
+        assert_eq!(found.incidents, std::slice::from_ref(&incident));
         assert_eq!(found.beat, Some((4, at(30))));
-        for over in [false, true, true] {
-            mail(&store, 3, over).await.unwrap();
-        }
-        assert_eq!(mailed(&store).await.unwrap(), [(3, false), (3, true)]);
+        let letter = |over| LetterId { number: 3, over };
+        letters(&store, at(5)).await.unwrap();
+        mail(&store, letter(false), None).await.unwrap();
+        mail(&store, letter(true), Some(at(40))).await.unwrap();
+        let stand = async || {
+            let letters = letters(&store, at(50)).await.unwrap();
+            let of = letters.of(&found.incidents[0]).into_iter();
+            of.map(|(_, stands)| stands).collect::<Vec<_>>()
+        };
+        assert_eq!(stand().await, [Stands::Taken, Stands::GivenUp(at(40))]);
+        no_letters(&store).await.unwrap();
+        assert_eq!(
+            stand().await,
+            [],
+            "it was told before letters are written again"
+        );
         forget(&store, &[3]).await.unwrap();
-        assert_eq!(mailed(&store).await.unwrap(), []);
+        let left = letters(&store, at(50)).await.unwrap();
+        assert_eq!(left.last_given_up(), None);
         assert_eq!(all(&store).await.unwrap(), []);
     }
 }

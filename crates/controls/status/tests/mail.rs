@@ -1,4 +1,4 @@
-//! Letters by a real relay: over TLS however it begins, to nobody but whom the statement means, and never in the clear.
+//! Letters by a real relay: over TLS from the first byte, to nobody but whom the statement means.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use avouch_status::mail::{Letter, Mailer};
-use avouch_status::{Begins, Notify, Relay};
+use avouch_status::{Notify, Relay};
 use jiff::Timestamp;
 
 const USER: &str = "status";
@@ -69,13 +69,11 @@ impl Running {
             .collect()
     }
 
-    /// Writes one letter; whether the relay took it.
-    async fn is_written_to(&self, tls: Begins, authority: &[u8], password: &str) -> bool {
+    fn mailer(&self, authority: &[u8], password: &str) -> Mailer {
         let notify = Notify {
             relay: Relay {
                 host: "localhost".to_owned(),
                 port: self.port,
-                tls,
             },
             from: "status@a.test".to_owned(),
             to: vec!["one@a.test".to_owned(), "two@a.test".to_owned()],
@@ -83,17 +81,25 @@ impl Running {
             secret: None,
             authority: None,
         };
-        let mailer = Mailer::new(&notify, authority, Some(password), "acuity.test").unwrap();
-        let letter = Letter {
-            id: "incident-1-began@acuity.test".to_owned(),
-            at: Timestamp::from_second(1_800_000_000).unwrap(),
-            subject: "Wrong at Acuity: it’s silent",
-            text: "For riverside.\n",
-        };
+        Mailer::new(&notify, authority, Some(password), "acuity.test").unwrap()
+    }
+
+    /// Writes one letter; whether the relay took it.
+    async fn is_written_to(&self, authority: &[u8], password: &str) -> bool {
+        let mailer = self.mailer(authority, password);
         let greeted = mailer.greet().await.unwrap_or(false);
-        let taken = mailer.send(&letter).await.is_ok();
+        let taken = mailer.send(&letter("For riverside.\n")).await.is_ok();
         assert_eq!(greeted, taken, "a greeting says what a letter would meet");
         taken
+    }
+}
+
+fn letter(text: &str) -> Letter<'_> {
+    Letter {
+        id: "incident-1-began@acuity.test".to_owned(),
+        at: Timestamp::from_second(1_800_000_000).unwrap(),
+        subject: "Wrong at Acuity: it’s silent",
+        text,
     }
 }
 
@@ -105,39 +111,47 @@ impl Drop for Running {
 }
 
 #[tokio::test]
-async fn a_letter_is_taken_over_tls_however_it_begins() {
-    for (begins, tls) in [
-        ("at-once", Begins::AtOnce),
-        ("by-command", Begins::ByCommand),
+async fn a_letter_is_taken_over_tls() {
+    let relay = Running::start("at-once");
+    let authority = relay.authority();
+    assert!(relay.is_written_to(&authority, PASSWORD).await);
+    let letters = relay.letters();
+    let letter = letters.first().unwrap();
+    for words in [
+        "To: one@a.test, two@a.test",
+        "Message-ID: <incident-1-began@acuity.test>",
+        "Date: Fri, 15 Jan 2027 08:00:00 +0000",
+        "For riverside.",
     ] {
-        let relay = Running::start(begins);
-        let authority = relay.authority();
-        assert!(relay.is_written_to(tls, &authority, PASSWORD).await);
-        let letters = relay.letters();
-        let letter = letters.first().unwrap();
-        for words in [
-            "To: one@a.test, two@a.test",
-            "Message-ID: <incident-1-began@acuity.test>",
-            "Date: Fri, 15 Jan 2027 08:00:00 +0000",
-            "For riverside.",
-        ] {
-            assert!(letter.contains(words), "{begins}: {words}: {letter}");
-        }
+        assert!(letter.contains(words), "{words}: {letter}");
     }
 }
 
 #[tokio::test]
-async fn nothing_is_sent_in_the_clear_to_another_relay_or_with_another_password() {
-    let clear = Running::start("never");
-    let authority = clear.authority();
-    assert!(
-        !clear
-            .is_written_to(Begins::ByCommand, &authority, PASSWORD)
-            .await
-    );
+async fn nothing_is_sent_to_a_relay_that_begins_in_the_clear_to_another_or_with_another_password() {
+    for begins in ["never", "by-command"] {
+        let clear = Running::start(begins);
+        let authority = clear.authority();
+        assert!(!clear.is_written_to(&authority, PASSWORD).await, "{begins}");
+        assert!(clear.letters().is_empty(), "{begins}");
+    }
+    let (relay, another) = (Running::start("at-once"), Running::start("at-once"));
+    let (own, other) = (relay.authority(), another.authority());
+    assert!(!relay.is_written_to(&other, PASSWORD).await);
+    assert!(!relay.is_written_to(&own, "wrong").await);
+    assert!(relay.letters().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_of_one_letter_is_told_from_a_relay_that_is_not_there() {
     let relay = Running::start("at-once");
-    let (own, other) = (relay.authority(), clear.authority());
-    assert!(!relay.is_written_to(Begins::AtOnce, &other, PASSWORD).await);
-    assert!(!relay.is_written_to(Begins::AtOnce, &own, "wrong").await);
-    assert!(clear.letters().is_empty() && relay.letters().is_empty());
+    fs::write(relay.folder.path().join("refuse"), "hillside").unwrap();
+    let mailer = relay.mailer(&relay.authority(), PASSWORD);
+    let refused = mailer.send(&letter("For hillside.")).await.unwrap_err();
+    assert!(refused.is_of_this_letter(), "{refused:?}");
+    mailer.send(&letter("For riverside.")).await.unwrap();
+    assert_eq!(relay.letters().len(), 1);
+    drop(relay);
+    let away = mailer.send(&letter("For riverside.")).await.unwrap_err();
+    assert!(!away.is_of_this_letter(), "{away:?}");
 }

@@ -2,11 +2,13 @@
 
     /usr/bin/python3 relay.py FOLDER PORT BEGINS USER PASSWORD
 
-FOLDER has `cert.pem` and `key.pem`; letters go to `letters`. TLS BEGINS `at-once`, `by-command`, or `never`. Says its
+FOLDER has `cert.pem` and `key.pem`; letters go to `letters`, but for those with the text of a file `refuse` in them, which
+are refused for good. TLS BEGINS `at-once`, `by-command`, or `never`. Says its
 port once it listens.
 """
 
 import logging
+import pathlib
 import ssl
 import sys
 import threading
@@ -28,6 +30,14 @@ def authenticate(server, session, envelope, mechanism, data):
     return AuthResult(success=data == known, handled=False)
 
 
+class Picky(Mailbox):
+    async def handle_DATA(self, server, session, envelope):
+        refuse = pathlib.Path(folder, "refuse")
+        if refuse.exists() and refuse.read_bytes() in envelope.content:
+            return "550 not this one"
+        return await super().handle_DATA(server, session, envelope)
+
+
 context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
 context.load_cert_chain(f"{folder}/cert.pem", f"{folder}/key.pem")
 tls = {
@@ -37,7 +47,7 @@ tls = {
     "never": {"auth_require_tls": False},
 }
 Controller(
-    Mailbox(f"{folder}/letters"),
+    Picky(f"{folder}/letters"),
     hostname="127.0.0.1",
     port=int(port),
     authenticator=authenticate,

@@ -1,10 +1,12 @@
 //! How the service is, as the supplier's people read and say it. Each step is in the trail, without its words.
 
-use avouch_console::status::{IncidentView, NewAnswer, NewIncident, NewUpdate, StatusDesk};
+use avouch_console::status::{
+    IncidentView, LetterRow, LetterStands, NewAnswer, NewIncident, NewUpdate, StatusDesk,
+};
 use avouch_console::{Actor, Answer, DeskError};
 use avouch_events::Action;
 use avouch_statement::TenantId;
-use avouch_status::{About, Incident, Then};
+use avouch_status::{About, Incident, Stands, Then};
 
 use super::{Reception, asker};
 use crate::core::status::timed;
@@ -77,6 +79,21 @@ impl Reception {
     }
 }
 
+impl Reception {
+    fn letters(&self, incident: &Incident) -> Vec<LetterRow> {
+        let letters = self.core.status.post.of(incident).into_iter();
+        let row = |(of_end, stands)| LetterRow {
+            of_end,
+            stands: match stands {
+                Stands::Taken => LetterStands::Taken,
+                Stands::Waits => LetterStands::Waits,
+                Stands::GivenUp(at) => LetterStands::GivenUp(at),
+            },
+        };
+        letters.map(row).collect()
+    }
+}
+
 impl StatusDesk for Reception {
     fn incidents<'a>(&'a self, _: &'a Actor) -> Answer<'a, Vec<IncidentView>> {
         Box::pin(async move {
@@ -85,6 +102,7 @@ impl StatusDesk for Reception {
                 .map(|incident| IncidentView {
                     number: incident.number,
                     tenant: incident.about.tenant().map(ToString::to_string),
+                    letters: self.letters(&incident),
                     seen: incident.seen,
                     title: incident.title,
                     began: incident.began,

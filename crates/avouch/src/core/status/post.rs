@@ -1,67 +1,83 @@
 //! Letters to the supplier's team: of what is wrong, and that it is over. What the relay does not take waits for it.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use avouch_events::Outcome;
 use avouch_evidence::BoxFuture;
-use avouch_status::checks::Post;
+use avouch_status::checks::Post as Relayed;
 use avouch_status::mail::{Letter, Mailer};
-use avouch_status::{About, Incident, Notify, records};
-use avouch_store::Store;
+use avouch_status::{About, Incident, LetterId, Letters, Notify, Stands, Wanted, records};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::core::AUTHORITIES;
 use crate::core::state::Core;
-use crate::fail::{Fail, chain};
+use crate::fail::chain;
 
-/// How often it is looked whether there is something to write, and how soon a relay is tried again.
+/// How often it is looked whether there is something to write, and how soon a relay that is away is tried again.
 const LOOK: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(10);
-/// What was told longer ago is no news.
-const NEWS: SignedDuration = SignedDuration::from_hours(24);
+/// How soon a letter that the relay refused is offered again: somebody may have to mend something first.
+const REFUSED: SignedDuration = SignedDuration::from_secs(30);
 
-/// The letters that the relay has taken, by the incident, and whether they told of its end.
+/// The letters of this core, for whom the statement says; `None` while it says nobody.
 #[derive(Default)]
-pub struct Sent(Mutex<BTreeSet<(u64, bool)>>);
+pub struct Post(Mutex<Option<Letters>>);
 
-impl Sent {
-    /// Reads which were taken before.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn open(store: &Store) -> Result<Self, Fail> {
-        let sent = records::mailed(store)
-            .await
-            .map_err(|error| Fail::new("which letters were sent cannot be read").from(error))?;
-        Ok(Self(Mutex::new(sent.into_iter().collect())))
+impl Post {
+    fn lock(&self) -> MutexGuard<'_, Option<Letters>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self) -> MutexGuard<'_, BTreeSet<(u64, bool)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the letters say, while some are written.
+    fn ask<T: Default>(&self, ask: impl FnOnce(&Letters) -> T) -> T {
+        self.lock().as_ref().map(ask).unwrap_or_default()
+    }
+
+    fn change<T: Default>(&self, change: impl FnOnce(&mut Letters) -> T) -> T {
+        self.lock().as_mut().map(change).unwrap_or_default()
+    }
+
+    /// How it stands with the letters of one incident: whether each is of its end, and whether it was taken.
+    pub fn of(&self, incident: &Incident) -> Vec<(bool, Stands)> {
+        self.ask(|letters| {
+            let of = letters.of(incident).into_iter();
+            of.map(|(wanted, stands)| (wanted.id.over, stands))
+                .collect()
+        })
+    }
+
+    /// The incidents are kept no longer.
+    pub fn forget(&self, gone: &[u64]) {
+        self.change(|letters| letters.forget(gone));
     }
 }
 
-/// The letters of this core.
+/// Writes the letters of a core.
 pub struct Office(pub Arc<Core>, pub Notify);
 
-/// Starts to write; ends with the core.
-pub fn keep_posting(core: &Arc<Core>) {
+/// Starts to write, if the statement says to whom; ends with the core.
+pub async fn keep_posting(core: &Arc<Core>) {
     let notify = core
         .statement
         .status
         .as_ref()
         .and_then(|status| status.notify.clone());
     let Some(notify) = notify else {
+        if let Err(error) = records::no_letters(&core.store).await {
+            tracing::warn!(
+                error = chain(&error),
+                "that no letters are written is not kept"
+            );
+        }
         return;
     };
     let office = Office(core.clone(), notify);
     tokio::spawn(async move {
         let mut away = false;
         loop {
-            let pause = match office.send_all().await {
+            let pause = match office.round().await {
                 Ok(sent) => {
                     if away && sent > 0 {
                         away = false;
@@ -89,59 +105,79 @@ pub fn keep_posting(core: &Arc<Core>) {
 }
 
 impl Office {
-    /// What the relay has not taken yet, oldest first.
-    fn waiting(&self) -> Vec<Incident> {
-        let (sent, now) = (self.0.status.sent.set(), self.0.now());
-        let mut waiting = self.0.status.all();
-        waiting.retain(|incident| {
-            let told = incident.ended.unwrap_or(incident.told);
-            now.duration_since(told) < NEWS
-                && !sent.contains(&(incident.number, incident.ended.is_some()))
-        });
-        waiting.sort_by_key(|incident| incident.number);
-        waiting
-    }
-
-    /// Hands over all that waits; how many letters that were.
-    async fn send_all(&self) -> Result<usize, String> {
-        let waiting = self.waiting();
-        if waiting.is_empty() {
+    /// Gives up what is no news any more, and hands over what is due; how many letters were taken.
+    async fn round(&self) -> Result<usize, String> {
+        let (core, now) = (&self.0, self.0.now());
+        let post = &core.status.post;
+        if post.lock().is_none() {
+            let letters = records::letters(&core.store, now).await;
+            *post.lock() = Some(letters.map_err(|error| chain(&error))?);
+        }
+        let incidents = core.status.all();
+        for late in post.ask(|letters| letters.late(&incidents, now)) {
+            let text = format!(
+                "the letter of the {} was not taken for a day, and is given up",
+                words(late.id)
+            );
+            self.say(Outcome::Failed, &text).await;
+            post.change(|letters| letters.give_up(late.id, now));
+            self.keep(late.id, Some(now)).await;
+        }
+        let due = post.ask(|letters| letters.due(&incidents, now));
+        if due.is_empty() {
             return Ok(0);
         }
         let mailer = self.mailer()?;
-        for incident in &waiting {
-            let (subject, text) = self.words(incident);
-            let over = incident.ended.is_some();
-            let stage = if over { "over" } else { "began" };
+        let mut taken = 0;
+        for wanted in due {
+            let (subject, text) = self.words(wanted);
+            let stage = if wanted.id.over { "over" } else { "began" };
             let letter = Letter {
                 id: format!(
                     "incident-{}-{stage}@{}",
-                    incident.number, self.0.statement.gateway.domain
+                    wanted.id.number, core.statement.gateway.domain
                 ),
-                at: incident.ended.unwrap_or(incident.told),
+                at: wanted.told,
                 subject: &subject,
                 text: &text,
             };
-            mailer.send(&letter).await.map_err(|error| chain(&error))?;
-            self.0.status.sent.set().insert((incident.number, over));
-            if let Err(error) = records::mail(&self.0.store, incident.number, over).await {
-                tracing::warn!(
-                    error = chain(&error),
-                    "a letter was sent, and is sent again after a restart"
-                );
+            let Err(error) = mailer.send(&letter).await else {
+                post.change(|letters| letters.take(wanted.id));
+                self.keep(wanted.id, None).await;
+                taken += 1;
+                continue;
+            };
+            // What is refused keeps nothing else waiting; while there is nobody to take it, all waits.
+            if !error.is_of_this_letter() {
+                return Err(chain(&error));
+            }
+            let again = core.now() + REFUSED;
+            if post.change(|letters| letters.refuse(wanted.id, again)) {
+                let text = format!("the letter of the {}: {}", words(wanted.id), chain(&error));
+                self.say(Outcome::Refused, &text).await;
             }
         }
-        Ok(waiting.len())
+        Ok(taken)
     }
 
-    fn words(&self, incident: &Incident) -> (String, String) {
+    async fn keep(&self, id: LetterId, given_up: Option<Timestamp>) {
+        if let Err(error) = records::mail(&self.0.store, id, given_up).await {
+            tracing::warn!(
+                error = chain(&error),
+                "a letter was sent or given up, and is again after a restart"
+            );
+        }
+    }
+
+    fn words(&self, wanted: Wanted<'_>) -> (String, String) {
+        let incident = wanted.incident;
         let service = &self.0.statement.service.name;
         let whom = match &incident.about {
             About::Everybody => "everybody".to_owned(),
             about => about.tenant().map(ToString::to_string).unwrap_or_default(),
         };
         let since = incident.began;
-        let (state, times) = match incident.ended {
+        let (state, times) = match incident.ended.filter(|_| wanted.id.over) {
             None => ("Wrong", format!("Since {since}")),
             Some(ended) => ("Over", format!("From {since} to {ended}")),
         };
@@ -179,7 +215,7 @@ impl Office {
     }
 }
 
-impl Post for Office {
+impl Relayed for Office {
     fn greeted(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async move {
             match self.mailer()?.greet().await {
@@ -191,8 +227,20 @@ impl Post for Office {
     }
 
     fn waiting(&self) -> Option<Timestamp> {
-        let waiting = Self::waiting(self);
-        let told = |incident: &Incident| incident.ended.unwrap_or(incident.told);
-        waiting.iter().map(told).min()
+        let (status, incidents) = (&self.0.status, self.0.status.all());
+        let told = |letters: &Letters| {
+            let waiting = letters.waiting(&incidents);
+            waiting.first().map(|wanted| wanted.told)
+        };
+        status.post.ask(told)
     }
+
+    fn given_up(&self) -> Option<Timestamp> {
+        self.0.status.post.ask(Letters::last_given_up)
+    }
+}
+
+fn words(id: LetterId) -> String {
+    let what = if id.over { "end" } else { "beginning" };
+    format!("{what} of incident {}", id.number)
 }

@@ -1,6 +1,8 @@
 //! One thing that is wrong and one that was, of two organisations.
 
-use avouch_console::status::{IncidentView, NewAnswer, NewIncident, NewUpdate, StatusDesk};
+use avouch_console::status::{
+    IncidentView, LetterRow, LetterStands, NewAnswer, NewIncident, NewUpdate, StatusDesk,
+};
 use avouch_console::{Actor, Answer};
 
 use super::{Fake, now};
@@ -16,6 +18,16 @@ impl StatusDesk for Fake {
             began: time("2026-11-22T07:00:00Z"),
             ended: ended.map(time),
             updates: vec![(time("2026-11-22T07:05:00Z"), self.text("Looked at"))],
+            letters: vec![
+                LetterRow {
+                    of_end: false,
+                    stands: LetterStands::Taken,
+                },
+                LetterRow {
+                    of_end: true,
+                    stands: LetterStands::GivenUp(time("2026-11-23T07:10:00Z")),
+                },
+            ],
         };
         now(vec![
             row(8, "riverside", "All is slow", None),

@@ -14,7 +14,12 @@ pub trait Post: Send + Sync {
     fn greeted(&self) -> BoxFuture<'_, Result<(), String>>;
     /// When the oldest was told that the relay has not taken.
     fn waiting(&self) -> Option<Timestamp>;
+    /// When a letter was given up last.
+    fn given_up(&self) -> Option<Timestamp>;
 }
+
+/// For so long a letter that was given up breaks the promise.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// The check of letters to the supplier's team.
 pub struct NotifiedCheck {
@@ -48,7 +53,8 @@ impl Check for NotifiedCheck {
             let greeted = self.post.greeted().await;
             let waiting = self.post.waiting();
             let now = (ctx.clock)();
-            let (verdict, text) = judge(self.within, now, greeted.as_ref().err(), waiting);
+            let late = (waiting, self.post.given_up());
+            let (verdict, text) = judge(self.within, now, greeted.as_ref().err(), late);
             let claim = ClaimId::new(NOTIFY);
             vec![Seen::new(&claim, verdict, text).for_audience(Audience::Supplier)]
         })
@@ -60,13 +66,18 @@ fn judge(
     within: Length,
     now: Timestamp,
     away: Option<&String>,
-    waiting: Option<Timestamp>,
+    (waiting, given_up): (Option<Timestamp>, Option<Timestamp>),
 ) -> (Verdict, String) {
     if let Some(why) = away {
         return (
             Verdict::Broken,
             format!("The mail relay takes nothing: {why}."),
         );
+    }
+    if let Some(at) = given_up.filter(|at| now.duration_since(*at) <= REMEMBERED) {
+        let text =
+            format!("A letter waited for a day for the mail relay and was given up at {at}.");
+        return (Verdict::Broken, text);
     }
     let waited = waiting.map(|since| now.duration_since(since));
     match waited {
@@ -92,16 +103,20 @@ mod tests {
     use avouch_statement::Unit;
 
     #[test]
-    fn a_relay_that_is_away_and_a_letter_that_waits_too_long_break_it() {
+    fn a_relay_that_is_away_and_a_letter_that_waits_too_long_or_was_given_up_break_it() {
         let (minute, away) = (Length::new(1, Unit::Minute), "refused".to_owned());
         let at = |second| Timestamp::from_second(second).unwrap();
-        for (away, waiting, verdict) in [
-            (None, None, Verdict::Held),
-            (None, Some(at(40)), Verdict::Held),
-            (None, Some(at(39)), Verdict::Broken),
-            (Some(&away), None, Verdict::Broken),
+        let month = 30 * 86_400;
+        for (away, waiting, given_up, verdict) in [
+            (None, None, None, Verdict::Held),
+            (None, Some(40), None, Verdict::Held),
+            (None, Some(39), None, Verdict::Broken),
+            (None, None, Some(100 - month), Verdict::Broken),
+            (None, None, Some(99 - month), Verdict::Held),
+            (Some(&away), None, None, Verdict::Broken),
         ] {
-            assert_eq!(judge(minute, at(100), away, waiting).0, verdict);
+            let late = (waiting.map(at), given_up.map(at));
+            assert_eq!(judge(minute, at(100), away, late).0, verdict);
         }
     }
 }
