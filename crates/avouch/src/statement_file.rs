@@ -137,6 +137,9 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
     let access = access
         .zip(reach)
         .map(|(access, reach)| avouch_access::Settings { reach, ..access });
+    // Whether each organisation alone decides who reads its trail bounds what the supplier may make of accounts.
+    let custody = audit.as_ref().is_some_and(|audit| audit.custody.is_some());
+    let access = access.map(|access| avouch_access::Settings { custody, ..access });
     let reports = avouch_events::report::read(&mut root);
     let governance = avouch_governance::read(&mut root);
     root.finish();

@@ -55,6 +55,12 @@ pub enum DeskError {
     /// The organisation does not share its trail with the asker.
     #[error("the organisation does not share its trail with whoever asks")]
     NotShared,
+    /// The supplier made a way into the asker's account, which opens no trail until then.
+    #[error("the account opens no trail until {0}")]
+    NotYet(Timestamp),
+    /// An administrator of the organisation does this, and nobody of the supplier's.
+    #[error("an administrator of the organisation does this")]
+    Theirs,
     /// The statement demands that whoever reads the trail says why, and nobody did.
     #[error("the audit trail is read only by those who say why")]
     ReasonWanted,

@@ -117,7 +117,7 @@ routes! {
     Console   POST "/unusual/{number}"     OwnAdministrator => unusual::look;
     Console   GET  "/sharing"              OwnAdministrator => sharing::page;
     Console   POST "/sharing"              OwnAdministrator => sharing::share;
-    Console   POST "/sharing/{id}/end"     OwnAdministrator => sharing::unshare;
+    Console   POST "/sharing/{email}/end"  OwnAdministrator => sharing::unshare;
     Console   GET  "/subject"              TenantAdministrator => subject::form;
     Console   POST "/subject"              TenantAdministrator => subject::report;
     Console   GET  "/approvals"            TenantAdministrator => approvals::list;
@@ -153,7 +153,7 @@ routes! {
     Tenant    GET  "/.avouch/jwks.json"    Visitor => entry::jwks;
     Tenant    GET  "/.avouch/support"      SignedIn => support::own;
     Tenant    POST "/.avouch/support"      SignedIn => support::report_own;
-    Tenant    GET  "/.avouch/timing.js"    Visitor => timing::script;
+    Tenant    GET  "/.avouch/timing.js"    SignedIn => timing::script;
     Tenant    POST "/.avouch/timing"       SignedIn => timing::keep;
     Tenant    GET  "/.avouch/avouch.css"   Visitor => assets::stylesheet;
     Tenant    GET  "/.avouch/icon.svg"     Visitor => assets::icon;

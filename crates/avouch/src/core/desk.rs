@@ -31,6 +31,7 @@ use avouch_events::{Action, Actor, Event, Outcome};
 use avouch_statement::cover;
 
 use self::asked::{asker, tenant_of, visitor};
+pub use self::sharing::SYNTHETIC;
 use super::admission::{actor, session_mark};
 use super::asker::Asker;
 use super::state::Core;

@@ -1,6 +1,7 @@
 //! With whom of the supplier's people an organisation shares its trail, and until when.
 //!
-//! Each row is sealed, so that one which was written behind Avouch's back shares nothing. One that is over shares nothing
+//! A share is with an email address, whether or not somebody signs in with it: so sharing tells nobody whose addresses the
+//! supplier's people have. Each row is sealed, so that one which was written behind Avouch's back shares nothing. One that is over shares nothing
 //! either, so putting an old one back brings at most what was shared anyway.
 
 use avouch_keyring::Secret;
@@ -15,13 +16,13 @@ const PART: &str = "shares";
 const SCHEMA: &str = "create table share (tenant text not null, person text not null, since integer not null, \
                       until integer not null, seal blob not null, primary key (tenant, person)) strict, without rowid";
 
-/// One person who may read an organisation's trail.
+/// One address with which somebody of the supplier's may read an organisation's trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
     /// Whose trail.
     pub tenant: TenantId,
-    /// The id of the supplier's person.
-    pub person: String,
+    /// The email address of the supplier's person, in lower case.
+    pub email: String,
     /// Since when.
     pub since: Timestamp,
     /// Until when.
@@ -59,10 +60,10 @@ impl Shares {
                 .bind(tenant.as_str())
                 .fetch_all(store.readers())
                 .await?;
-        let shares = rows.into_iter().filter_map(|(person, since, until, seal)| {
+        let shares = rows.into_iter().filter_map(|(email, since, until, seal)| {
             let share = Share {
                 tenant: tenant.clone(),
-                person,
+                email,
                 since: timestamp(since).ok()?,
                 until: timestamp(until).ok()?,
             };
@@ -79,11 +80,11 @@ impl Shares {
     pub async fn hold(
         &self,
         store: &Store,
-        (tenant, person): (&TenantId, &str),
+        (tenant, email): (&TenantId, &str),
         now: Timestamp,
     ) -> Result<bool, sqlx::Error> {
-        let shares = self.of(store, tenant, now).await?;
-        Ok(shares.iter().any(|share| share.person == person))
+        let (shares, email) = (self.of(store, tenant, now).await?, key(email));
+        Ok(shares.iter().any(|share| share.email == email))
     }
 
     /// Shares a trail, in the place of what was shared with the same person before.
@@ -95,7 +96,7 @@ impl Shares {
         let mut work = store.write().await?;
         sqlx::query("insert or replace into share (tenant, person, since, until, seal) values ($1, $2, $3, $4, $5)")
             .bind(share.tenant.as_str())
-            .bind(&share.person)
+            .bind(&share.email)
             .bind(micros(share.since))
             .bind(micros(share.until))
             .bind(seal.as_ref())
@@ -112,21 +113,26 @@ impl Shares {
         &self,
         store: &Store,
         tenant: &TenantId,
-        person: Option<&str>,
+        email: Option<&str>,
     ) -> Result<(), sqlx::Error> {
         let mut work = store.write().await?;
         sqlx::query("delete from share where tenant = $1 and ($2 is null or person = $2)")
             .bind(tenant.as_str())
-            .bind(person)
+            .bind(email.map(key))
             .execute(&mut *work)
             .await?;
         work.commit().await
     }
 }
 
+/// An address as it is compared.
+pub fn key(email: &str) -> String {
+    email.trim().to_ascii_lowercase()
+}
+
 fn sealed(share: &Share) -> Vec<u8> {
-    let mut bytes = b"avouch/share/1".to_vec();
-    for part in [share.tenant.as_str(), share.person.as_str()] {
+    let mut bytes = b"avouch/share/2".to_vec();
+    for part in [share.tenant.as_str(), share.email.as_str()] {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
         bytes.extend_from_slice(part.as_bytes());
     }
@@ -148,34 +154,38 @@ mod tests {
     async fn a_trail_is_shared_until_its_end_or_until_it_is_taken_back_and_by_nobody_else() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.db")).await.unwrap();
-        let key = Secret::new([7; 32]);
-        let shares = Shares::open(&store, &key).await.unwrap();
+        let secret = Secret::new([7; 32]);
+        let shares = Shares::open(&store, &secret).await.unwrap();
         let tenant: TenantId = "riverside".parse().unwrap();
-        let share = |person: &str| Share {
+        let share = |email: &str| Share {
             tenant: tenant.clone(),
-            person: person.to_owned(),
+            email: key(email),
             since: at(100),
             until: at(200),
         };
-        for person in ["sam", "sue"] {
-            shares.begin(&store, share(person)).await.unwrap();
+        for email in ["sam@a.test", "sue@a.test"] {
+            shares.begin(&store, share(email)).await.unwrap();
         }
-        let reads = async |person: &str, second| {
-            let whose = (&tenant, person);
+        let reads = async |email: &str, second| {
+            let whose = (&tenant, email);
             shares.hold(&store, whose, at(second)).await.unwrap()
         };
-        for (person, second, expected) in [
-            ("sam", 99, false),
-            ("sam", 100, true),
-            ("sam", 199, true),
-            ("sam", 200, false),
-            ("sid", 150, false),
+        for (email, second, expected) in [
+            ("sam@a.test", 99, false),
+            ("sam@a.test", 100, true),
+            ("Sam@A.test", 100, true),
+            ("sam@a.test", 199, true),
+            ("sam@a.test", 200, false),
+            ("sid@a.test", 150, false),
         ] {
-            assert_eq!(reads(person, second).await, expected, "{person} {second}");
+            assert_eq!(reads(email, second).await, expected, "{email} {second}");
         }
-        shares.end(&store, &tenant, Some("sam")).await.unwrap();
+        shares
+            .end(&store, &tenant, Some("Sam@a.test"))
+            .await
+            .unwrap();
         let left = shares.of(&store, &tenant, at(150)).await.unwrap();
-        assert_eq!(left, [share("sue")]);
+        assert_eq!(left, [share("sue@a.test")]);
 
         let mut work = store.write().await.unwrap();
         sqlx::query("update share set until = until * 2")
@@ -184,12 +194,12 @@ mod tests {
             .unwrap();
         work.commit().await.unwrap();
         assert!(
-            !reads("sue", 150).await,
+            !reads("sue@a.test", 150).await,
             "a row that somebody else wrote shares nothing"
         );
-        shares.begin(&store, share("sue")).await.unwrap();
-        assert!(reads("sue", 150).await);
+        shares.begin(&store, share("sue@a.test")).await.unwrap();
+        assert!(reads("sue@a.test", 150).await);
         shares.end(&store, &tenant, None).await.unwrap();
-        assert!(!reads("sue", 150).await);
+        assert!(!reads("sue@a.test", 150).await);
     }
 }

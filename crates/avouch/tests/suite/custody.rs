@@ -4,6 +4,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 
 use crate::harness::{Browser, Options, Service};
+use crate::walk::person_in;
 
 /// A day as a form takes it, so many days from now.
 fn day(days: i64) -> String {
@@ -54,7 +55,7 @@ fn the_suppliers_people_read_a_trail_while_it_is_shared_with_them_and_are_refuse
         ]
     };
     for (email, last) in [
-        (owner.email.as_str(), 2),
+        ("nobody", 2),
         (supplier.email.as_str(), -2),
         (supplier.email.as_str(), 20),
     ] {
@@ -66,27 +67,27 @@ fn the_suppliers_people_read_a_trail_while_it_is_shared_with_them_and_are_refuse
         let answer = administrator.post("console", "/sharing", &fields);
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{email} {last}");
     }
-    let fields = share(&supplier.email, 2);
-    let fields: Vec<(&str, &str)> = fields
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let shared = administrator.post("console", "/sharing", &fields);
-    assert_eq!(shared.status, StatusCode::SEE_OTHER, "{}", shared.text());
+    // Whether anybody has the address makes no difference to the answer.
+    let stranger = "nobody@supplier.example";
+    for email in [stranger, &supplier.email.to_uppercase()] {
+        let fields = share(email, 2);
+        let fields: Vec<(&str, &str)> = fields
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let shared = administrator.post("console", "/sharing", &fields);
+        assert_eq!(shared.status, StatusCode::SEE_OTHER, "{}", shared.text());
+    }
     let trail = read(StatusCode::OK);
     assert!(trail.contains("share the trail"), "{trail}");
 
     let page = administrator.get("console", "/sharing").text();
-    assert!(page.contains("Take back from"), "{page}");
-    let end = page
-        .split("formaction=\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let ended = administrator.post("console", end, &[]);
-    assert_eq!(ended.status, StatusCode::SEE_OTHER, "{}", ended.text());
+    for email in [stranger, &supplier.email] {
+        let end = format!("/sharing/{}/end", email.replace('@', "%40"));
+        assert!(page.contains(&format!("formaction=\"{end}\"")), "{page}");
+        let ended = administrator.post("console", &end, &[]);
+        assert_eq!(ended.status, StatusCode::SEE_OTHER, "{}", ended.text());
+    }
     read(StatusCode::FORBIDDEN);
     // The platform's own trail needs nobody's leave, and holds nothing of an organisation's.
     let own = engineer.get("console", "/trail").text();
@@ -94,4 +95,88 @@ fn the_suppliers_people_read_a_trail_while_it_is_shared_with_them_and_are_refuse
         own.contains("Audit trail") && !own.contains("member@riverside"),
         "{own}"
     );
+}
+
+#[test]
+fn the_supplier_makes_no_way_into_a_trail_while_somebody_there_can_and_else_one_that_opens_nothing_yet()
+ {
+    let service = Service::start(Options::default());
+    let (supplier, mut owner) = (
+        service.user("", "supplier"),
+        service.user("riverside", "administrator"),
+    );
+    let mut engineer = Browser::new(&service);
+    engineer.sign_in("console", &supplier);
+    let mut administrator = Browser::new(&service);
+    administrator.sign_in("console", &owner);
+    let new = |email| {
+        [
+            ("name", "Bea Second"),
+            ("email", email),
+            ("role", "administrator"),
+            ("tenant", "riverside"),
+        ]
+    };
+    let second = "bea@riverside.example";
+    let added = administrator.post("console", "/people", &new(second));
+    assert_eq!(added.status, StatusCode::OK, "{}", added.text());
+    let people = administrator.get("console", "/people").text();
+    let own = person_in(&people, "Ade Administrator");
+    let theirs = person_in(&people, "Bea Second");
+    let (reset, theirs) = (format!("{own}/reset"), format!("{theirs}/disable"));
+    for (path, fields) in [
+        (reset.as_str(), &[][..]),
+        ("/people", &new("cat@riverside.example")[..]),
+    ] {
+        let refused = engineer.post("console", path, fields);
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
+        assert!(refused.text().contains("Theirs to do"));
+    }
+    let alone = engineer.post("console", &theirs, &[]);
+    assert_eq!(alone.status, StatusCode::SEE_OTHER, "{}", alone.text());
+    let made = engineer.post("console", &reset, &[]);
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text());
+    let page = made.text();
+    let password = page.split("nhsuk-u-font-code").nth(1).unwrap();
+    let password = password.split('>').nth(1).unwrap().split('<').next();
+    owner.password = password.unwrap().to_owned();
+
+    let mut member = Browser::new(&service);
+    member.sign_in("riverside", &service.user("riverside", "member"));
+    let told = member.get("riverside", "/.avouch/support").text();
+    assert!(
+        told.contains(&format!("sign in as {}", owner.email)),
+        "{told}"
+    );
+    let mut other = Browser::new(&service);
+    other.sign_in("hillside", &service.user("hillside", "member"));
+    let told = other.get("hillside", "/.avouch/support").text();
+    assert!(!told.contains("sign in as"), "{told}");
+
+    let mut reader = Browser::new(&service);
+    reader.sign_in("console", &owner);
+    for path in ["/trail?why=a+fault", "/pack/riverside", "/unusual"] {
+        let refused = reader.get("console", path);
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(refused.text().contains("Not yet"), "{}", refused.text());
+    }
+    let tomorrow = day(1);
+    let share = [
+        ("email", supplier.email.as_str()),
+        ("last", &tomorrow),
+        ("because", "a fault"),
+    ];
+    let subject = [("subject", "77"), ("because", "a fault")];
+    for (path, fields) in [("/sharing", &share[..]), ("/subject", &subject)] {
+        let refused = reader.post("console", path, fields);
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    let told = ["--tenant", "riverside", "--who", &owner.email];
+    service.audited(&told, |row| {
+        row["outcome"] == "refused" && row["object"] == "audit trail"
+    });
+    let people = reader.get("console", "/people").text();
+    assert!(people.contains("Opens no trail yet"), "{people}");
+    let report = service.avouch(&["--json", "check", "audit.custody"]).json();
+    assert_eq!(report["claims"][0]["status"], "held", "{report}");
 }

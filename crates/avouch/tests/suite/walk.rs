@@ -231,7 +231,7 @@ fn what_the_supplier_starts_in_the_console_has_an_end_in_the_trail() {
 }
 
 /// Where the page of somebody is, by their name in the list.
-fn person_in(list: &str, name: &str) -> String {
+pub fn person_in(list: &str, name: &str) -> String {
     // Their own name stands at the top of the page, too.
     let upto = list.rsplit_once(&format!(">{name}<")).unwrap().0;
     let id = upto.rsplit("href=\"/people/").next().unwrap();

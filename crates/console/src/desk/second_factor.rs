@@ -77,6 +77,8 @@ pub enum Act<'a> {
     Pack(&'a str),
     /// Taking events of the audit trail away.
     Trail,
+    /// Sharing the audit trail with somebody of the supplier's.
+    Share,
     /// Restoring a tenant's backup to try it.
     Drill(&'a str),
     /// Putting a tenant's data back as they were at a moment. Approved is just this one.

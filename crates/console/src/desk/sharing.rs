@@ -18,9 +18,7 @@ pub struct SharingView {
 pub struct ShareRow {
     /// The organisation's slug.
     pub tenant: String,
-    /// The id of their account.
-    pub person: String,
-    /// Their email address.
+    /// The email address that they sign in with, if anybody does.
     pub who: String,
     /// Since when.
     pub since: Timestamp,
@@ -31,7 +29,7 @@ pub struct ShareRow {
 /// A share that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareAsk {
-    /// The email address of somebody of the supplier's.
+    /// The email address of somebody of the supplier's. Nothing says whether anybody has it.
     pub email: String,
     /// The last day, in UK time, itself included.
     pub last: Date,
@@ -46,7 +44,7 @@ pub trait Sharing: Send + Sync + 'static {
     /// Shares the trail of the actor's own organisation.
     fn share<'a>(&'a self, actor: &'a Actor, asked: &'a ShareAsk) -> Answer<'a, ()>;
     /// Takes a share back, whoever made it.
-    fn unshare<'a>(&'a self, actor: &'a Actor, person: &'a str) -> Answer<'a, ()>;
+    fn unshare<'a>(&'a self, actor: &'a Actor, email: &'a str) -> Answer<'a, ()>;
 }
 
 impl Owned for ShareRow {

@@ -212,6 +212,8 @@ pub struct PersonRow {
     pub tenant: Option<String>,
     /// The site or unit that they belong to; empty if none was said.
     pub locality: String,
+    /// Until when the account opens no trail, because the supplier made a way into it; `None` if it may.
+    pub waits_until: Option<Timestamp>,
     /// Whether they can sign in no longer.
     pub disabled: bool,
     /// When they last signed in.

@@ -137,6 +137,15 @@ pub async fn show(who: TenantAdministrator, ask: Ask) -> Answer {
             value: Cell::Tag(state(&person)),
         },
     ];
+    if let Some(until) = person.waits_until {
+        page.facts.push(Fact {
+            name: "Opens no trail until",
+            value: Cell::minute(until),
+        });
+        page.lead.push_str(
+            " The supplier made a way into this account. Disable it if nobody of your organisation asked for that.",
+        );
+    }
     page.actions = actions(who.actor(), &person);
     render(&page, StatusCode::OK)
 }
@@ -341,7 +350,7 @@ fn read(who: &TenantAdministrator, form: &Form) -> Result<NewPerson, Vec<FieldEr
 }
 
 /// Enough to catch a slip of the hand; only a message that arrives proves an address.
-fn is_email(text: &str) -> bool {
+pub(super) fn is_email(text: &str) -> bool {
     let shape = text
         .split_once('@')
         .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
@@ -383,6 +392,11 @@ fn state(person: &PersonRow) -> Tag {
         Tag {
             text: "Disabled",
             colour: "grey",
+        }
+    } else if person.waits_until.is_some() {
+        Tag {
+            text: "Opens no trail yet",
+            colour: "yellow",
         }
     } else {
         Tag {

@@ -5,11 +5,13 @@ use std::error::Error;
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use http::StatusCode;
+use jiff::Timestamp;
 
 use crate::callers::Caller;
 use crate::desk::DeskError;
 use crate::html::{Frame, Message};
 use crate::service::{Service, Site};
+use crate::shown;
 
 /// Why there is no page. The log has causes; the page never does.
 #[derive(Debug)]
@@ -20,6 +22,10 @@ pub enum Problem {
     Forbidden,
     /// The trail of an organisation that does not share it.
     NotShared,
+    /// The trail, before this, by an account that the supplier made a way into.
+    NotYet(Timestamp),
+    /// What an organisation's own administrators do.
+    Theirs,
     /// An act that was not asked for by our own page.
     CrossSite,
     /// A form or query that cannot be read, or says something twice.
@@ -52,6 +58,8 @@ impl From<DeskError> for Problem {
         match error {
             DeskError::Absent => Self::Absent,
             DeskError::NotShared => Self::NotShared,
+            DeskError::NotYet(until) => Self::NotYet(until),
+            DeskError::Theirs => Self::Theirs,
             DeskError::Busy { what } => Self::Busy { what },
             DeskError::EmailTaken
             | DeskError::EmailElsewhere
@@ -89,9 +97,12 @@ impl Problem {
     fn status(&self) -> StatusCode {
         match self {
             Self::Absent => StatusCode::NOT_FOUND,
-            Self::Forbidden | Self::NotShared | Self::CrossSite | Self::DeadCode => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Forbidden
+            | Self::NotShared
+            | Self::NotYet(_)
+            | Self::Theirs
+            | Self::CrossSite
+            | Self::DeadCode => StatusCode::FORBIDDEN,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
@@ -119,6 +130,22 @@ impl Problem {
                 "This organisation decides who reads its trail, and does not share it with you now. That you asked is in it."
                     .to_owned(),
                 "Ask one of its administrators to share it.",
+            ),
+            Self::NotYet(until) => (
+                "Not yet",
+                format!(
+                    "The supplier made this account’s password, or took its second factor away. It opens no trail until {}, so \
+                     that your organisation can object. That you asked is in the trail.",
+                    shown::minute(*until)
+                ),
+                "Try again after that.",
+            ),
+            Self::Theirs => (
+                "Theirs to do",
+                "This organisation decides who reads its trail, which its administrators do. While one of them can sign in, \
+                 nobody of the supplier’s makes another, or a password for one, or takes a second factor away."
+                    .to_owned(),
+                "Ask an administrator of the organisation to do it.",
             ),
             Self::CrossSite => (
                 "Nothing was changed",

@@ -3,10 +3,13 @@
 use askama::Template;
 use http::StatusCode;
 
+use super::people::is_email;
+use super::second_factor::gate;
 use super::{Answer, Problem, read_day, see_other};
 use crate::ask::Ask;
 use crate::callers::OwnAdministrator;
 use crate::desk::DeskError;
+use crate::desk::second_factor::Act;
 use crate::desk::sharing::{ShareAsk, ShareRow};
 use crate::html::{Action, ActionKind, Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
@@ -41,6 +44,9 @@ pub async fn page(who: OwnAdministrator, ask: Ask) -> Answer {
 
 /// Shares the trail with somebody of the supplier's.
 pub async fn share(who: OwnAdministrator, ask: Ask) -> Answer {
+    if let Some(answer) = gate(&ask, who.actor(), Act::Share, "/sharing").await? {
+        return Ok(answer);
+    }
     let mut errors = Vec::new();
     let mut wrong = |field, text: &str| {
         errors.push(FieldError {
@@ -49,8 +55,8 @@ pub async fn share(who: OwnAdministrator, ask: Ask) -> Answer {
         });
     };
     let (email, because) = (ask.field("email"), ask.field("because"));
-    if email.is_empty() {
-        wrong("email", "Enter an email address");
+    if !is_email(email) {
+        wrong("email", "Enter an email address, like name@example.org");
     }
     let last = read_day(ask.field("last"));
     if last.is_none() {
@@ -70,7 +76,7 @@ pub async fn share(who: OwnAdministrator, ask: Ask) -> Answer {
     match ask.desk().share(who.actor(), &asked).await {
         Ok(()) => see_other("/sharing?done=yes"),
         Err(DeskError::Unfit(text)) => {
-            let field = "email";
+            let field = "last";
             show(&who, &ask, vec![FieldError { field, text }]).await
         }
         Err(other) => Err(other.into()),
@@ -80,12 +86,12 @@ pub async fn share(who: OwnAdministrator, ask: Ask) -> Answer {
 /// Takes a share back.
 pub async fn unshare(who: OwnAdministrator, ask: Ask) -> Answer {
     let rows = ask.desk().shares(who.actor()).await?.rows;
-    let row = rows.into_iter().find(|row| row.person == ask.param("id"));
+    let row = rows.into_iter().find(|row| row.who == ask.param("email"));
     let row = row.ok_or(Problem::Absent)?;
     if !who.actor().scope().covers(Some(&row.tenant)) {
         return Err(ask.outside_scope(&who.caller()).await);
     }
-    ask.desk().unshare(who.actor(), &row.person).await?;
+    ask.desk().unshare(who.actor(), &row.who).await?;
     see_other("/sharing?done=yes")
 }
 
@@ -100,7 +106,7 @@ async fn show(who: &OwnAdministrator, ask: &Ask, errors: Vec<FieldError>) -> Ans
         (
             "email",
             "Email address of somebody of the supplier’s",
-            "They tell you which they sign in with",
+            "They tell you which they sign in with. Nothing here says whether anybody has it",
         ),
         ("last", "Last day", "For example, 22/11/2026"),
         (
@@ -138,7 +144,7 @@ fn cells(row: ShareRow) -> Vec<Cell> {
 fn take_back(row: &ShareRow) -> Action {
     Action {
         text: format!("Take back from {}", row.who),
-        path: format!("/sharing/{}/end", encode(&row.person)),
+        path: format!("/sharing/{}/end", encode(&row.who)),
         kind: ActionKind::Warning,
     }
 }

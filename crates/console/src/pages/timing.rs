@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 
 use super::{Answer, Problem};
 use crate::ask::Ask;
-use crate::callers::{SignedIn, Visitor};
+use crate::callers::SignedIn;
 use crate::desk::views::{Timed, Timing};
 
 const SCRIPT: &str = include_str!("../../templates/timing.js");
@@ -21,7 +21,7 @@ const FOR_AN_HOUR: &str = "private, max-age=3600";
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// The script, with the requests that it looks for; there is none if the statement asks for none.
-pub async fn script(_: Visitor, ask: Ask) -> Answer {
+pub async fn script(_: SignedIn, ask: Ask) -> Answer {
     let names = ask.desk().timed();
     if names.is_empty() {
         return Err(Problem::Absent);

@@ -346,3 +346,18 @@ async fn a_moment_is_shown_as_a_plan_before_anything_is_done_and_a_wrong_one_is_
         assert!(!got.body.contains("Restore it now"));
     }
 }
+
+#[tokio::test]
+async fn an_account_that_the_supplier_made_a_way_into_is_told_in_the_list_and_on_its_own_page() {
+    let fake = Arc::new(Fake::default());
+    for (path, says) in [
+        ("/people", "Opens no trail yet"),
+        ("/people/p2", "Opens no trail until"),
+    ] {
+        let got = asked(CONSOLE, "GET", path)
+            .by("admin-token")
+            .of(&fake)
+            .await;
+        assert!(got.body.contains(says), "{path}");
+    }
+}

@@ -209,9 +209,9 @@ const TABLE: &[Line] = &[
         "email=sam%40supplier.example&last=25%2F11%2F2026&because=a+fault",
     ),
     about(
-        console("POST", "/sharing/{id}/end", 303, 403),
-        "/sharing/s1/end",
-        "/sharing/s2/end",
+        console("POST", "/sharing/{email}/end", 303, 403),
+        "/sharing/s1%40riverside.supplier.example/end",
+        "/sharing/s2%40lakeside.supplier.example/end",
     ),
     console("GET", "/subject", 200, 200),
     sending(
@@ -269,7 +269,7 @@ const TABLE: &[Line] = &[
     open(Site::Tenant, "GET", "/.avouch/enter", 403),
     open(Site::Tenant, "POST", "/.avouch/leave", 303),
     open(Site::Tenant, "GET", "/.avouch/jwks.json", 200),
-    open(Site::Tenant, "GET", "/.avouch/timing.js", 200),
+    in_application("GET", "/.avouch/timing.js", 200),
     in_application("GET", "/.avouch/support", 200),
     sending(
         in_application("POST", "/.avouch/support", 303),

@@ -18,7 +18,10 @@ async fn said(fake: &Arc<Fake>, form: &str) -> u16 {
 #[tokio::test]
 async fn the_script_names_the_stated_requests_and_asks_no_other_host() {
     let fake = Arc::new(Fake::default());
-    let got = asked(TENANT, "GET", "/.avouch/timing.js").of(&fake).await;
+    let got = asked(TENANT, "GET", "/.avouch/timing.js")
+        .by("member-token")
+        .of(&fake)
+        .await;
     assert_eq!(got.header("content-type"), "text/javascript; charset=utf-8");
     let names = format!("const named = [\"{TIMED}\"].map(");
     assert!(got.body.contains(&names), "{}", got.body);

@@ -27,6 +27,11 @@ pub enum Forbidden {
     /// There is one.
     #[error("there is a second factor already: take it away first")]
     Enrolled,
+    /// The organisation alone decides who reads its trail, and has administrators who can do this.
+    #[error(
+        "an administrator of the organisation does this: it alone decides who reads its trail, and administrators do"
+    )]
+    Theirs,
     /// It was not shown lately.
     #[error("this needs the second factor to be shown again")]
     Stale,

@@ -27,6 +27,7 @@ mod approvals;
 mod cache;
 pub mod checks;
 mod codes;
+mod custody;
 mod email;
 mod endings;
 mod erasure;
@@ -45,6 +46,7 @@ mod throttle;
 pub use accounts::{Administrator, NewPerson};
 pub use approvals::{Request, Second};
 pub use codes::{Dead, StateDigest, Turned};
+pub use custody::WAIT;
 pub use endings::Ended;
 pub use error::{AccessError, Forbidden};
 pub use halfway::{Halfway, Stopped, Wanted};
@@ -91,6 +93,9 @@ impl Access {
     ) -> Result<Self, AccessError> {
         store
             .execute_schema(second_factor::kept::PART, second_factor::kept::SCHEMA)
+            .await?;
+        store
+            .execute_schema(custody::SCHEMA.0, custody::SCHEMA.1)
             .await?;
         store
             .execute_schema(approvals::SCHEMA.0, approvals::SCHEMA.1)

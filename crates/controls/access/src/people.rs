@@ -91,6 +91,8 @@ pub struct Person {
     pub signed_in: Option<Timestamp>,
     /// Since when they have a second factor.
     pub second_factor: Option<Timestamp>,
+    /// When the supplier last made a way into it that the organisation should know of.
+    pub entrusted: Option<Timestamp>,
     /// Whether the account says what Avouch wrote; if not, it opens nothing.
     pub intact: bool,
 }
@@ -100,6 +102,13 @@ impl Person {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.intact && self.disabled.is_none()
+    }
+
+    /// Until when the account opens no trail, because the supplier made a way into it; `None` if it may now.
+    #[must_use]
+    pub fn waits_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.entrusted? + crate::WAIT;
+        (now < until).then_some(until)
     }
 }
 
@@ -124,7 +133,7 @@ macro_rules! account_columns {
     () => {
         "person.id, person.email, person.email_key, person.name, person.role, person.tenant, person.synthetic, \
          person.nominated_by, person.nominated_at, person.disabled, person.signed_in, person.password, person.length, \
-         person.alphabet, person.second_factor, person.seal"
+         person.alphabet, person.second_factor, person.entrusted, person.seal"
     };
 }
 pub(crate) use account_columns;
@@ -190,6 +199,7 @@ impl Account {
             disabled: time(stored.disabled)?,
             signed_in: time(stored.signed_in)?,
             second_factor: time(stored.second_factor)?,
+            entrusted: time(stored.entrusted)?,
             intact: false,
         };
         let mut account = Self {
@@ -208,8 +218,8 @@ impl Account {
         seals: &Seals,
     ) -> Result<(), AccessError> {
         let sql = "insert into person (id, email, email_key, name, role, tenant, synthetic, nominated_by, nominated_at, \
-                   disabled, signed_in, password, length, alphabet, second_factor, seal) \
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+                   disabled, signed_in, password, length, alphabet, second_factor, entrusted, seal) \
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
         match self.write(work, seals, sql).await {
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(AccessError::Taken)
@@ -229,7 +239,7 @@ impl Account {
     ) -> Result<(), AccessError> {
         let sql = "update person set email = $2, email_key = $3, name = $4, role = $5, tenant = $6, synthetic = $7, \
                    nominated_by = $8, nominated_at = $9, disabled = $10, signed_in = $11, password = $12, length = $13, \
-                   alphabet = $14, second_factor = $15, seal = $16 where id = $1";
+                   alphabet = $14, second_factor = $15, entrusted = $16, seal = $17 where id = $1";
         Ok(self.write(work, seals, sql).await?)
     }
 
@@ -251,6 +261,7 @@ impl Account {
             disabled,
             signed_in,
             second_factor,
+            entrusted,
             ..
         } = &self.person;
         let password = self.password.as_ref();
@@ -270,6 +281,7 @@ impl Account {
             .bind(password.map(|password| password.length))
             .bind(password.map(|password| &password.alphabet))
             .bind(second_factor.map(micros))
+            .bind(entrusted.map(micros))
             .bind(seals.sign(&self.sealed_bytes()))
             .execute(&mut **work)
             .await?;
@@ -300,7 +312,11 @@ impl Account {
         let second_factor = person
             .second_factor
             .map(|since| Some(micros(since).to_string()));
-        framed(parts.into_iter().chain(second_factor))
+        // Nor before organisations decided who reads their trail; named, so that it stands for nothing else.
+        let entrusted = person
+            .entrusted
+            .map(|at| Some(format!("entrusted {}", micros(at))));
+        framed(parts.into_iter().chain(second_factor).chain(entrusted))
     }
 }
 
@@ -321,5 +337,6 @@ struct Stored {
     length: Option<i64>,
     alphabet: Option<String>,
     second_factor: Option<i64>,
+    entrusted: Option<i64>,
     seal: Vec<u8>,
 }

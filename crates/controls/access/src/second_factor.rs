@@ -256,7 +256,8 @@ impl Access {
         if self.shown(session, now) != Shown::Fresh {
             return Err(Forbidden::Stale.into());
         }
-        self.take_away(&self.operator(), &session.person.id).await
+        self.take_away(&self.operator(), &session.person.id, now)
+            .await
     }
 
     /// Takes somebody else's second factor away, and ends their sessions.
@@ -267,19 +268,26 @@ impl Access {
         &self,
         by: &Administrator,
         id: &PersonId,
+        now: Timestamp,
     ) -> Result<(), AccessError> {
         if by.is(id) {
             return Err(Forbidden::OwnFactor.into());
         }
-        self.take_away(by, id).await
+        self.take_away(by, id, now).await
     }
 
-    async fn take_away(&self, by: &Administrator, id: &PersonId) -> Result<(), AccessError> {
+    async fn take_away(
+        &self,
+        by: &Administrator,
+        id: &PersonId,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
         let mut work = self.store.write().await?;
         let mut account = self.find(&mut work, by, id).await?;
         if !account.person.intact {
             return Err(AccessError::Altered);
         }
+        self.entrust(&mut work, by, &mut account, now).await?;
         account.person.second_factor = None;
         account.save(&mut work, &self.seals).await?;
         kept::forget(&mut work, id).await?;

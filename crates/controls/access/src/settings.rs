@@ -22,6 +22,8 @@ pub struct Settings {
     pub second_factor: Option<SecondFactor>,
     /// Who may reach backups, where the section of backups says so.
     pub reach: Option<Reach>,
+    /// Whether each organisation alone decides who reads its trail, which the section of the trail says.
+    pub custody: bool,
 }
 
 /// Reads the section, and states its claims.
@@ -54,6 +56,7 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
             None => None,
         },
         reach: None,
+        custody: false,
     })
 }
 
@@ -262,6 +265,7 @@ lockout = { failures = 10, within = "15 min" }
                 lockout,
                 second_factor: None,
                 reach: None,
+                custody: false,
             }
         );
         let expected = [

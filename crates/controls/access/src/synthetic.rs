@@ -207,6 +207,7 @@ fn synthetic(
         disabled: None,
         signed_in: None,
         second_factor: None,
+        entrusted: None,
         intact: true,
     };
     Ok(Account {

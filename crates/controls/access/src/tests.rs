@@ -2,6 +2,7 @@
 
 mod accounts;
 mod approvals;
+mod custody;
 mod guessing;
 mod second_factor;
 mod sessions;
@@ -51,6 +52,7 @@ pub(crate) fn some_session(at: Timestamp) -> Session {
         disabled: None,
         signed_in: None,
         second_factor: None,
+        entrusted: None,
         intact: true,
     };
     crate::sessions::Opening::of(&person, [0; 16], HOST, at, at).into_session()
@@ -63,6 +65,11 @@ impl World {
 
     /// With a second factor demanded.
     async fn with(second_factor: Option<SecondFactor>) -> Self {
+        Self::made(second_factor, false).await
+    }
+
+    /// The same, where each organisation alone decides who reads its trail or not.
+    async fn made(second_factor: Option<SecondFactor>, custody: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store.db")).await.unwrap();
         for (number, name) in ["riverside", "hillside"].into_iter().enumerate() {
@@ -87,6 +94,7 @@ impl World {
             },
             second_factor,
             reach: None,
+            custody,
         };
         let keys = Source::File {
             path: folder.path().join("master.key"),

@@ -17,7 +17,7 @@ mod trail;
 mod witnessed;
 
 pub use connections::Connections;
-pub use custody::{Asked, CustodyCheck, Reading, Shared};
+pub use custody::{Asked, Barred, CustodyCheck, Reading, Shared};
 pub use disclosed::{Access, Disclosed, DisclosedCheck, Disclosing};
 pub use exported::{Back, Delivery, ExportedCheck, Exports};
 pub use keep::Keep;

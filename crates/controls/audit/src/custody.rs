@@ -27,12 +27,17 @@ fn claim(most: Length) -> Draft {
         ),
         Figure::Length(most),
         "In every round what answers the console's pages is asked, as it is for somebody of the supplier's, for each \
-         organisation's trail, a report on a record and its evidence pack: without a share, while it is shared, after it was \
-         taken back and after its end; and each must be in the trail. That no entry can be altered or removed unnoticed is the \
+         organisation's trail, the same with proofs, a report on a record and its evidence pack: without a share, while it is \
+         shared, after it was taken back and after its end; and each must be in the trail. They also search without naming it, \
+         share it themselves, are given it for longer, and what a new password for each administrator would open is asked and \
+         undone. That no entry can be altered or removed unnoticed is the \
          claim `audit.keep`. Not kept from the supplier: counts in reports, what checks found, and the receivers of the trail that \
          the statement names. Root at a shell of this machine can read what this machine holds the keys of, and the commands \
-         that do so leave an entry in the organisation's trail. Somebody of the supplier's who makes an account in an \
-         organisation, which its trail says, can sign in with it.",
+         that do so leave an entry in the organisation's trail. While an organisation has another administrator who \
+         can sign in, nobody of the supplier's makes an administrator's account or password there, or takes a second factor \
+         away. Where it has none, they can: everybody signed in there is told, and the account opens no trail for 24 hours. \
+         They can disable administrators, which the trail says: whoever disables all but one, makes that one a password and is \
+         not stopped for a day reads as them. A member's account opens the application, and no trail.",
     )
 }
 

@@ -1,6 +1,6 @@
 //! People and tenants, for administrators.
 
-use avouch_access::{AccessError, Administrator, NewPerson as NewAccount, PersonId};
+use avouch_access::{AccessError, Administrator, Forbidden, NewPerson as NewAccount, PersonId};
 use avouch_console::views::{self, PersonRow, TenantRow};
 use avouch_console::{Actor, DeskError, Role, Secret, Target};
 use avouch_events::{Action, Outcome};
@@ -51,6 +51,7 @@ impl Reception {
             AccessError::Taken => DeskError::EmailTaken,
             AccessError::Elsewhere => DeskError::EmailElsewhere,
             AccessError::TooManyTaken => DeskError::EmailsRefused,
+            AccessError::Forbidden(Forbidden::Theirs) => DeskError::Theirs,
             other => unable(other),
         })
     }
@@ -62,6 +63,7 @@ impl Reception {
             .into_iter()
             .map(|person| PersonRow {
                 id: person.id.as_str().to_owned(),
+                waits_until: person.waits_until(self.core.now()),
                 name: person.name,
                 email: person.email,
                 role: shown::role(person.role),
@@ -166,7 +168,7 @@ impl Reception {
         let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
         let whose = self.whose(actor, id).await?;
-        let act = self.core.access.reset(&by, &person);
+        let act = self.core.access.reset(&by, &person, self.core.now());
         let password = self
             .manage(
                 actor,

@@ -216,6 +216,7 @@ impl Reception {
                 format!("restore {tenant}, {source}, as it was at {shown}")
             }
             Act::Trail => "take events of the audit trail away".to_owned(),
+            Act::Share => "share the audit trail".to_owned(),
             Act::Backups => "reach backups".to_owned(),
             Act::Approve => "approve as a second person".to_owned(),
         }
@@ -316,7 +317,10 @@ impl SecondFactors for Reception {
             let by = self.core.access.administrator(&session).map_err(failed)?;
             let person = PersonId::new(id);
             let whose = self.whose(actor, id).await?;
-            let act = self.core.access.remove_factor(&by, &person);
+            let act = self
+                .core
+                .access
+                .remove_factor(&by, &person, self.core.now());
             let tenant = whose.as_deref();
             let parameters = [("id", id)];
             self.manage(

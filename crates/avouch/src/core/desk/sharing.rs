@@ -1,15 +1,19 @@
 //! Who may read an organisation's trail, and with whom its administrators share it.
 
-use avouch_access::Role;
+use avouch_access::PersonId;
 use avouch_console::sharing::{ShareAsk, ShareRow, Sharing, SharingView};
 use avouch_console::{Actor, Answer, DeskError, Scope};
 use avouch_events::{Action, Event, Outcome};
 use avouch_statement::TenantId;
+use jiff::Timestamp;
 
 use super::asked::tenant_of;
 use super::reading::after;
 use super::{Reception, asker, failed, stopped, unable};
-use crate::core::shares::Share;
+use crate::core::shares::{Share, key};
+
+/// How the addresses end that checks share with; nobody can have one (RFC 2606).
+pub const SYNTHETIC: &str = "@synthetic.invalid";
 
 /// Whose trail somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub(super) enum Reach {
     Of(TenantId),
     /// An organisation's, which has not shared it with them.
     NotShared(TenantId),
+    /// Their own organisation's, by an account that the supplier made a way into; from then on it opens.
+    NotYet(TenantId, Timestamp),
 }
 
 impl Reach {
@@ -29,7 +35,7 @@ impl Reach {
     pub(super) fn tenant(&self) -> Option<&TenantId> {
         match self {
             Self::Everything | Self::Platform => None,
-            Self::Of(tenant) | Self::NotShared(tenant) => Some(tenant),
+            Self::Of(tenant) | Self::NotShared(tenant) | Self::NotYet(tenant, _) => Some(tenant),
         }
     }
 
@@ -38,7 +44,9 @@ impl Reach {
         match self {
             Self::Everything => None,
             Self::Platform => Some(None),
-            Self::Of(tenant) | Self::NotShared(tenant) => Some(Some(tenant.to_string())),
+            Self::Of(tenant) | Self::NotShared(tenant) | Self::NotYet(tenant, _) => {
+                Some(Some(tenant.to_string()))
+            }
         }
     }
 }
@@ -50,15 +58,21 @@ impl Reception {
         let custody = self.core.statement.audit.custody.is_some();
         Ok(Some(match (actor.scope(), of) {
             (Scope::Nothing, _) => return Ok(None),
-            (Scope::Tenant(own), _) => Reach::Of(own.parse().map_err(|_| DeskError::Absent)?),
+            (Scope::Tenant(own), _) => {
+                let own = own.parse().map_err(|_| DeskError::Absent)?;
+                match self.waits_until(actor).await? {
+                    Some(until) => Reach::NotYet(own, until),
+                    None => Reach::Of(own),
+                }
+            }
             (Scope::Everything, "") if custody => Reach::Platform,
             (Scope::Everything, "") => Reach::Everything,
             (Scope::Everything, of) => {
                 let tenant: TenantId = of.parse().map_err(|_| DeskError::Absent)?;
                 self.core.tenants.get(&tenant).ok_or(DeskError::Absent)?;
-                let person = actor.person.id.as_str();
+                let email = actor.person.email.as_str();
                 let (store, now) = (&self.core.store, self.core.now());
-                let shares = self.core.shares.hold(store, (&tenant, person), now);
+                let shares = self.core.shares.hold(store, (&tenant, email), now);
                 let shared = shares.await.map_err(failed)?;
                 match !custody || shared {
                     true => Reach::Of(tenant),
@@ -68,31 +82,55 @@ impl Reception {
         }))
     }
 
+    /// Until when the actor's account opens no trail, if it does not now.
+    async fn waits_until(&self, actor: &Actor) -> Result<Option<Timestamp>, DeskError> {
+        if self.core.statement.audit.custody.is_none() {
+            return Ok(None);
+        }
+        let (id, now) = (PersonId::new(&actor.person.id), self.core.now());
+        let waits = self.core.access.waits_until(&id, now).await;
+        waits.map_err(unable)
+    }
+
+    /// Lets an administrator go on with what tells of their organisation's trail, or decides who reads it.
+    pub(super) async fn of_the_trail(
+        &self,
+        actor: &Actor,
+        event: Event,
+    ) -> Result<Event, DeskError> {
+        let reach = self.reach(actor, "").await?;
+        self.permitted(&reach.ok_or(DeskError::Absent)?, event)
+            .await
+    }
+
     /// Lets a reading go on, unless the trail is not shared with whoever asks; that they asked is in it.
     pub(super) async fn permitted(&self, reach: &Reach, event: Event) -> Result<Event, DeskError> {
-        match reach {
-            Reach::NotShared(_) => {
-                self.note_over(
-                    event,
-                    Outcome::Refused,
-                    "the organisation does not share its trail with them",
-                )
-                .await?;
-                Err(DeskError::NotShared)
-            }
-            _ => Ok(event),
-        }
+        let (why, error) = match reach {
+            Reach::NotShared(_) => (
+                "the organisation does not share its trail with them",
+                DeskError::NotShared,
+            ),
+            Reach::NotYet(_, until) => (
+                "the supplier made a way into their account",
+                DeskError::NotYet(*until),
+            ),
+            Reach::Everything | Reach::Platform | Reach::Of(_) => return Ok(event),
+        };
+        self.note_over(event, Outcome::Refused, why).await?;
+        Err(error)
     }
 
     /// A tenant's pack, for those who may read its trail.
     pub(super) async fn pack_for(&self, actor: &Actor, tenant: &str) -> Result<Vec<u8>, DeskError> {
-        let reach = self.reach(actor, tenant).await?;
-        let tenant = tenant.parse().map_err(|_| DeskError::Absent)?;
+        let reach = self.reach(actor, tenant).await?.ok_or(DeskError::Absent)?;
+        let tenant: TenantId = tenant.parse().map_err(|_| DeskError::Absent)?;
+        if reach.tenant() != Some(&tenant) {
+            return Err(DeskError::Absent);
+        }
         let event = asker(actor)
             .event(Action::Export, format!("pack {tenant}"))
             .of(Some(&tenant));
-        self.permitted(&reach.ok_or(DeskError::Absent)?, event)
-            .await?;
+        self.permitted(&reach, event).await?;
         let text = self
             .core
             .pack(&tenant, &asker(actor))
@@ -103,25 +141,18 @@ impl Reception {
 
     async fn shares_of(&self, actor: &Actor) -> Result<SharingView, DeskError> {
         let tenant = tenant_of(actor).ok_or(DeskError::Absent)?;
-        let access = &self.core.access;
-        let people = access.list(&access.operator()).await.map_err(unable)?;
         let shares = self
             .core
             .shares
             .of(&self.core.store, &tenant, self.core.now());
-        let shares = shares.await.map_err(failed)?.into_iter();
-        let rows = shares.filter_map(|share| {
-            // One who is not there, such as a check's, reads nothing.
-            let person = people
-                .iter()
-                .find(|person| person.id.as_str() == share.person)?;
-            Some(ShareRow {
-                tenant: tenant.to_string(),
-                person: share.person,
-                who: person.email.clone(),
-                since: share.since,
-                until: share.until,
-            })
+        let rows = shares.await.map_err(failed)?.into_iter();
+        // Nobody has a check's address, and it is there for seconds.
+        let rows = rows.filter(|share| !share.email.ends_with(SYNTHETIC));
+        let rows = rows.map(|share| ShareRow {
+            tenant: tenant.to_string(),
+            who: share.email,
+            since: share.since,
+            until: share.until,
         });
         Ok(SharingView {
             most: self
@@ -137,13 +168,6 @@ impl Reception {
     async fn share_with(&self, actor: &Actor, asked: &ShareAsk) -> Result<(), DeskError> {
         let tenant = tenant_of(actor).ok_or(DeskError::Absent)?;
         let most = self.core.statement.audit.custody.ok_or(DeskError::Absent)?;
-        let access = &self.core.access;
-        let people = access.list(&access.operator()).await.map_err(unable)?;
-        let person = people.into_iter().find(|person| {
-            person.role == Role::Supplier
-                && person.disabled.is_none()
-                && person.email.eq_ignore_ascii_case(&asked.email)
-        });
         let since = self.core.now();
         let until = after(Some(asked.last)).unwrap_or(since);
         let event = asker(actor)
@@ -152,23 +176,22 @@ impl Reception {
             .with("with", &asked.email)
             .with("until", until.to_string())
             .with("because", &asked.because);
-        let unfit = match &person {
-            None => Some("Nobody of the supplier’s signs in with this address".to_owned()),
-            Some(_) if until <= since => Some("The last day is past".to_owned()),
-            Some(_) if until.duration_since(since) > most.duration() => Some(format!(
+        let event = self.of_the_trail(actor, event).await?;
+        let unfit = match until.duration_since(since) {
+            _ if until <= since => Some("The last day is past".to_owned()),
+            length if length > most.duration() => Some(format!(
                 "A trail is shared for {most} at most: choose an earlier last day"
             )),
-            Some(_) => None,
+            _ => None,
         };
-        let (None, Some(person)) = (&unfit, person) else {
-            let why = unfit.unwrap_or_default();
+        if let Some(why) = unfit {
             self.note_over(event, Outcome::Refused, &why).await?;
             return Err(DeskError::Unfit(why));
-        };
+        }
         self.note(event.clone()).await?;
         let share = Share {
             tenant,
-            person: person.id.as_str().to_owned(),
+            email: key(&asked.email),
             since,
             until,
         };
@@ -176,17 +199,17 @@ impl Reception {
         self.told(event, begun.map_err(failed)).await
     }
 
-    async fn take_back(&self, actor: &Actor, person: &str) -> Result<(), DeskError> {
+    async fn take_back(&self, actor: &Actor, email: &str) -> Result<(), DeskError> {
         let tenant = tenant_of(actor).ok_or(DeskError::Absent)?;
         let event = asker(actor)
             .event(Action::Administration, "share the trail no longer")
             .of(Some(&tenant))
-            .with("with", person);
+            .with("with", email);
         self.note(event.clone()).await?;
         let ended = self
             .core
             .shares
-            .end(&self.core.store, &tenant, Some(person))
+            .end(&self.core.store, &tenant, Some(email))
             .await;
         self.told(event, ended.map_err(failed)).await
     }
@@ -201,7 +224,7 @@ impl Sharing for Reception {
         Box::pin(self.share_with(actor, asked))
     }
 
-    fn unshare<'a>(&'a self, actor: &'a Actor, person: &'a str) -> Answer<'a, ()> {
-        Box::pin(self.take_back(actor, person))
+    fn unshare<'a>(&'a self, actor: &'a Actor, email: &'a str) -> Answer<'a, ()> {
+        Box::pin(self.take_back(actor, email))
     }
 }

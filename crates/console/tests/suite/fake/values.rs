@@ -17,6 +17,7 @@ impl Fake {
             role,
             tenant: tenant.map(str::to_owned),
             locality: self.text("Ward 3"),
+            waits_until: (id == "p2").then(|| at("2026-11-23T07:10:21Z")),
             disabled,
             last_signed_in: (!disabled).then(|| at("2026-11-22T06:58:00Z")),
             second_factor: (!disabled).then(|| at("2026-11-20T09:30:00Z")),

@@ -82,14 +82,14 @@ impl Visit for Administrators {
         for other in ctx.tenants.iter().filter(|other| *other != tenant) {
             met.neighbours += 1;
             let stranger = Administrator::supposed(other.clone());
-            match self.access.reset(&stranger, id).await {
+            match self.access.reset(&stranger, id, ctx.now).await {
                 Err(AccessError::Absent) => {}
                 Ok(_) => met.beyond.push(other.to_string()),
                 Err(error) => return Err(text(error)),
             }
         }
         let own = Administrator::supposed(tenant.clone());
-        met.own = self.access.reset(&own, id).await.is_ok();
+        met.own = self.access.reset(&own, id, ctx.now).await.is_ok();
         let accounts = stay.accounts().await?;
         met.accounts = accounts.len();
         met.amiss = amiss(&accounts);

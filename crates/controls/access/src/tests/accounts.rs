@@ -79,10 +79,10 @@ async fn an_administrators_reach_ends_at_their_own_tenant() {
     let access = &world.access;
     for refused in [
         access.disable(&own, id, noon()).await.unwrap_err(),
-        access.reset(&own, id).await.unwrap_err(),
-        access.enable(&own, id).await.unwrap_err(),
+        access.reset(&own, id, noon()).await.unwrap_err(),
+        access.enable(&own, id, noon()).await.unwrap_err(),
         access
-            .reset(&own, &PersonId::new("no such person"))
+            .reset(&own, &PersonId::new("no such person"), noon())
             .await
             .unwrap_err(),
     ] {
@@ -117,7 +117,7 @@ async fn an_administrators_reach_ends_at_their_own_tenant() {
         "sue@supplier.example",
     ];
     assert_eq!(seen(access.list(&supplier).await.unwrap()), all);
-    access.reset(&supplier, id).await.unwrap();
+    access.reset(&supplier, id, noon()).await.unwrap();
 }
 
 #[tokio::test]
@@ -179,7 +179,11 @@ async fn closing_an_account_ends_its_sessions_and_codes_and_shuts_it() {
             .is_err()
     );
 
-    let anew = world.access.enable(&by, &member.0.id).await.unwrap();
+    let anew = world
+        .access
+        .enable(&by, &member.0.id, noon())
+        .await
+        .unwrap();
     assert!(
         world
             .try_sign_in(&member.0.email, anew.expose(), CLIENT, noon())
@@ -202,7 +206,7 @@ async fn a_reset_kills_the_old_password_and_the_sessions() {
         .await;
     let member = world.member().await;
     let session = world.session(&world.signed_in(&member).await, HOST).await;
-    let anew = world.access.reset(&by, &member.0.id).await.unwrap();
+    let anew = world.access.reset(&by, &member.0.id, noon()).await.unwrap();
     assert!(!world.lives(&session, HOST, noon()).await);
     assert!(
         world
@@ -251,7 +255,7 @@ async fn a_row_changed_behind_our_back_opens_nothing_and_cannot_be_laundered() {
                 .await;
             assert!(refused.is_err(), "{change}");
         }
-        let reset = world.access.reset(&by, &member.0.id).await;
+        let reset = world.access.reset(&by, &member.0.id, noon()).await;
         assert!(
             matches!(reset, Err(AccessError::Altered | AccessError::Absent)),
             "{change}: {reset:?}"

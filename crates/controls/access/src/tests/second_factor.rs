@@ -325,13 +325,20 @@ async fn only_another_administrator_within_reach_takes_a_second_factor_away() {
     let half = world.half(&ada, noon()).await;
     let elsewhere = Administrator::supposed(tenant("hillside"));
     assert!(matches!(
-        world.access.remove_factor(&elsewhere, &ada.0.id).await,
+        world
+            .access
+            .remove_factor(&elsewhere, &ada.0.id, noon())
+            .await,
         Err(AccessError::Absent)
     ));
     let sue = world
         .administrator("sue@supplier.example", Role::Supplier, None)
         .await;
-    world.access.remove_factor(&sue, &ada.0.id).await.unwrap();
+    world
+        .access
+        .remove_factor(&sue, &ada.0.id, noon())
+        .await
+        .unwrap();
     assert!(
         world.access.halfway(&half, noon()).await.unwrap().is_none(),
         "half way in at the time"

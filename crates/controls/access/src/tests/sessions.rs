@@ -131,7 +131,7 @@ async fn whatever_ends_sessions_tells_of_each_that_it_ended() {
         let session = world.session(&world.signed_in(&as_now).await, HOST).await;
         match act {
             "sign out" => access.sign_out(&session.session).await.unwrap(),
-            "reset" => password = access.reset(&by, &member.0.id).await.unwrap(),
+            "reset" => password = access.reset(&by, &member.0.id, noon()).await.unwrap(),
             _ => access.disable(&by, &member.0.id, noon()).await.unwrap(),
         }
         let ended = std::mem::take(&mut *told.lock().unwrap());

@@ -57,13 +57,13 @@ async fn what_the_checks_try_is_refused_and_leaves_no_trace() {
         assert!(matches!(again, Err(AccessError::Taken)), "{of}: {again:?}");
     }
     let reset = access
-        .reset(&Administrator::supposed(hillside), &guest.id)
+        .reset(&Administrator::supposed(hillside), &guest.id, noon())
         .await;
     assert!(matches!(reset, Err(AccessError::Absent)), "{reset:?}");
     let session = access.guest_session(&guest, HOST, noon()).await.unwrap();
     assert!(world.lives(&session, HOST, noon()).await);
     access
-        .reset(&Administrator::supposed(riverside), &guest.id)
+        .reset(&Administrator::supposed(riverside), &guest.id, noon())
         .await
         .unwrap();
     assert!(!world.lives(&session, HOST, noon()).await);

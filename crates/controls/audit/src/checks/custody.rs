@@ -18,6 +18,14 @@ pub trait Reading: Send + Sync {
         who: &'a str,
         because: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Asked>, String>>;
+
+    /// Tries what must not come about, as whoever is called that and has asked before.
+    fn barred<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+        who: &'a str,
+        because: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Barred>, String>>;
 }
 
 /// Whether the trail is shared with whoever asks.
@@ -44,6 +52,15 @@ pub struct Asked {
     pub answered: bool,
 }
 
+/// Something that must not come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Barred {
+    /// What somebody of the supplier's would have done, in words.
+    pub what: &'static str,
+    /// Whether it came about.
+    pub came_about: bool,
+}
+
 /// The check of custody.
 pub struct CustodyCheck {
     trail: Arc<dyn Trail>,
@@ -54,6 +71,7 @@ pub struct CustodyCheck {
 #[derive(Debug)]
 struct Observed {
     asked: Vec<Asked>,
+    barred: Vec<Barred>,
     refused: usize,
     done: usize,
 }
@@ -71,12 +89,14 @@ impl CustodyCheck {
         let size = self.trail.size().await?;
         let asked = self.reading.asked(tenant, &who, because).await?;
         let lines = self.trail.since(size).await?;
+        let barred = self.reading.barred(tenant, &who, because).await?;
         let told = |stage| {
             let of_it = lines.iter().filter(|line| tells(line, tenant, &who));
             of_it.filter(|line| line.stage == stage).count()
         };
         Ok(Observed {
             asked,
+            barred,
             refused: told(Stage::Refused),
             done: told(Stage::Done),
         })
@@ -110,6 +130,9 @@ impl Observed {
                     "refused"
                 }
             ));
+        }
+        if let Some(came) = self.barred.iter().find(|it| it.came_about) {
+            return Some(format!("somebody of the supplier's {}", came.what));
         }
         let count = |answered| {
             let asked = self.asked.iter();
@@ -156,7 +179,7 @@ impl Check for CustodyCheck {
 fn judge(observed: &Result<Observed, String>) -> Seen {
     let claim = ClaimId::new(CUSTODY);
     let observed = match observed {
-        Ok(observed) if observed.asked.is_empty() => {
+        Ok(observed) if observed.asked.is_empty() || observed.barred.is_empty() => {
             return Seen::unproven(&claim, "Nothing was asked.");
         }
         Ok(observed) => observed,
@@ -167,11 +190,13 @@ fn judge(observed: &Result<Observed, String>) -> Seen {
         None => Seen::held(
             &claim,
             format!(
-                "Somebody of the supplier's asked {} times for the trail, a report and the pack: {} were answered, all of them \
-                 while the trail was shared with them, and {} were refused. Each is in the organisation's trail.",
+                "Somebody of the supplier's asked {} times for the trail, the trail with proofs, a report and the pack: {} were \
+                 answered, all of them while the trail was shared with them, and {} were refused. Each is in the organisation's \
+                 trail. {} ways around that led nowhere.",
                 observed.asked.len(),
                 observed.done,
-                observed.refused
+                observed.refused,
+                observed.barred.len()
             ),
         ),
     }
@@ -201,6 +226,10 @@ mod tests {
                     answered,
                 })
                 .into(),
+            barred: vec![Barred {
+                what: "shared the trail themselves",
+                came_about: false,
+            }],
             refused: 3,
             done: 1,
         }
@@ -209,7 +238,10 @@ mod tests {
     #[test]
     fn a_trail_that_is_read_while_it_is_shared_and_never_else_holds() {
         assert_eq!(judge(&Ok(observed())).verdict, Verdict::Held);
-        let spoils: [(&str, Spoil); 6] = [
+        let spoils: [(&str, Spoil); 7] = [
+            ("supplier's shared the trail themselves", |it| {
+                it.barred[0].came_about = true;
+            }),
             (
                 "nothing was shared asked for the trail and was answered",
                 |it| {
@@ -264,6 +296,10 @@ mod tests {
             Err("no tenant is served".to_owned()),
             Ok(Observed {
                 asked: Vec::new(),
+                ..observed()
+            }),
+            Ok(Observed {
+                barred: Vec::new(),
                 ..observed()
             }),
         ] {
