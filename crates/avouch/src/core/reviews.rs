@@ -21,6 +21,8 @@ use crate::fail::Fail;
 
 /// How often it is looked whether one is due.
 const EVERY: Duration = Duration::from_secs(60);
+/// A review is made so long after its time, when what happened last before it is surely in the trail.
+const SETTLED: SignedDuration = SignedDuration::from_secs(30);
 /// The first review of a tenant looks back so far.
 const FIRST: SignedDuration = SignedDuration::from_hours(24);
 
@@ -68,12 +70,13 @@ pub async fn keep_running(core: &Arc<Core>) {
     });
 }
 
-/// How long until it is looked again whether one is due: at the stated time itself, too.
+/// How long until it is looked again whether one is due: when what happened before the stated time has settled, too.
 fn pause(review: &Review, now: Timestamp) -> Duration {
+    let settled = now - SETTLED;
     let next = review
         .at
-        .due_after(now)
-        .map(|(_, slot)| slot.duration_since(now));
+        .due_after(settled)
+        .map(|(_, slot)| slot.duration_since(settled));
     let next = next.and_then(|next| Duration::try_from(next).ok());
     next.map_or(EVERY, |next| next.min(EVERY))
 }
@@ -82,7 +85,7 @@ impl Core {
     /// Makes every review that is due. What fails is tried again later.
     async fn make_due_reviews(&self, review: &Review) {
         let now = self.now();
-        let Some((_, due)) = review.at.due_before(now) else {
+        let Some((_, due)) = review.at.due_before(now - SETTLED) else {
             return;
         };
         if self.steady.doubt(now).is_some() {

@@ -11,12 +11,16 @@ use super::{Reception, asker, stopped};
 use crate::core::reviews::{self, Kept};
 use crate::core::state::Core;
 
+/// One event lists so many records, and further ones the rest: an entry of the ledger has a largest size.
+const SUBJECTS: usize = 256;
+
 impl Reception {
     async fn unusual_of(&self, actor: &Actor) -> Result<UnusualView, DeskError> {
         let tenant = tenant_of(actor).ok_or(DeskError::Absent)?;
         let event = asker(actor)
             .event(Action::Search, "unusual access")
             .of(Some(&tenant));
+        let event = self.of_the_trail(actor, event).await?;
         let read = async {
             let found = self.core.unusual_found(&tenant).await?;
             let kept = self.core.reviews_kept(&tenant).await?;
@@ -47,12 +51,17 @@ impl Reception {
         let Some(kept) = found.into_iter().find(|kept| kept.number == number) else {
             return Ok(None);
         };
-        let mut event = asker(actor)
+        let event = asker(actor)
             .event(Action::Search, format!("unusual access {number}"))
             .of(Some(&tenant));
+        let event = self.of_the_trail(actor, event).await?;
         // Whoever reads about somebody is in that somebody's report, too.
-        event.subjects = kept.found.subjects.iter().cloned().collect();
-        self.note_over(event, Outcome::Done, "").await?;
+        let subjects: Vec<String> = kept.found.subjects.iter().cloned().collect();
+        for subjects in subjects.chunks(SUBJECTS) {
+            let mut event = event.clone();
+            event.subjects = subjects.to_vec();
+            self.note_over(event, Outcome::Done, "").await?;
+        }
         Ok(Some(row(&self.core, &tenant, kept)))
     }
 
@@ -77,12 +86,18 @@ impl Reception {
             .event(Action::Administration, "")
             .of(Some(&tenant));
         let event = Core::looked_event(event, number, looked, because);
+        let event = self.of_the_trail(actor, event).await?;
         let entry = self.core.record(event.clone()).await;
         let entry = entry.map_err(|error| DeskError::Unavailable {
             source: Box::new(error),
         })?;
         let kept = self.core.keep_answer(number, entry.index).await;
-        self.told(event, kept.map_err(stopped)).await
+        let kept = match kept.map_err(stopped) {
+            // Somebody else was quicker, and theirs counts.
+            Ok(false) => Err(DeskError::Absent),
+            kept => kept.map(|_| ()),
+        };
+        self.told(event, kept).await
     }
 }
 

@@ -104,20 +104,23 @@ impl Core {
         .with(BECAUSE, because)
     }
 
-    /// Keeps that this entry says what somebody made of a finding.
+    /// Keeps that this entry says what somebody made of a finding, unless an earlier one does; whether it is kept.
     ///
     /// # Errors
     /// If the store does not take it.
-    pub async fn keep_answer(&self, number: u64, entry: u64) -> Result<(), Fail> {
+    pub async fn keep_answer(&self, number: u64, entry: u64) -> Result<bool, Fail> {
         let unkept = |error: sqlx::Error| Fail::new("the answer cannot be kept").from(error);
         let mut work = self.store.write().await.map_err(unkept)?;
-        sqlx::query("update review_finding set answered = $2 where number = $1")
-            .bind(number_of(number))
-            .bind(number_of(entry))
-            .execute(&mut *work)
-            .await
-            .map_err(unkept)?;
-        work.commit().await.map_err(unkept)
+        let kept = sqlx::query(
+            "update review_finding set answered = $2 where number = $1 and answered is null",
+        )
+        .bind(number_of(number))
+        .bind(number_of(entry))
+        .execute(&mut *work)
+        .await
+        .map_err(unkept)?;
+        work.commit().await.map_err(unkept)?;
+        Ok(kept.rows_affected() == 1)
     }
 
     /// What is kept of a tenant's reviews, for their check.
