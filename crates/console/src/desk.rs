@@ -19,10 +19,11 @@ use jiff::Timestamp;
 
 use crate::secret::{Secret, SessionDigest};
 use views::{
-    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, EventRow, Exchange, Filed,
-    FindingRow, KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Proofs,
-    ProofsAsk, ReportRow, ReportView, RoomRow, RoundRow, RoundView, SignInAttempt, SignInOutcome,
-    StatementView, SubjectAnswer, SubjectAsk, SupportView, TenantRow, Timed, Timing, TrailQuery,
+    BackupRow, CoverageView, DocumentFormat, DrillRow, DrillView, Entry, EventRow, Exchange,
+    FaultRow, FaultsAsk, Filed, FindingRow, KeptReportRow, LogResource, NewPerson, Overview,
+    PackRow, Page, PersonRow, Proofs, ProofsAsk, ReportRow, ReportView, RoomRow, RoundRow,
+    RoundView, SignInAttempt, SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SupportView,
+    TenantRow, Timed, Timing, TrailQuery,
 };
 
 /// An answer that comes later.
@@ -266,8 +267,10 @@ pub trait Desk:
     /// Makes a new password, ends their sessions, and returns it.
     fn reset_password<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, Secret>;
 
-    /// How the service is, and the faults that the actor may see.
-    fn support<'a>(&'a self, actor: &'a Actor) -> Answer<'a, SupportView>;
+    /// How the service is, and a page of the faults that the actor may see.
+    fn support<'a>(&'a self, actor: &'a Actor, asked: &'a FaultsAsk) -> Answer<'a, SupportView>;
+    /// One fault, of any tenant; the console checks the scope.
+    fn fault<'a>(&'a self, actor: &'a Actor, number: u64) -> Answer<'a, Option<FaultRow>>;
     /// Keeps what somebody says is wrong, for the supplier. That they did is audited, their words are not in the trail.
     fn report_fault<'a>(&'a self, actor: &'a Actor, words: &'a str) -> Answer<'a, Filed>;
 

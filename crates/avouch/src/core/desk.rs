@@ -283,8 +283,20 @@ impl Desk for Reception {
         Box::pin(self.reset(actor, id))
     }
 
-    fn support<'a>(&'a self, actor: &'a avouch_console::Actor) -> Answer<'a, views::SupportView> {
-        Box::pin(self.support_for(actor))
+    fn support<'a>(
+        &'a self,
+        actor: &'a avouch_console::Actor,
+        asked: &'a views::FaultsAsk,
+    ) -> Answer<'a, views::SupportView> {
+        Box::pin(self.support_for(actor, asked))
+    }
+
+    fn fault<'a>(
+        &'a self,
+        _: &'a avouch_console::Actor,
+        number: u64,
+    ) -> Answer<'a, Option<views::FaultRow>> {
+        Box::pin(self.one_fault(number))
     }
 
     fn report_fault<'a>(

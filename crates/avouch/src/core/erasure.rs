@@ -123,6 +123,7 @@ impl Core {
             .map_err(|error| left("the accounts").from(error))?;
         self.status.erase(&self.store, id).await?;
         self.faults_erase(id).await?;
+        self.erase_reports(id).await?;
         self.localities
             .tidy(&self.store)
             .await

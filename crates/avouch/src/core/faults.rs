@@ -10,8 +10,8 @@ use crate::fail::Fail;
 
 /// One person may report so many in a day.
 const MOST: i64 = 20;
-/// So many of the newest are shown.
-const SHOWN: i64 = 200;
+/// So many stand on one page.
+const PAGE: u32 = 50;
 
 /// This part of the schema, and its name.
 pub const SCHEMA: (&str, &str) = (
@@ -36,6 +36,37 @@ pub const ANSWERS: (&str, &str) = (
     words blob not null
 ) strict;",
 );
+
+/// One's own faults are looked for by whose they are.
+pub const LOOKUP: (&str, &str) = (
+    "fault-lookup",
+    "create index fault_of_person on fault (person, at); create index fault_of_tenant on fault (tenant, number);",
+);
+
+/// What is read of a fault, and of its answer if there is one.
+macro_rules! columns {
+    () => {
+        "select fault.number as number, fault.at as at, fault.tenant as tenant, fault.person as person, \
+         fault.name as name, fault.words as words, fault_answer.at as answered, fault_answer.closed as closed, \
+         fault_answer.words as answer"
+    };
+}
+
+/// Whose faults are read.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    Everybody,
+    Tenant(&'a TenantId),
+    /// One person's own, by the id of their account.
+    Person(&'a str),
+}
+
+/// A page of faults.
+pub struct Faults {
+    pub faults: Vec<Fault>,
+    /// Whether there is a page after it.
+    pub more: bool,
+}
 
 /// A fault that is being reported.
 pub struct New<'a> {
@@ -94,11 +125,11 @@ fn owner(tenant: Option<&TenantId>) -> KeyId {
 }
 
 impl Core {
-    /// Keeps a fault, and gives its number.
+    /// Keeps a fault, and gives its number; `None` if this person reported as many in the last day as one may.
     ///
     /// # Errors
     /// If it cannot be sealed or stored.
-    pub async fn keep_fault(&self, new: &New<'_>) -> Result<u64, Fail> {
+    pub async fn keep_fault(&self, new: &New<'_>) -> Result<Option<u64>, Fail> {
         let unkept = || Fail::new("the fault cannot be kept");
         let at = micros(new.at);
         let words = self
@@ -114,58 +145,78 @@ impl Core {
             .write()
             .await
             .map_err(|error| unkept().from(error))?;
-        let number: i64 = sqlx::query_scalar(
-            "insert into fault (at, tenant, person, name, words) values ($1, $2, $3, $4, $5) returning number",
+        // Counted by the statement that inserts, so that several at once are no more than one after the other.
+        let number: Option<i64> = sqlx::query_scalar(
+            "insert into fault (at, tenant, person, name, words) select $1, $2, $3, $4, $5
+             where (select count(*) from fault where person = $3 and at > $6) < $7 returning number",
         )
         .bind(at)
         .bind(new.tenant.map(TenantId::as_str).unwrap_or_default())
         .bind(new.person)
         .bind(new.name)
         .bind(words)
-        .fetch_one(&mut *work)
+        .bind(micros(new.at - SignedDuration::from_hours(24)))
+        .bind(MOST)
+        .fetch_optional(&mut *work)
         .await
         .map_err(|error| unkept().from(error))?;
         work.commit().await.map_err(|error| unkept().from(error))?;
-        Ok(number.unsigned_abs())
+        Ok(number.map(i64::unsigned_abs))
     }
 
-    /// Whether a person has reported as many in the last day as one may.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub async fn faults_lately(&self, person: &str, now: Timestamp) -> Result<bool, Fail> {
-        let since = micros(now - SignedDuration::from_hours(24));
-        let count: i64 =
-            sqlx::query_scalar("select count(*) from fault where person = $1 and at > $2")
-                .bind(person)
-                .bind(since)
-                .fetch_one(self.store.readers())
-                .await
-                .map_err(|error| Fail::new("the faults cannot be counted").from(error))?;
-        Ok(count >= MOST)
-    }
-
-    /// The newest faults of a tenant, or everybody's.
+    /// A page of faults, counted from 0: those that are open before those that are closed, and of each organisation its
+    /// newest before anybody's older, so that none hides another's.
     ///
     /// # Errors
     /// If the store cannot be read. Words whose key was destroyed are left out with their row.
-    pub async fn faults(&self, tenant: Option<&TenantId>) -> Result<Vec<Fault>, Fail> {
+    pub async fn faults(&self, whose: Whose<'_>, page: u64) -> Result<Faults, Fail> {
         let unread = || Fail::new("the faults cannot be read");
-        let rows: Vec<Row> = sqlx::query_as(
-            "select fault.number, fault.at, tenant, person, name, fault.words, fault_answer.at, closed, fault_answer.words
+        let (tenant, person) = match whose {
+            Whose::Everybody => (None, None),
+            Whose::Tenant(tenant) => (Some(tenant.as_str()), None),
+            Whose::Person(person) => (None, Some(person)),
+        };
+        let before = i64::try_from(page).unwrap_or(i64::MAX);
+        let mut rows: Vec<Row> = sqlx::query_as(concat!(
+            "select number, at, tenant, person, name, words, answered, closed, answer from (",
+            columns!(),
+            ", row_number() over (partition by coalesce(closed, 0), tenant order by fault.number desc) as place
              from fault left join fault_answer using (number)
-             where $1 is null or tenant = $1 order by fault.number desc limit $2",
-        )
-        .bind(tenant.map(TenantId::as_str))
-        .bind(SHOWN)
+             where ($1 is null or tenant = $1) and ($2 is null or person = $2))
+             order by coalesce(closed, 0), place, number desc limit $3 offset $4",
+        ))
+        .bind(tenant)
+        .bind(person)
+        .bind(i64::from(PAGE) + 1)
+        .bind(before.saturating_mul(PAGE.into()))
         .fetch_all(self.store.readers())
         .await
         .map_err(|error| unread().from(error))?;
+        let more = rows.len() > PAGE as usize;
+        rows.truncate(PAGE as usize);
         let mut faults = Vec::new();
         for row in rows {
             faults.extend(self.opened(row).map_err(|error| unread().from(error))?);
         }
-        Ok(faults)
+        Ok(Faults { faults, more })
+    }
+
+    /// One fault, by its number.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn fault(&self, number: u64) -> Result<Option<Fault>, Fail> {
+        let unread = || Fail::new("the fault cannot be read");
+        let row: Option<Row> = sqlx::query_as(concat!(
+            columns!(),
+            " from fault left join fault_answer using (number) where fault.number = $1"
+        ))
+        .bind(i64::try_from(number).unwrap_or(-1))
+        .fetch_optional(self.store.readers())
+        .await
+        .map_err(|error| unread().from(error))?;
+        let fault = row.map(|row| self.opened(row)).transpose();
+        Ok(fault.map_err(|error| unread().from(error))?.flatten())
     }
 
     /// One row in clear; `None` if its key was destroyed.
@@ -239,6 +290,25 @@ impl Core {
             .await
             .map_err(|error| unkept().from(error))?;
         work.commit().await.map_err(|error| unkept().from(error))
+    }
+
+    /// Takes away what was reported, and answered last, before this.
+    ///
+    /// # Errors
+    /// If the store does not.
+    pub async fn forget_faults_before(&self, before: Timestamp) -> Result<(), Fail> {
+        let past: Vec<i64> = sqlx::query_scalar(
+            "select number from fault left join fault_answer using (number)
+             where max(fault.at, coalesce(fault_answer.at, fault.at)) < $1",
+        )
+        .bind(micros(before))
+        .fetch_all(self.store.readers())
+        .await
+        .map_err(|error| Fail::new("the faults cannot be read").from(error))?;
+        match past.as_slice() {
+            [] => Ok(()),
+            past => self.forget_faults(past).await,
+        }
     }
 
     /// Takes all faults of a tenant away, with their answers.

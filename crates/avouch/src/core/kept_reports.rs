@@ -206,4 +206,19 @@ impl Core {
             })
             .collect()
     }
+
+    /// Takes away the reports that were kept of a tenant's events.
+    ///
+    /// # Errors
+    /// If the store does not.
+    pub async fn erase_reports(&self, tenant: &TenantId) -> Result<(), Fail> {
+        let left = |error: sqlx::Error| Fail::new("the kept reports are not erased").from(error);
+        let mut work = self.store.write().await.map_err(left)?;
+        sqlx::query("delete from report_kept where tenant = $1")
+            .bind(tenant.as_str())
+            .execute(&mut *work)
+            .await
+            .map_err(left)?;
+        work.commit().await.map_err(left)
+    }
 }

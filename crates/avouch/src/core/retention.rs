@@ -20,8 +20,13 @@ pub fn keep_running(core: &Arc<Core>) {
     let core = core.clone();
     tokio::spawn(async move {
         loop {
-            if let Err(fail) = core.forget_what_is_past().await {
-                tracing::error!(%fail, "what is past its retention was not taken away");
+            for forgotten in [
+                core.forget_what_is_past().await,
+                core.forget_old_faults().await,
+            ] {
+                if let Err(fail) = forgotten {
+                    tracing::error!(%fail, "what is past its retention was not taken away");
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -63,6 +68,20 @@ impl Core {
             .await
             .map_err(|error| Fail::new("its outcome cannot be recorded").from(error))?;
         forgotten.map(|_| ())
+    }
+
+    /// What people reported, and what they were answered, stays for as long as what was wrong does; where no status page is
+    /// promised, for as long as the trail that says that they did.
+    async fn forget_old_faults(&self) -> Result<(), Fail> {
+        let now = self.now();
+        let status = self.statement.status.as_ref().map(|status| status.keep);
+        let keep = status.unwrap_or(self.statement.audit.keep);
+        match past(keep, now) {
+            Some(before) if self.steady.doubt(now).is_none() => {
+                self.forget_faults_before(before).await
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn forget_before(&self, before: Timestamp) -> Result<u64, Fail> {

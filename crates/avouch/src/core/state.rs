@@ -136,6 +136,7 @@ impl Core {
             super::kept_reports::SCHEMA,
             super::faults::SCHEMA,
             super::faults::ANSWERS,
+            super::faults::LOOKUP,
             super::reviews::SCHEMA,
         ] {
             store.execute_schema(part, schema).await.map_err(|error| {

@@ -124,3 +124,28 @@ fn what_the_suppliers_people_say_is_read_by_whom_it_concerns_and_its_words_are_n
         assert!(!event.contains(title) && !event.contains(found), "{event}");
     }
 }
+
+#[test]
+fn what_was_told_is_compared_with_the_trail_however_many_ask_for_an_incident() {
+    let service = Service::start(Options::default());
+    let mut console = Browser::new(&service);
+    console.sign_in("console", &service.user("", "supplier"));
+    let form = [("tenant", ""), ("title", "All is slow"), ("text", "")];
+    let said = console.post("console", "/status", &form);
+    assert_eq!(said.status, StatusCode::SEE_OTHER, "{}", said.text());
+    let mut theirs = member(&service, "hillside");
+    // More than one search of the trail gives, and all of them newer.
+    for number in 0..1_001 {
+        theirs.get("hillside", &format!("/incident/{number}"));
+    }
+    let words = ["--tenant", "hillside", "--words", "incident 1000"];
+    service.audited(&words, |row| row["action"] == "request");
+    let report = service.avouch(&["--json", "check", "status.keep"]).json();
+    let observed = report.to_string();
+    assert_eq!(report["claims"][0]["status"], "held", "{report}");
+    assert!(
+        observed.contains(" 1 beginnings and ends in the trail")
+            || observed.contains("\"1 beginnings and ends in the trail"),
+        "{observed}"
+    );
+}

@@ -14,7 +14,7 @@ pub use statement::{
     SectionView, SetLink, StatementView, Trial, Verdict,
 };
 pub use stored::{BackupRow, RoomRow};
-pub use support::{AnswerRow, FaultRow, Filed, SupportView};
+pub use support::{AnswerRow, FaultRow, FaultsAsk, Filed, SupportView};
 pub use timing::{Timed, Timing};
 
 use jiff::Timestamp;

@@ -12,9 +12,9 @@ use super::{Answer, organisation, see_other};
 use crate::ask::Ask;
 use crate::callers::SignedIn;
 use crate::desk::Role;
-use crate::desk::views::{Counts, FaultRow, Filed};
+use crate::desk::views::{Counts, FaultRow, FaultsAsk, Filed};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, Tag, error_of, render};
-use crate::service::Site;
+use crate::service::{Site, encode};
 use crate::shown;
 
 /// The most characters that a report may have.
@@ -29,10 +29,17 @@ struct Page {
     counts: Counts,
     last_round: String,
     answers: Option<bool>,
+    /// Into whose accounts the supplier made a way, and until when each opens no trail.
+    entrusted: Vec<(String, String)>,
     filed: Option<String>,
     errors: Vec<FieldError>,
     words: String,
+    /// The organisation whose faults alone are shown; empty for every one within reach.
+    of: String,
     table: Table,
+    /// Where the pages before and after this one are.
+    before: Option<String>,
+    after: Option<String>,
 }
 
 impl Page {
@@ -94,8 +101,28 @@ async fn take(who: &SignedIn, ask: &Ask) -> Answer {
     }
 }
 
+/// Which faults are asked for: an organisation's, by the supplier's people alone, and a page of them.
+fn asked(who: &SignedIn, ask: &Ask) -> FaultsAsk {
+    FaultsAsk {
+        of: match who.actor().person.role {
+            Role::Supplier => ask.field("of").to_owned(),
+            Role::Administrator | Role::Member => String::new(),
+        },
+        page: ask.field("page").parse().unwrap_or(0),
+    }
+}
+
+/// Where these faults stand.
+fn address(path: &str, asked: &FaultsAsk) -> String {
+    match asked.of.as_str() {
+        "" => format!("{path}?page={}", asked.page),
+        of => format!("{path}?of={}&page={}", encode(of), asked.page),
+    }
+}
+
 async fn show(who: &SignedIn, ask: &Ask, errors: Vec<FieldError>) -> Answer {
-    let view = ask.desk().support(who.actor()).await?;
+    let (asked, path) = (asked(who, ask), path(ask));
+    let view = ask.desk().support(who.actor(), &asked).await?;
     let person = &who.actor().person;
     let mut faults = who.actor().scope().sieve(view.faults);
     if person.role == Role::Member {
@@ -106,26 +133,38 @@ async fn show(who: &SignedIn, ask: &Ask, errors: Vec<FieldError>) -> Answer {
         _ => ("Error: Status and faults", StatusCode::BAD_REQUEST),
     };
     let filed = ask.field("filed").parse::<u64>().ok();
+    let turned = |page| {
+        let of = asked.of.clone();
+        address(path, &FaultsAsk { of, page })
+    };
     let page = Page {
         frame: ask.console_frame(title, &who.caller(), Nav::Elsewhere),
-        path: path(ask),
+        path,
         counts: view.counts,
         last_round: shown::minute_or_never(view.last_round),
         answers: view.answers,
+        entrusted: view
+            .entrusted
+            .into_iter()
+            .map(|(who, until)| (who, shown::minute(until)))
+            .collect(),
         // Only what is in the list is said to be there.
         filed: filed
             .filter(|number| faults.iter().any(|fault| fault.number == *number))
             .map(|number| format!("Fault {number} is reported. The supplier sees it, with your organisation and the time.")),
         words: if errors.is_empty() { String::new() } else { ask.field("words").to_owned() },
         errors,
+        before: asked.page.checked_sub(1).map(turned),
+        after: view.more.then(|| turned(asked.page.saturating_add(1))),
         table: table(faults, person.role),
+        of: asked.of,
     };
     render(&page, status)
 }
 
 fn table(faults: Vec<FaultRow>, role: Role) -> Table {
     Table {
-        caption: "Reported faults, newest first",
+        caption: "Reported faults, open ones first",
         headings: vec![
             "Fault",
             "Reported",
@@ -149,7 +188,12 @@ fn table(faults: Vec<FaultRow>, role: Role) -> Table {
                         Role::Administrator | Role::Member => Cell::text(number),
                     },
                     Cell::minute(fault.at),
-                    Cell::text(organisation(fault.tenant.as_deref())),
+                    match (role, &fault.tenant) {
+                        (Role::Supplier, Some(tenant)) => {
+                            Cell::link(tenant, format!("/support?of={}", encode(tenant)))
+                        }
+                        (_, tenant) => Cell::text(organisation(tenant.as_deref())),
+                    },
                     Cell::Name(fault.who),
                     Cell::text(fault.words),
                     Cell::Tag(state),

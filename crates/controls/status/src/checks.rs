@@ -63,7 +63,7 @@ pub struct Kept {
 
 /// What was wrong so far, by the trail and by what is kept.
 pub trait History: Send + Sync {
-    /// The newest beginnings and ends since then, of tenants that are still there.
+    /// The beginnings and ends since then, of tenants that are still there.
     fn entries(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Entry>, String>>;
     /// What is kept, read anew.
     fn kept(&self) -> BoxFuture<'_, Result<Vec<Kept>, String>>;
@@ -84,8 +84,9 @@ pub struct Reported {
 
 /// The supplier's team, where faults arrive.
 pub trait Helpdesk: Send + Sync {
-    /// What it sees.
-    fn reported(&self) -> BoxFuture<'_, Result<Vec<Reported>, String>>;
+    /// What it sees of this tenant, the newest that are open first.
+    fn reported<'a>(&'a self, tenant: &'a TenantId)
+    -> BoxFuture<'a, Result<Vec<Reported>, String>>;
     /// Answers one.
     fn answer<'a>(&'a self, number: u64, text: &'a str) -> BoxFuture<'a, Result<(), String>>;
     /// Takes a made-up one away.

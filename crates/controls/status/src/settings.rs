@@ -74,8 +74,8 @@ fn keep_claim(keep: Length) -> Draft {
     Draft::enforced(
         format!("What was wrong, since when, what was said of it and its end stay readable for {keep}."),
         Figure::Length(keep),
-        "In every round each beginning and end in the audit trail, the newest 1,000, is looked for among what is kept, and \
-         nothing that ended longer ago may be there. The page shows the newest. Not compared: the words. What concerned an \
+        "In every round each beginning and end in the audit trail since then is looked for among what is kept, and nothing \
+         that ended longer ago may be there. The page shows the newest. Not compared: the words. What concerned an \
          organisation alone ends with its data.",
     )
     .for_audience(Audience::Public)

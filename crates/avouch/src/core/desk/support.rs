@@ -1,17 +1,22 @@
 //! How the service is, for anybody signed in, and the faults that people report.
 
 use avouch_console::status::NewAnswer;
-use avouch_console::views::{AnswerRow, Counts, FaultRow, Filed, SupportView};
+use avouch_console::views::{AnswerRow, Counts, FaultRow, FaultsAsk, Filed, SupportView};
 use avouch_console::{Actor, DeskError, Role};
-use avouch_events::Action;
+use avouch_events::{Action, Outcome};
 use avouch_evidence::Verdict;
 use avouch_statement::TenantId;
+use jiff::Timestamp;
 
-use super::{Reception, asker, stopped};
-use crate::core::faults::New;
+use super::{Reception, asker, stopped, unable};
+use crate::core::faults::{Fault, New, Whose};
 
 impl Reception {
-    pub(super) async fn support_for(&self, actor: &Actor) -> Result<SupportView, DeskError> {
+    pub(super) async fn support_for(
+        &self,
+        actor: &Actor,
+        asked: &FaultsAsk,
+    ) -> Result<SupportView, DeskError> {
         let mut counts = Counts::default();
         for standing in self.core.standings() {
             match standing.verdict {
@@ -26,58 +31,86 @@ impl Reception {
             None => None,
         };
         let latest = self.core.rounds.latest();
-        let faults = self.core.faults(tenant.as_ref()).await.map_err(stopped)?;
-        let faults = faults.into_iter().map(|fault| FaultRow {
-            number: fault.number,
-            at: fault.at,
-            person: fault.person,
-            who: fault.name,
-            tenant: fault.tenant.map(|tenant| tenant.to_string()),
-            words: fault.words,
-            answer: fault.answer.map(|answer| AnswerRow {
-                at: answer.at,
-                words: answer.words,
-                closed: answer.closed,
-            }),
-        });
+        let chosen: Option<TenantId> = match (&tenant, asked.of.as_str()) {
+            (Some(own), _) => Some(own.clone()),
+            (None, "") => None,
+            (None, of) => Some(of.parse().map_err(|_| DeskError::Absent)?),
+        };
+        let whose = match (actor.person.role, &chosen) {
+            (Role::Member, _) => Whose::Person(&actor.person.id),
+            (_, Some(tenant)) => Whose::Tenant(tenant),
+            (_, None) => Whose::Everybody,
+        };
+        let found = self.core.faults(whose, asked.page).await.map_err(stopped)?;
         Ok(SupportView {
             counts,
             last_round: latest.iter().map(|(finding, _)| finding.at).max(),
             answers,
-            faults: faults
-                .filter(|fault| {
-                    actor.person.role != Role::Member || fault.person == actor.person.id
-                })
-                .collect(),
+            faults: found.faults.into_iter().map(row).collect(),
+            more: found.more,
+            entrusted: match &tenant {
+                Some(tenant) => self.entrusted(tenant).await?,
+                None => Vec::new(),
+            },
         })
+    }
+
+    /// Into whose accounts the supplier made a way that their organisation should know of.
+    async fn entrusted(&self, tenant: &TenantId) -> Result<Vec<(String, Timestamp)>, DeskError> {
+        let (access, now) = (&self.core.access, self.core.now());
+        let people = access.list(&access.operator()).await.map_err(unable)?;
+        let own = people
+            .into_iter()
+            .filter(|person| person.tenant.as_ref() == Some(tenant) && person.is_open());
+        let waiting = own.filter_map(|person| Some((person.waits_until(now)?, person.email)));
+        Ok(waiting.map(|(until, email)| (email, until)).collect())
+    }
+
+    pub(super) async fn one_fault(&self, number: u64) -> Result<Option<FaultRow>, DeskError> {
+        let fault = self.core.fault(number).await.map_err(stopped)?;
+        Ok(fault.map(row))
     }
 
     pub(super) async fn file_fault(&self, actor: &Actor, words: &str) -> Result<Filed, DeskError> {
         let tenant = own(actor)?;
-        let now = self.core.now();
-        let person = actor.person.id.as_str();
-        if self
-            .core
-            .faults_lately(person, now)
-            .await
-            .map_err(stopped)?
-        {
-            return Ok(Filed::TooMany);
-        }
         // The words stay out of the trail: they may say more than an entry may hold.
         let event = asker(actor)
             .event(Action::Administration, "fault report")
             .of(tenant.as_ref());
         self.note(event.clone()).await?;
         let new = New {
-            at: now,
+            at: self.core.now(),
             tenant: tenant.as_ref(),
-            person,
+            person: &actor.person.id,
             name: &actor.person.email,
             words,
         };
-        let number = self.core.keep_fault(&new).await.map_err(stopped);
-        self.told(event, number).await.map(Filed::As)
+        let kept = match self.core.keep_fault(&new).await.map_err(stopped) {
+            Ok(None) => {
+                let why = "as many were reported today as one person may";
+                self.note_over(event, Outcome::Refused, why).await?;
+                return Ok(Filed::TooMany);
+            }
+            Ok(Some(number)) => Ok(number),
+            Err(error) => Err(error),
+        };
+        self.told(event, kept).await.map(Filed::As)
+    }
+}
+
+fn row(fault: Fault) -> FaultRow {
+    FaultRow {
+        number: fault.number,
+        at: fault.at,
+        person: fault.person,
+        who: fault.name,
+        tenant: fault.tenant.map(|tenant| tenant.to_string()),
+        words: fault.words,
+        answer: fault.answer.map(|answer| AnswerRow {
+            at: answer.at,
+            words: answer.words,
+            closed: answer.closed,
+        }),
     }
 }
 
@@ -89,8 +122,7 @@ impl Reception {
         number: u64,
         answer: &NewAnswer,
     ) -> Result<(), DeskError> {
-        let faults = self.core.faults(None).await.map_err(stopped)?;
-        let fault = faults.into_iter().find(|fault| fault.number == number);
+        let fault = self.core.fault(number).await.map_err(stopped)?;
         let tenant = fault.ok_or(DeskError::Absent)?.tenant;
         let state = if answer.closed { "closed" } else { "open" };
         let event = asker(actor)

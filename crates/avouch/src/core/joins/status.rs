@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
-use avouch_events::{Outcome, Query, Row};
+use avouch_events::{Action, Outcome, Query, Row};
 use avouch_evidence::BoxFuture;
+use avouch_statement::TenantId;
 use avouch_status::checks::{Entry, Helpdesk, History, Kept, Reported};
 use avouch_status::records;
 use jiff::Timestamp;
 
+use crate::core::faults::Whose;
 use crate::core::state::Core;
 use crate::fail::chain;
 
 /// The most entries that one search gives.
-const NEWEST: u16 = 1_000;
+const PAGE: u16 = 1_000;
+/// What the platform sees by itself, and what the supplier's people say: nobody else writes events of these.
+const TOLD_BY: [Action; 2] = [Action::System, Action::Administration];
 
 /// What was wrong on this core.
 pub struct Incidents(pub Arc<Core>);
@@ -20,19 +24,31 @@ pub struct Incidents(pub Arc<Core>);
 impl History for Incidents {
     fn entries(&self, since: Timestamp) -> BoxFuture<'_, Result<Vec<Entry>, String>> {
         Box::pin(async move {
-            let query = Query {
-                words: Some("incident".to_owned()),
-                from: Some(since),
-                limit: NEWEST,
-                ..Query::default()
-            };
-            let page = self.0.index.search(&query).await;
-            let rows = page.map_err(|error| chain(&error))?.rows;
             let there = |row: &Row| {
                 let tenant = row.event.tenant.as_ref();
                 tenant.is_none_or(|tenant| self.0.tenants.get(tenant).is_some())
             };
-            Ok(rows.into_iter().filter(there).filter_map(entry).collect())
+            let mut entries = Vec::new();
+            for action in TOLD_BY {
+                let mut query = Query {
+                    action: Some(action.to_string()),
+                    words: Some("incident".to_owned()),
+                    from: Some(since),
+                    limit: PAGE,
+                    ..Query::default()
+                };
+                loop {
+                    let page = self.0.index.search(&query).await;
+                    let page = page.map_err(|error| chain(&error))?;
+                    let there = page.rows.into_iter().filter(there);
+                    entries.extend(there.filter_map(entry));
+                    query.before = page.next;
+                    if query.before.is_none() {
+                        break;
+                    }
+                }
+            }
+            Ok(entries)
         })
     }
 
@@ -82,11 +98,14 @@ fn entry(row: Row) -> Option<Entry> {
 pub struct Faults(pub Arc<Core>);
 
 impl Helpdesk for Faults {
-    fn reported(&self) -> BoxFuture<'_, Result<Vec<Reported>, String>> {
+    fn reported<'a>(
+        &'a self,
+        tenant: &'a TenantId,
+    ) -> BoxFuture<'a, Result<Vec<Reported>, String>> {
         Box::pin(async move {
-            let faults = self.0.faults(None).await;
+            let faults = self.0.faults(Whose::Tenant(tenant), 0).await;
+            let faults = faults.map_err(|fail| fail.to_string())?.faults;
             Ok(faults
-                .map_err(|fail| fail.to_string())?
                 .into_iter()
                 .map(|fault| Reported {
                     number: fault.number,
@@ -100,9 +119,8 @@ impl Helpdesk for Faults {
 
     fn answer<'a>(&'a self, number: u64, text: &'a str) -> BoxFuture<'a, Result<(), String>> {
         Box::pin(async move {
-            let faults = self.0.faults(None).await;
-            let faults = faults.map_err(|fail| fail.to_string())?;
-            let fault = faults.into_iter().find(|fault| fault.number == number);
+            let fault = self.0.fault(number).await;
+            let fault = fault.map_err(|fail| fail.to_string())?;
             let tenant = fault.ok_or("the fault is gone")?.tenant;
             let whose = (number, tenant.as_ref());
             let kept = self.0.answer_fault(whose, text, true, self.0.now()).await;

@@ -12,8 +12,23 @@ pub struct SupportView {
     pub last_round: Option<Timestamp>,
     /// Whether the application of the asker's organisation answers; `None` for the supplier's people.
     pub answers: Option<bool>,
-    /// The faults that the asker may see, newest first.
+    /// A page of the faults that the asker may see: open ones first, and of each organisation its newest before anybody's
+    /// older.
     pub faults: Vec<FaultRow>,
+    /// Whether there is a page after it.
+    pub more: bool,
+    /// Administrators of the asker's organisation into whose accounts the supplier made a way, by their email addresses, and
+    /// until when each opens no trail.
+    pub entrusted: Vec<(String, Timestamp)>,
+}
+
+/// Which faults somebody asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FaultsAsk {
+    /// The organisation's slug, for the supplier's people; empty for every one.
+    pub of: String,
+    /// The page, from 0.
+    pub page: u64,
 }
 
 /// A fault that somebody reported.

@@ -68,8 +68,7 @@ pub async fn answer(who: Supplier, ask: Ask) -> Answer {
 
 async fn find(who: &Supplier, ask: &Ask) -> Result<FaultRow, Problem> {
     let number: u64 = ask.param("number").parse().map_err(|_| Problem::Absent)?;
-    let faults = ask.desk().support(who.actor()).await?.faults;
-    let found = faults.into_iter().find(|fault| fault.number == number);
+    let found = ask.desk().fault(who.actor(), number).await?;
     found.ok_or(Problem::Absent)
 }
 

@@ -1,8 +1,8 @@
 //! Every question, and its careless answer.
 
 use avouch_console::views::{
-    AnswerRow, Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download,
-    DrillRow, DrillStep, DrillView, Entry, EventRow, Exchange, FaultRow, Filed, FindingRow,
+    Attention, BackupRow, Counts, Coverage, CoverageView, DocumentFormat, Download, DrillRow,
+    DrillStep, DrillView, Entry, EventRow, Exchange, FaultRow, FaultsAsk, Filed, FindingRow,
     KeptReportRow, LogResource, NewPerson, Overview, PackRow, Page, PersonRow, Progress, Proofs,
     ProofsAsk, ReportRow, ReportView, RequirementRow, RoomRow, RoundRow, RoundView, SignInAttempt,
     SignInOutcome, StatementView, SubjectAnswer, SubjectAsk, SubjectForm, SubjectReport,
@@ -190,20 +190,8 @@ impl Desk for Fake {
         now(Secret::new(self.text("Zm4vBn8cHd3f")))
     }
 
-    fn support<'a>(&'a self, _: &'a Actor) -> Answer<'a, SupportView> {
-        let row = |number, person: &str, tenant: Option<&str>, words: &str| FaultRow {
-            number,
-            at: at("2026-11-22T07:10:21Z"),
-            person: person.to_owned(),
-            who: format!("{person}@example.test"),
-            tenant: tenant.map(str::to_owned),
-            words: self.text(words),
-            answer: (number == 3).then(|| AnswerRow {
-                at: at("2026-11-22T08:00:00Z"),
-                words: self.text("We have found it"),
-                closed: false,
-            }),
-        };
+    fn support<'a>(&'a self, _: &'a Actor, asked: &'a FaultsAsk) -> Answer<'a, SupportView> {
+        self.faults_asked.lock().expect("lock").push(asked.clone());
         now(SupportView {
             counts: Counts {
                 held: 30,
@@ -212,12 +200,15 @@ impl Desk for Fake {
             },
             last_round: Some(at("2026-11-22T07:00:05Z")),
             answers: Some(true),
-            faults: vec![
-                row(3, "p1", Some("riverside"), "The form is slow"),
-                row(2, "q1", Some("lakeside"), "Lakeside is slow"),
-                row(1, "p9", Some("riverside"), "A colleague's trouble"),
-            ],
+            faults: self.faults(),
+            more: asked.page == 0,
+            entrusted: vec![("p2@example.test".to_owned(), at("2026-11-23T07:10:21Z"))],
         })
+    }
+
+    fn fault<'a>(&'a self, _: &'a Actor, number: u64) -> Answer<'a, Option<FaultRow>> {
+        let mut faults = self.faults().into_iter();
+        now(faults.find(|fault| fault.number == number))
     }
 
     fn report_fault<'a>(&'a self, _: &'a Actor, words: &'a str) -> Answer<'a, Filed> {

@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use avouch_console::sharing::ShareAsk;
 use avouch_console::status::{NewAnswer, NewIncident};
 use avouch_console::unusual::Looked;
-use avouch_console::views::{NewPerson, SubjectAsk, Timing, TrailQuery};
+use avouch_console::views::{FaultsAsk, NewPerson, SubjectAsk, Timing, TrailQuery};
 use avouch_console::{Answer, Person, Refusal, Role, Service, SessionDigest};
 use factors::Factor;
 use jiff::Timestamp;
@@ -81,6 +81,8 @@ pub struct Fake {
     pub timings: Mutex<Vec<Timing>>,
     /// Everything that people were told is wrong.
     pub told: Mutex<Vec<NewIncident>>,
+    /// Every page of faults that was asked for.
+    pub faults_asked: Mutex<Vec<FaultsAsk>>,
     /// Every answer to a fault.
     pub answered: Mutex<Vec<NewAnswer>>,
     /// Every answer to a finding of unusual access.

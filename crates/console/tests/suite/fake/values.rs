@@ -2,8 +2,8 @@
 
 use avouch_console::Role;
 use avouch_console::views::{
-    Assurance, Audience, ClaimView, Counts, DrillRow, EventRow, FindingRow, PersonRow, Progress,
-    RoundRow, SectionView, SetLink, StatementView, Trial, Verdict,
+    AnswerRow, Assurance, Audience, ClaimView, Counts, DrillRow, EventRow, FaultRow, FindingRow,
+    PersonRow, Progress, RoundRow, SectionView, SetLink, StatementView, Trial, Verdict,
 };
 
 use super::{Fake, at};
@@ -34,6 +34,28 @@ impl Fake {
             row("p5", "Dee Disabled", Role::Member, Some("riverside"), true),
             row("q1", "Lakeside Lena", Role::Member, Some("lakeside"), false),
             row("p3", "Sam Supplier", Role::Supplier, None, false),
+        ]
+    }
+
+    /// Every fault, whoever asks.
+    pub(super) fn faults(&self) -> Vec<FaultRow> {
+        let row = |number, person: &str, tenant: &str, words: &str| FaultRow {
+            number,
+            at: at("2026-11-22T07:10:21Z"),
+            person: person.to_owned(),
+            who: format!("{person}@example.test"),
+            tenant: Some(tenant.to_owned()),
+            words: self.text(words),
+            answer: (number == 3).then(|| AnswerRow {
+                at: at("2026-11-22T08:00:00Z"),
+                words: self.text("We have found it"),
+                closed: false,
+            }),
+        };
+        vec![
+            row(3, "p1", "riverside", "The form is slow"),
+            row(2, "q1", "lakeside", "Lakeside is slow"),
+            row(1, "p9", "riverside", "A colleague's trouble"),
         ]
     }
 

@@ -41,7 +41,7 @@ impl FaultsCheck {
         if let Err(why) = person.report(&report).await {
             return Ok(Err(format!("it was not taken: {why}")));
         }
-        let seen = self.helpdesk.reported().await?;
+        let seen = self.helpdesk.reported(tenant).await?;
         let Some(seen) = seen.into_iter().find(|seen| seen.words == report) else {
             return Ok(Err("the supplier’s team does not see it".to_owned()));
         };
