@@ -23,6 +23,7 @@ mod packs;
 mod people;
 pub mod reading;
 mod rebuild;
+mod recording;
 mod releases;
 mod reports;
 mod restored;
