@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::harness::{Browser, Options, Service, eventually, run};
+use crate::harness::{Browser, Options, Service, eventually, run, within};
 
 /// The demo's statement with one report kept for those who read it, and another of minutes answered.
 fn reporting(target: &str) -> Options {
@@ -39,6 +39,21 @@ fn store(service: &Service, sql: &str) -> String {
     let path = service.data().join("core/store.db");
     let path = path.to_str().unwrap();
     run("sqlite3", ["-cmd", ".timeout 10000", path, sql])
+}
+
+/// Waits until these claims, and no others, do not stand.
+#[track_caller]
+fn alone(service: &Service, claims: &[&str]) {
+    let mut last = Vec::new();
+    let found = within(150, || {
+        let report = service.avouch(&["--json", "check"]).json();
+        let fallen = report["claims"].as_array().unwrap().iter();
+        let fallen = fallen.filter(|claim| claim["status"] != "held");
+        last = fallen.map(|claim| claim["id"].to_string()).collect();
+        let said: Vec<String> = claims.iter().map(|claim| format!("{claim:?}")).collect();
+        (last == said).then_some(())
+    });
+    assert!(found.is_some(), "not {claims:?} alone: {last:?}");
 }
 
 #[test]
@@ -101,6 +116,7 @@ fn minutes_in_which_nothing_ran_count_against_the_share_that_is_promised() {
     let (status, seen) = judged(&service, "report.there.target");
     assert_eq!(status, "broken", "{seen}");
     assert!(!seen.starts_with("0 of "), "{seen}");
+    alone(&service, &["report.there.target"]);
 
     let text = std::fs::read_to_string(service.statement()).unwrap();
     let promised = text.replace(
@@ -118,4 +134,5 @@ fn minutes_in_which_nothing_ran_count_against_the_share_that_is_promised() {
         assert!(!seen.starts_with("0 of "), "{seen}");
         (status == "held").then_some(())
     });
+    alone(&service, &[]);
 }

@@ -6,7 +6,7 @@ use avouch_ledger::{Kind, Reader};
 use jiff::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 
-use super::{Fact, Group, Measure, Report, START, Tally, Wanted};
+use super::{Fact, Group, Report, START, Tally, Wanted};
 use crate::index::{BLOCK, HOUR, Index, IndexError};
 use crate::{Action, Event, Opener, Query};
 
@@ -127,7 +127,7 @@ async fn open_events(
             break;
         }
     }
-    if matches!(wanted.definition.measure, Measure::Available { .. }) {
+    if wanted.definition.measure.counts_stops() {
         for start in starts_since(index, until).await? {
             tally.add(&Fact::of(&start));
         }
@@ -160,8 +160,7 @@ async fn starts_since(index: &Index, from: Timestamp) -> Result<Vec<Event>, Inde
 impl Wanted<'_> {
     /// Whether more of an event is needed than the index has.
     fn needs_whole_events(&self) -> bool {
-        self.definition.group == Group::Locality
-            || matches!(self.definition.measure, Measure::Available { .. })
+        self.definition.group == Group::Locality || self.definition.measure.counts_stops()
     }
 }
 

@@ -329,6 +329,12 @@ impl Measure {
             | Self::Available { .. } => false,
         }
     }
+
+    /// Whether the time counts in which nothing ran: what tells of that is an event of the platform's, which may have come
+    /// after the period. Such a report also counts what the checks asked, since it tells whether the service is there.
+    const fn counts_stops(&self) -> bool {
+        matches!(self, Self::Available { .. })
+    }
 }
 
 impl Group {

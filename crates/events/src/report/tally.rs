@@ -64,8 +64,8 @@ impl<'a> Tally<'a> {
 
     /// Counts one event, or several that are alike. They come in the order in which they happened.
     pub fn add(&mut self, event: &Fact<'_>) {
-        if let (Measure::Available { .. }, Some((from, until))) =
-            (&self.definition.measure, event.stopped)
+        if let Some((from, until)) = event.stopped
+            && self.definition.measure.counts_stops()
         {
             self.not_running(from, until, event);
         }
@@ -109,9 +109,9 @@ impl<'a> Tally<'a> {
 
     /// Whether this is somebody's use of the service.
     fn is_real(&self, event: &Fact<'_>) -> bool {
-        let probed = matches!(self.definition.measure, Measure::Available { .. });
+        let probed = self.definition.measure.counts_stops();
         match (event.role, self.checks) {
-            (Role::Platform | Role::LocalRoot, _) => false,
+            (Role::Platform | Role::LocalRoot | Role::Server, _) => false,
             (Role::Synthetic, Checks::Counted | Checks::Alone) => true,
             // What checks ask for tells as well as anything whether the service is there.
             (Role::Synthetic, Checks::LeftOut) => probed,
