@@ -8,6 +8,21 @@ use avouch_events::{Action, Outcome};
 use super::{Reception, asker, failed, shown, unable};
 use crate::core::localities::Locality;
 
+/// An account that something is done to.
+pub(super) struct Account {
+    /// In whose trail that belongs.
+    pub tenant: Option<String>,
+    /// By which it is asked for; empty if there is no such account in reach.
+    email: String,
+}
+
+impl Account {
+    /// How an event names it: what is done to somebody is found under their address, whoever did it.
+    pub fn named<'a>(&'a self, id: &'a str) -> [(&'static str, &'a str); 2] {
+        [("id", id), ("email", &self.email)]
+    }
+}
+
 impl Reception {
     /// The proof that the person who asks was nominated: their session, as it is now.
     async fn administrator(&self, actor: &Actor) -> Result<Administrator, DeskError> {
@@ -76,11 +91,20 @@ impl Reception {
             .collect())
     }
 
-    /// The tenant in whose trail it belongs what is done to this person.
-    pub(super) async fn whose(&self, actor: &Actor, id: &str) -> Result<Option<String>, DeskError> {
+    /// The account that something is done to.
+    pub(super) async fn account(&self, actor: &Actor, id: &str) -> Result<Account, DeskError> {
         let people = self.people_for(actor).await?;
         let found = people.into_iter().find(|person| person.id == id);
-        Ok(found.map_or_else(|| actor.person.tenant.clone(), |person| person.tenant))
+        Ok(found.map_or_else(
+            || Account {
+                tenant: actor.person.tenant.clone(),
+                email: String::new(),
+            },
+            |person| Account {
+                tenant: person.tenant,
+                email: person.email,
+            },
+        ))
     }
 
     pub(super) async fn add(
@@ -130,16 +154,11 @@ impl Reception {
     pub(super) async fn close_account(&self, actor: &Actor, id: &str) -> Result<(), DeskError> {
         let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
-        let whose = self.whose(actor, id).await?;
+        let account = self.account(actor, id).await?;
         let act = self.core.access.disable(&by, &person, self.core.now());
-        self.manage(
-            actor,
-            "person disable",
-            &[("id", id)],
-            whose.as_deref(),
-            act,
-        )
-        .await
+        let (parameters, tenant) = (account.named(id), account.tenant.as_deref());
+        self.manage(actor, "person disable", &parameters, tenant, act)
+            .await
     }
 
     pub(super) async fn place(
@@ -152,7 +171,11 @@ impl Reception {
         let person = reach.into_iter().find(|person| person.id == id);
         let person = person.ok_or(DeskError::Absent)?;
         let (locality, id) = (locality(typed)?, PersonId::new(id));
-        let parameters = [("id", id.as_str()), ("locality", locality.as_str())];
+        let parameters = [
+            ("id", id.as_str()),
+            ("email", person.email.as_str()),
+            ("locality", locality.as_str()),
+        ];
         let act = self.belongs(&id, &locality);
         let tenant = person.tenant.as_deref();
         self.manage(actor, "person locality", &parameters, tenant, act)
@@ -167,16 +190,11 @@ impl Reception {
     pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
         let by = self.administrator(actor).await?;
         let person = PersonId::new(id);
-        let whose = self.whose(actor, id).await?;
+        let account = self.account(actor, id).await?;
         let act = self.core.access.reset(&by, &person, self.core.now());
+        let (parameters, tenant) = (account.named(id), account.tenant.as_deref());
         let password = self
-            .manage(
-                actor,
-                "person reset password",
-                &[("id", id)],
-                whose.as_deref(),
-                act,
-            )
+            .manage(actor, "person reset password", &parameters, tenant, act)
             .await?;
         Ok(Secret::new(password.expose().to_owned()))
     }

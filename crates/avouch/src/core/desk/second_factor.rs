@@ -95,6 +95,7 @@ impl Reception {
             visitor(named(person), &step.client, &step.moment)
                 .event(Action::Administration, SET_UP)
                 .of(person.tenant.as_ref())
+                .with("email", &person.email)
         });
         if let Some(event) = event.clone() {
             self.note(event).await?;
@@ -125,7 +126,7 @@ impl Reception {
     async fn try_confirm(&self, actor: &Actor, code: &Secret) -> Result<Confirmation, DeskError> {
         let (session, token) = self.own(actor).await?;
         let (access, now) = (&self.core.access, self.core.now());
-        let event = own_event(actor, Action::SignIn, SET_UP);
+        let event = own_event(actor, Action::Administration, SET_UP);
         self.note(event.clone()).await?;
         let confirmed = access
             .confirm(&session, &token, &kept(code), &actor.client, now)
@@ -292,7 +293,7 @@ impl SecondFactors for Reception {
             let act = self.core.access.renew_recovery(&session, self.core.now());
             let tenant = actor.person.tenant.as_deref();
             let codes = self
-                .manage(actor, "recovery codes", &[], tenant, act)
+                .manage(actor, "recovery codes", &own_account(actor), tenant, act)
                 .await?;
             Ok(told(&codes))
         })
@@ -306,7 +307,8 @@ impl SecondFactors for Reception {
                 .access
                 .remove_own_factor(&session, self.core.now());
             let tenant = actor.person.tenant.as_deref();
-            self.manage(actor, "own second factor remove", &[], tenant, act)
+            let parameters = own_account(actor);
+            self.manage(actor, "own second factor remove", &parameters, tenant, act)
                 .await
         })
     }
@@ -316,13 +318,12 @@ impl SecondFactors for Reception {
             let (session, _) = self.own(actor).await?;
             let by = self.core.access.administrator(&session).map_err(failed)?;
             let person = PersonId::new(id);
-            let whose = self.whose(actor, id).await?;
+            let account = self.account(actor, id).await?;
             let act = self
                 .core
                 .access
                 .remove_factor(&by, &person, self.core.now());
-            let tenant = whose.as_deref();
-            let parameters = [("id", id)];
+            let (parameters, tenant) = (account.named(id), account.tenant.as_deref());
             self.manage(
                 actor,
                 "person second factor remove",
@@ -344,6 +345,12 @@ fn own_event(actor: &Actor, action: Action, what: &str) -> Event {
     asker(actor)
         .event(action, what)
         .of(tenant_of(actor).as_ref())
+        .with("email", &actor.person.email)
+}
+
+/// How an event names the actor's own account.
+fn own_account(actor: &Actor) -> [(&'static str, &str); 1] {
+    [("email", &actor.person.email)]
 }
 
 fn kept(secret: &Secret) -> Kept<String> {

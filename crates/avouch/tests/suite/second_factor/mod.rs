@@ -216,6 +216,23 @@ fn a_second_factor_that_is_lost_is_taken_away_by_somebody_else_and_a_new_one_set
     assert_eq!(seen["role"], "local-root", "{seen}");
     assert_eq!(seen["tenant"], "riverside", "{seen}");
     sets_up(&mut lost, &ben);
+
+    // What was done to the factor, by whom and by which way, is asked for under the address of the person it is about.
+    let about = ["audit", "search", "--limit", "1000", "--words", &ben.email];
+    let found = service.ask(&about);
+    let rows = found["rows"].as_array().unwrap();
+    for (object, who) in [
+        ("set up a second factor", ben.email.as_str()),
+        ("person second factor remove", ada.email.as_str()),
+        ("user second factor remove", "local-root"),
+    ] {
+        let done = |row: &serde_json::Value| {
+            row["object"].as_str().unwrap().contains(object)
+                && row["who"] == who
+                && row["outcome"] == "done"
+        };
+        assert!(rows.iter().any(done), "no {object} by {who}: {rows:?}");
+    }
 }
 
 #[test]
