@@ -3,4 +3,5 @@
 mod clock;
 mod disk_full;
 mod packs;
+mod permission;
 mod start;
