@@ -189,6 +189,10 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
         core.read
             .extend(Some(PathBuf::from(AUTHORITIES)).filter(|path| path.exists()));
     }
+    // The folder, since the record in it is another file after each rotation.
+    let logins = statement.audit.logins.iter();
+    let folders = logins.filter_map(|logins| fs::canonicalize(logins.record.parent()?).ok());
+    core.read.extend(folders);
     core.network = Network::Host {
         bind: Ports::Only(Vec::new()),
         connect: Ports::Only(reached),

@@ -177,6 +177,12 @@ impl Action {
                 &[],
                 &[],
             ),
+            Self::ServerLogin => (
+                "The machine's own record of logins has a new line, where the statement has it followed: somebody logged in to the server or left it, it was started, its clock was set. `noted` is the time in the record. Also that the record was set aside, or does not hold any more what it held.",
+                &[Parameters],
+                &[],
+                &[],
+            ),
             Self::System => (
                 "The platform started, stopped, restarted something, or noticed something: a doubtful clock, a full disk, a receiver of the trail that is away.",
                 &[Reason],
@@ -250,7 +256,7 @@ An event never holds a password, a token, a key, or what stands in a record.
 | field | meaning |
 | --- | --- |
 | `at` | When, UTC, by this machine's clock. |
-| `who` | The account's id and address, and in what role: `member`, `administrator`, `supplier`, `synthetic` (exists for checks alone), `platform`, `local-root` (root at a shell of this machine) or `nobody`. Of somebody from another organisation the id alone. |
+| `who` | The account's id and address, and in what role: `member`, `administrator`, `supplier`, `synthetic` (exists for checks alone), `platform`, `local-root` (root at a shell of this machine), `nobody`, or `server` (an account of the machine itself, which its record of logins names). Of somebody from another organisation the id alone. |
 | `behalf` | On whose behalf, as they said. |
 | `tenant` | Whose data or account it is about, and so in whose trail it is; none for the platform's own. |
 | `locality` | The site or unit that the person's account belongs to when it happened, as an administrator set it in the console, or `avouch user locality` or `avouch user add --locality`. |

@@ -55,7 +55,7 @@ fn shown(mut event: Event, subject: &str, staff: Staff) -> Event {
     }
     let person = !matches!(
         event.who.role,
-        Role::Platform | Role::LocalRoot | Role::Nobody
+        Role::Platform | Role::LocalRoot | Role::Nobody | Role::Server
     );
     if staff == Staff::RoleOnly && person {
         event.who.id.clear();

@@ -94,6 +94,8 @@ pub enum Role {
     LocalRoot,
     /// Nobody who signed in.
     Nobody,
+    /// An account of the machine itself, as its record of logins names it.
+    Server,
 }
 
 /// What was done.
@@ -134,6 +136,8 @@ pub enum Action {
     System,
     /// A browser said how long a named request took.
     Timing,
+    /// Somebody logged in to the server itself.
+    ServerLogin,
 }
 
 /// What came of it.
@@ -152,7 +156,7 @@ pub enum Outcome {
 
 impl Action {
     /// Every action, in the order of the catalogue.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SignIn,
         Self::SignOut,
         Self::Connection,
@@ -170,12 +174,13 @@ impl Action {
         Self::Release,
         Self::System,
         Self::Timing,
+        Self::ServerLogin,
     ];
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Member,
         Self::Administrator,
         Self::Supplier,
@@ -183,6 +188,7 @@ impl Role {
         Self::Platform,
         Self::LocalRoot,
         Self::Nobody,
+        Self::Server,
     ];
 }
 

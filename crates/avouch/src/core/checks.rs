@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use avouch_access::checks::Page;
 use avouch_audit::checks::{
-    Connections, CustodyCheck, DisclosedCheck, ExportedCheck, Keep, KeptReports, ManagementCheck,
-    Reports, Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
+    Connections, CustodyCheck, DisclosedCheck, ExportedCheck, Keep, KeptReports, LoginsCheck,
+    ManagementCheck, Reports, Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
 };
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
@@ -16,7 +16,8 @@ use avouch_tenancy::checks::{Confinement, Segregation};
 use jiff::{SignedDuration, Timestamp};
 
 use super::joins::{
-    Custodian, Faults, Incidents, Operator, Prober, Refusals, Reporter, Reviewer, Trail,
+    Custodian, Faults, Incidents, LoginRecord, Operator, Prober, Refusals, Reporter, Reviewer,
+    Trail,
 };
 use super::state::Core;
 use super::status::{Office, Stage};
@@ -89,6 +90,12 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         checks.push(Box::new(CustodyCheck::new(
             Arc::new(Trail::entries(core.clone())),
             Arc::new(Custodian(core.clone())),
+        )));
+    }
+    if let (Some(settings), Some(logins)) = (&statement.audit.logins, &core.logins) {
+        checks.push(Box::new(LoginsCheck::new(
+            settings.clone(),
+            Arc::new(LoginRecord(core.clone(), logins.clone())),
         )));
     }
     checks.push(Box::new(Tampering::new(Arc::new(Trail::entries(

@@ -18,6 +18,7 @@ mod jobs;
 mod joins;
 mod kept_reports;
 mod localities;
+mod logins;
 mod marks;
 mod packs;
 mod people;
@@ -96,6 +97,9 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
         witnesses.keep_asking(core.shutdown.clone());
     }
     core.exports.keep_sending(&core);
+    if let Some(logins) = &core.logins {
+        logins.keep_following(&core);
+    }
     tokio::select! {
         () = stopped() => {}
         () = core.supervisor_gone() => {}

@@ -27,6 +27,7 @@ use super::believed::Believed;
 use super::jobs::Runner;
 use super::joins::{Exports, Witnesses};
 use super::localities::Localities;
+use super::logins::ServerLogins;
 use super::marks::Marks;
 use super::releases::Running;
 use super::rounds::Rounds;
@@ -95,6 +96,8 @@ pub struct Core {
     pub running: Running,
     /// Who receives the trail as it is written.
     pub exports: Arc<Exports>,
+    /// Who logs in to the server itself, where that is followed.
+    pub logins: Option<Arc<ServerLogins>>,
     /// How the service is, and what people are told of it.
     pub status: Statuses,
     /// The link to the front, for closing the tunnels of a session that ends.
@@ -200,6 +203,7 @@ impl Core {
             .as_ref()
             .map(|settings| Witnesses::new(settings, reader.clone()))
             .transpose()?;
+        let logins = statement.audit.logins.as_ref().map(ServerLogins::new);
         let exports = Exports::open(&statement, &layout, &reader, &opener)?;
         let known = tenants.clone();
         let runner = Arc::new(Runner {
@@ -272,6 +276,7 @@ impl Core {
             ties,
             shares,
             running,
+            logins,
             status,
             link,
             full: AtomicBool::new(false),

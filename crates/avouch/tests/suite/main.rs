@@ -37,6 +37,7 @@ mod review;
 mod sabotage;
 mod second_factor;
 mod secrets;
+mod server_logins;
 mod sign_out;
 mod soak;
 mod sources;

@@ -16,6 +16,7 @@
 pub mod checks;
 mod custody;
 mod export;
+pub mod logins;
 mod record;
 pub mod review;
 mod settings;
@@ -23,6 +24,7 @@ mod witness;
 
 pub use custody::CUSTODY;
 pub use export::{Export, Receiver};
+pub use logins::{LOGINS, Logins};
 pub use record::{RecordRule, is_record, read_records, subjects};
 pub use review::{REVIEW, Review};
 pub use settings::{BEFORE_EFFECT, CONNECTIONS, KEEP, MANAGEMENT, SUBJECT_REPORT, Settings, read};

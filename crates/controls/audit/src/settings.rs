@@ -5,6 +5,7 @@ use avouch_statement::{Draft, Figure, Length, Table};
 use crate::RecordRule;
 use crate::custody;
 use crate::export::{self, Export};
+use crate::logins::{self, Logins};
 use crate::review::{self, Review};
 use crate::witness::{self, Witnessed};
 
@@ -44,6 +45,8 @@ pub struct Settings {
     pub review: Option<Review>,
     /// For how long an organisation shares its trail at most, where it alone decides who reads it.
     pub custody: Option<Length>,
+    /// How logins to the server itself are followed.
+    pub logins: Option<Logins>,
     /// What counts as opening a record.
     pub records: Vec<RecordRule>,
 }
@@ -72,6 +75,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
     });
     let review = review::read(section);
     let custody = custody::read(section);
+    let logins = logins::read(section);
     let witnessed = witness::read(section);
     let exports = export::read(section);
     if before_effect.as_ref().is_some_and(|truth| truth.value) {
@@ -101,6 +105,7 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         exports: exports?,
         review: review?,
         custody: custody?,
+        logins: logins?,
         records: records?,
     })
 }

@@ -92,6 +92,7 @@ fn sorted(action: Action) -> (&'static str, &'static [&'static str]) {
     match action {
         Action::SignIn => ("authentication", &["start"]),
         Action::SignOut => ("authentication", &["end"]),
+        Action::ServerLogin => ("authentication", &["info"]),
         Action::Connection => ("network", &["connection", "end"]),
         Action::Request | Action::Timing => ("web", &["access"]),
         Action::RecordOpened | Action::Search | Action::Export => ("database", &["access"]),

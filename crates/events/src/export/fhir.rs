@@ -167,6 +167,7 @@ fn kinds(event: &Event, verb: Verb) -> (Value, Option<Value>) {
             dicom("110114", "User Authentication"),
             Some(dicom("110123", "Logout")),
         ),
+        Action::ServerLogin => (dicom("110114", "User Authentication"), None),
         Action::Connection => (dicom("110108", "Network Entry"), None),
         Action::Search => (dicom("110101", "Audit Log Used"), None),
         Action::Export => (dicom("110106", "Export"), None),
