@@ -63,6 +63,9 @@ fn text(value: &Value) -> String {
         (Some(Value::Bool(true)), None) => lines.push("Done.".to_owned()),
         _ => lines.push("Nothing was done. Add `--because TEXT --execute` to do it.".to_owned()),
     }
+    if let Some(Value::String(from)) = value.get("restored-from") {
+        lines.push(format!("It was restored from {from}."));
+    }
     lines.extend(nearest(value));
     lines.join("\n") + "\n"
 }

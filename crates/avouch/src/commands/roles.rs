@@ -112,7 +112,10 @@ pub fn job() -> Result<u8, Fail> {
     let dial: Dial = Arc::new(|| carry::dial(std::io::stdin()));
     let done = async {
         match input.spec {
-            Spec::Follow { follow } => Err(changes::follow(&follow, &*clock()).await.into()),
+            Spec::Follow { follow } => {
+                let clock = clock();
+                Err(changes::follow(&follow, &|| clock()).await.into())
+            }
             spec => avouch_backup::job::run(spec, input.password.as_ref(), Some(&dial)).await,
         }
     };

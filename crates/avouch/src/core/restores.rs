@@ -37,6 +37,8 @@ struct Placed {
     aside: PathBuf,
     /// Of a moment: the changes nearest to it, the one that is in it and the one that is not.
     nearest: (Option<Timestamp>, Option<Timestamp>),
+    /// What it was restored from in place of what was planned.
+    instead: Option<String>,
 }
 
 impl Core {
@@ -98,9 +100,10 @@ impl Core {
         .await;
         let outcome = match &placed {
             Ok(placed) => Ok(format!(
-                "{} is in place; the data before stand in {}",
+                "{} is in place; the data before stand in {}{}",
                 named(plan),
-                placed.aside.display()
+                placed.aside.display(),
+                in_place_of(placed.instead.as_deref())
             )),
             Err(fail) => Err(fail.to_string()),
         };
@@ -109,6 +112,7 @@ impl Core {
         Ok(json!({
             "executed": true, "aside": placed.aside, "kept-beside": placed.beside,
             "last-change": placed.nearest.0, "next-change": placed.nearest.1,
+            "restored-from": placed.instead,
             "away-ms": u64::try_from(placed.away.as_millis()).unwrap_or(u64::MAX),
         }))
     }
@@ -132,17 +136,22 @@ impl Core {
             let taken = take(restored.data.clone()).await;
             let (files, rows) = (restored.compared.files, restored.compared.rows);
             let (last, next) = (restored.compared.last, restored.compared.next);
+            let instead = restored.instead.clone();
             self.backups
                 .done_with(restored)
                 .await
                 .map_err(|error| Fail::new("the restored copy was not destroyed").from(error))?;
-            taken.map(|()| json!({ "executed": true, "files": files, "rows-compared": rows, "last-change": last, "next-change": next }))
+            taken.map(|()| json!({
+                "executed": true, "files": files, "rows-compared": rows, "last-change": last, "next-change": next,
+                "restored-from": instead,
+            }))
         }
         .await;
         let outcome = match &taken {
-            Ok(_) => Ok(format!(
-                "{} was copied to a folder of the operator's",
-                named(plan)
+            Ok(taken) => Ok(format!(
+                "{} was copied to a folder of the operator's{}",
+                named(plan),
+                in_place_of(taken.get("restored-from").and_then(Value::as_str))
             )),
             Err(fail) => Err(fail.to_string()),
         };
@@ -254,6 +263,7 @@ impl Core {
             away: stopped.elapsed(),
             aside,
             nearest: (restored.compared.last, restored.compared.next),
+            instead: restored.instead.clone(),
         })
     }
 
@@ -309,6 +319,11 @@ fn named(plan: &Plan) -> String {
         Some(moment) => format!("the database as it was at {}", moment.shown),
         None => format!("snapshot {}", plan.what.snapshot.id),
     }
+}
+
+/// What it was restored from, where that is not what was planned.
+fn in_place_of(instead: Option<&str>) -> String {
+    instead.map_or_else(String::new, |it| format!("; it was restored from {it}"))
 }
 
 /// A plan as it is shown: what, from where, to where, how long, and what is overwritten.

@@ -58,6 +58,7 @@ async fn followed(database: PathBuf, scratch: &Path) -> Box<dyn Error> {
         close_after: Duration::from_secs(1),
         generation: Duration::from_secs(86_400),
         last: None,
+        boot: None,
     };
     follow(&what, &Timestamp::now).await.into()
 }

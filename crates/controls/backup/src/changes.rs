@@ -19,6 +19,7 @@ mod leftovers;
 mod log;
 pub mod moments;
 mod rebuild;
+pub mod reckoning;
 mod resume;
 pub(crate) mod room;
 mod ship;
@@ -33,7 +34,7 @@ mod tests;
 pub use beat::{Beat, Close};
 pub use error::ChangesError;
 pub use follow::{Follow, follow};
-pub use log::{Head, Stall};
+pub use log::{Head, Noted, Stall};
 pub use rebuild::{Rebuilt, rebuild};
 
 /// The image that a generation begins with.

@@ -10,7 +10,7 @@ use avouch_statement::{ClaimId, Length, Slug, Verdict};
 use jiff::Timestamp;
 
 use crate::{
-    drill::{Drill, Verdict as Drilled},
+    drill::{Drill, Kind, Verdict as Drilled},
     far::{Address, PublicKey},
     job::{self, Examination},
     keeper::{Backups, KeeperError, Owner},
@@ -272,9 +272,13 @@ impl Trial {
                         .records()
                         .first_taken(&name, source.name.as_str())
                         .await?;
-                    let drills = drills(source).await?;
-                    let found = every::judge(stated.every, &drills, since, now);
+                    let (moments, snapshots) = of_kind(drills(source).await?, Kind::Moment);
+                    let found = every::judge(stated.every, &snapshots, since, now);
                     judged.push(of_source(source, found));
+                    if source.changes.is_some() {
+                        let found = every::judge_moments(stated.every, &moments, now);
+                        judged.extend(found.map(|found| of_source(source, found)));
+                    }
                 }
             }
             What::BackWithin => {
@@ -356,13 +360,24 @@ fn places<'b>(backups: &'b Backups, owner: &Owner) -> BTreeSet<&'b Slug> {
         .collect()
 }
 
-/// The drills of the newest snapshot, and apart from them those of older ones, if there were any: that the one comes back
-/// does not mend that another does not.
+/// The drills of the newest snapshot, and apart from them those of older ones and those of moments, if there were any: that
+/// the one comes back does not mend that another does not.
 fn apart(drills: Vec<(Drill, Drilled)>) -> Vec<Vec<(Drill, Drilled)>> {
-    let (older, newest): (Vec<_>, Vec<_>) = drills.into_iter().partition(|(drill, _)| drill.older);
-    let mut both = vec![newest];
-    both.extend(Some(older).filter(|older| !older.is_empty()));
-    both
+    let (newest, rest) = of_kind(drills, Kind::Newest);
+    let (older, moments) = of_kind(rest, Kind::Older);
+    let others = [older, moments].into_iter().filter(|of| !of.is_empty());
+    std::iter::once(newest).chain(others).collect()
+}
+
+/// The drills of a kind, and the others.
+#[expect(clippy::type_complexity, reason = "two lists of one kind")]
+fn of_kind(
+    drills: Vec<(Drill, Drilled)>,
+    kind: Kind,
+) -> (Vec<(Drill, Drilled)>, Vec<(Drill, Drilled)>) {
+    drills
+        .into_iter()
+        .partition(|(drill, _)| drill.kind() == kind)
 }
 
 /// What was observed, with the source that it is about.

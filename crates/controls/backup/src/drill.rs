@@ -123,7 +123,28 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+/// What a drill restored. Each is a promise of its own: that one comes back does not show that another does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The newest snapshot.
+    Newest,
+    /// An older one.
+    Older,
+    /// A database as it was at a moment.
+    Moment,
+}
+
 impl Drill {
+    /// What it restored.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match (self.moment, self.older) {
+            (Some(_), _) => Kind::Moment,
+            (None, true) => Kind::Older,
+            (None, false) => Kind::Newest,
+        }
+    }
+
     /// How long it took from the first step's beginning until the restored application answered.
     #[must_use]
     pub fn took(&self) -> Duration {

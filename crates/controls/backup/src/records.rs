@@ -26,6 +26,7 @@ mod room;
 pub use asides::Aside;
 
 pub use changes::Shipment;
+pub(crate) use changes::last_of_each;
 #[cfg(test)]
 pub(crate) use changes::testing;
 
@@ -166,6 +167,7 @@ impl Records {
             asides::SCHEMA,
             room::SCHEMA,
             changes::SCHEMA,
+            changes::FORGOTTEN,
         ];
         for (part, sql) in parts {
             store.execute_schema(part, sql).await?;
@@ -387,6 +389,7 @@ impl Records {
             "delete from backup_reading where owner = $1",
             "delete from backup_aside where owner = $1",
             "delete from backup_changes where owner = $1",
+            "delete from backup_followed where owner = $1",
         ] {
             sqlx::query(statement)
                 .bind(owner)

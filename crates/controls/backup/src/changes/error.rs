@@ -35,10 +35,12 @@ pub enum ChangesError {
         /// What does not fit.
         why: &'static str,
     },
-    /// The clock was set back.
-    #[error("the clock was set back, from {before} to {now}")]
+    /// The clock was set.
+    #[error(
+        "the clock was set from {before} to {now}; the database is followed anew by the one as it is set now"
+    )]
     Clock {
-        /// What it was.
+        /// What it would show.
         before: Timestamp,
         /// What it is.
         now: Timestamp,

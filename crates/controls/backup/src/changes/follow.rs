@@ -20,6 +20,7 @@ use super::{
     index::{self, Published},
     leftovers,
     log::Seen,
+    reckoning::{Clock, Reckoning},
     resume::left,
     wal::{Reader, Unread},
 };
@@ -50,22 +51,22 @@ pub struct Follow {
     pub generation: Duration,
     /// The last generation that is known to be stored: the names of others come after it.
     pub last: Option<String>,
+    /// Which run of the machine this is, if that is known.
+    #[serde(default)]
+    pub boot: Option<String>,
 }
 
 /// Follows a database, until that does not go on; and then says why: it cannot be followed, or it cannot be shown that
 /// nothing was missed. Whoever follows it next goes on with what is left, if nothing was missed meanwhile, or begins a new
 /// generation.
-pub async fn follow(what: &Follow, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> ChangesError {
+pub async fn follow(what: &Follow, clock: &dyn Clock) -> ChangesError {
     match following(what, clock).await {
         Ok(never) => match never {},
         Err(error) => error,
     }
 }
 
-async fn following(
-    what: &Follow,
-    clock: &(dyn Fn() -> Timestamp + Send + Sync),
-) -> Result<Infallible, ChangesError> {
+async fn following(what: &Follow, clock: &dyn Clock) -> Result<Infallible, ChangesError> {
     let mut follower = Follower::begin(what, clock).await?;
     loop {
         follower.look().await?;
@@ -83,7 +84,9 @@ pub(super) struct Files {
 
 pub(super) struct Follower<'a> {
     what: &'a Follow,
-    clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    clock: &'a dyn Clock,
+    /// By which clock the times are noted.
+    by: Option<Reckoning>,
     hold: Hold,
     files: Files,
     page_size: u32,
@@ -107,10 +110,7 @@ pub(super) struct Follower<'a> {
 }
 
 impl<'a> Follower<'a> {
-    pub async fn begin(
-        what: &'a Follow,
-        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
-    ) -> Result<Self, ChangesError> {
+    pub async fn begin(what: &'a Follow, clock: &'a dyn Clock) -> Result<Self, ChangesError> {
         // Who gets this far is settled by the folder above.
         fs::create_dir_all(&what.folder)
             .and_then(|()| fs::set_permissions(&what.folder, Permissions::from_mode(0o755)))
@@ -143,10 +143,14 @@ impl<'a> Follower<'a> {
             .mode();
         let published = published(&files, what)?
             .ok_or_else(|| torn(what, "its index is being written all the time"))?;
-        let now = micros(clock());
+        let now = micros(clock.now());
         let mut follower = Self {
             what,
             clock,
+            by: what
+                .boot
+                .as_deref()
+                .and_then(|boot| Reckoning::of(boot, clock)),
             hold,
             files,
             page_size,
@@ -194,7 +198,12 @@ impl<'a> Follower<'a> {
         self.catch_up(now)?;
         self.hold.release().await?;
         // The whole of the present log is its first change, since none of that need be in the image.
-        let mut generation = Generation::begin(&self.what.folder, now, self.what.last.as_deref())?;
+        let mut generation = Generation::begin(
+            &self.what.folder,
+            now,
+            self.what.last.as_deref(),
+            self.by.clone(),
+        )?;
         let mark = self.published.mark();
         let mut reader = Reader::new(self.page_size, &mark);
         let read = reader.read(&self.files.log, &mark, |number, content| {
@@ -220,12 +229,12 @@ impl<'a> Follower<'a> {
 
     /// Now; or the last look, if the clock was put right by a little since.
     fn now(&self) -> Timestamp {
-        micros((self.clock)()).max(self.looked)
+        micros(self.clock.now()).max(self.looked)
     }
 
     /// Looks once, and writes down what is new.
     pub async fn look(&mut self) -> Result<(), ChangesError> {
-        let from = micros((self.clock)());
+        let from = micros(self.clock.now());
         if from < self.looked {
             // A clock that is put right by a little is waited for.
             if self.looked.duration_since(from) < TEND {
@@ -236,6 +245,7 @@ impl<'a> Follower<'a> {
                 now: from,
             });
         }
+        self.must_be_the_same_clock(from)?;
         let Some(published) = published(&self.files, self.what)? else {
             return Ok(());
         };
@@ -246,6 +256,20 @@ impl<'a> Follower<'a> {
         self.hold.renew().await?;
         self.catch_up(from)?;
         self.hold.release().await
+    }
+
+    /// Refuses to note times by a clock that was set: whoever follows next begins anew, and says by which clock.
+    fn must_be_the_same_clock(&self, now: Timestamp) -> Result<(), ChangesError> {
+        let Some(by) = &self.by else {
+            return Ok(());
+        };
+        match Reckoning::of(&by.boot, self.clock) {
+            Some(found) if found.was_set(by) => Err(ChangesError::Clock {
+                before: now - found.began.duration_since(by.began),
+                now,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Reads what is published and was not read, between the beginning of a transaction and the end of the one before.
@@ -338,5 +362,7 @@ fn open(path: &Path) -> Result<File, ChangesError> {
     File::open(path).map_err(ChangesError::io("read", path))
 }
 
+#[cfg(test)]
+mod clocks;
 #[cfg(test)]
 mod tests;

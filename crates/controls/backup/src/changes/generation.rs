@@ -20,6 +20,7 @@ use super::{
     index::Mark,
     log::{Head, Seen, Writer},
     name,
+    reckoning::Reckoning,
     resume::Left,
     segment, unfinished,
 };
@@ -43,6 +44,8 @@ pub(super) struct Generation {
     open: PathBuf,
     writer: Writer,
     number: u32,
+    /// By which clock its times are noted.
+    by: Option<Reckoning>,
 }
 
 /// An image that is being copied.
@@ -57,6 +60,7 @@ impl Generation {
         folder: &Path,
         began: Timestamp,
         last: Option<&str>,
+        by: Option<Reckoning>,
     ) -> Result<Self, ChangesError> {
         let name = name(folder, began, last)?;
         let open = unfinished(folder);
@@ -73,7 +77,7 @@ impl Generation {
         let mut hash = [0; 32];
         hex::decode_to_slice(Head::start(&name).hash, &mut hash)
             .map_err(|error| ChangesError::io("begin", &folder)(io::Error::other(error)))?;
-        let writer = Writer::new(part(&open, &name, 1)?, hash);
+        let writer = writer(&open, &name, 1, hash, by.as_ref())?;
         Ok(Self {
             name,
             began,
@@ -85,14 +89,20 @@ impl Generation {
             open,
             writer,
             number: 1,
+            by,
         })
     }
 
     /// Goes on with one that was left, in a new file of its log.
-    pub fn resume(folder: &Path, left: &Left, now: Timestamp) -> Result<Self, ChangesError> {
+    pub fn resume(
+        folder: &Path,
+        left: &Left,
+        now: Timestamp,
+        by: Option<Reckoning>,
+    ) -> Result<Self, ChangesError> {
         let open = unfinished(folder);
         let number = left.segments + 1;
-        let writer = Writer::new(part(&open, &left.name, number)?, left.hash);
+        let writer = writer(&open, &left.name, number, left.hash, by.as_ref())?;
         Ok(Self {
             name: left.name.clone(),
             began: left.facts.complete,
@@ -104,6 +114,7 @@ impl Generation {
             open,
             writer,
             number,
+            by,
         })
     }
 
@@ -197,8 +208,8 @@ impl Generation {
         settle(&self.open, &self.name, self.number, &self.folder)?;
         self.length += self.writer.length();
         self.number += 1;
-        let next = part(&self.open, &self.name, self.number)?;
-        self.writer = Writer::new(next, self.writer.hash());
+        let (hash, by) = (self.writer.hash(), self.by.as_ref());
+        self.writer = writer(&self.open, &self.name, self.number, hash, by)?;
         Ok(())
     }
 }
@@ -226,8 +237,20 @@ pub(super) fn settle(
     sync_folder(folder)
 }
 
-fn part(open: &Path, name: &str, number: u32) -> Result<File, ChangesError> {
-    create(&part_path(open, name, number))
+/// Begins a file of a log. Each says first by which clock its times are.
+fn writer(
+    open: &Path,
+    name: &str,
+    number: u32,
+    hash: [u8; 32],
+    by: Option<&Reckoning>,
+) -> Result<Writer, ChangesError> {
+    let path = part_path(open, name, number);
+    let mut writer = Writer::new(create(&path)?, hash);
+    if let Some(by) = by {
+        writer.clock(by).map_err(ChangesError::io("write", &path))?;
+    }
+    Ok(writer)
 }
 
 fn create(path: &Path) -> Result<File, ChangesError> {

@@ -12,12 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{ChangesError, index::Mark};
+use super::{ChangesError, index::Mark, reckoning::Reckoning};
 
 const HASH: usize = 32;
 const PAGES: u8 = b'P';
 const SEEN: u8 = b'S';
 const MARK: u8 = b'M';
+const CLOCK: u8 = b'C';
 
 /// No record is longer: pages are written so many at a time.
 const LONGEST: usize = 4 << 20;
@@ -64,6 +65,18 @@ pub struct Head {
     /// The longest of those times that lasted longer than a few seconds.
     #[serde(default)]
     pub stalls: Vec<Stall>,
+    /// By which clocks its times were noted, in order; none if that was not noted.
+    #[serde(default)]
+    pub clocks: Vec<Noted>,
+}
+
+/// From when on times were noted by a clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    /// The last time that was noted by the one before; none at the beginning.
+    pub from: Option<Timestamp>,
+    /// The clock.
+    pub by: Reckoning,
 }
 
 impl Head {
@@ -76,6 +89,16 @@ impl Head {
             changed: None,
             slowest_ms: 0,
             stalls: Vec::new(),
+            clocks: Vec::new(),
+        }
+    }
+
+    fn clocked(&mut self, by: &Reckoning) {
+        if self.clocks.last().is_none_or(|last| last.by != *by) {
+            self.clocks.push(Noted {
+                from: self.up_to,
+                by: by.clone(),
+            });
         }
     }
 
@@ -116,6 +139,8 @@ pub(crate) enum Record {
     Seen(Seen),
     /// Where in the database's own log all of that ends.
     Mark(Mark),
+    /// By which clock the times after it are noted.
+    Clock(Reckoning),
 }
 
 /// A look at the database.
@@ -184,6 +209,12 @@ impl Writer {
     pub fn mark(&mut self, mark: Mark) -> io::Result<()> {
         self.write_pages()?;
         self.write(MARK, &mark.to_bytes())
+    }
+
+    /// Notes by which clock the times are that follow, and gives that to the system.
+    pub fn clock(&mut self, by: &Reckoning) -> io::Result<()> {
+        self.write(CLOCK, &by.to_bytes())?;
+        self.flush()
     }
 
     pub fn length(&self) -> u64 {
@@ -260,11 +291,14 @@ pub(crate) fn read(
             PAGES => pages(&body, page_size).map(Record::Pages),
             SEEN => seen(&body).map(Record::Seen),
             MARK => Mark::from_bytes(&body).map(Record::Mark),
+            CLOCK => Reckoning::from_bytes(&body).map(Record::Clock),
             _ => None,
         };
         let record = record.ok_or(Bad::Altered(at))?;
-        if let Record::Seen(seen) = &record {
-            head.take(seen);
+        match &record {
+            Record::Seen(seen) => head.take(seen),
+            Record::Clock(by) => head.clocked(by),
+            Record::Pages(_) | Record::Mark(_) => {}
         }
         take(record).map_err(Bad::Failed)?;
         head.hash = hex::encode(hash);

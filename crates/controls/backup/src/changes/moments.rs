@@ -2,9 +2,13 @@
 //!
 //! A time in which the database was written to and not looked at is a *gap* if it is longer than is tolerated: no moment
 //! in it can be had. In a shorter one the database comes back as it was last seen.
+//!
+//! Times that were noted by a clock which was then set are of no known moment. In each run of the machine the clock counts as
+//! it was set last, and what was noted by another, before or between, is left out: what it leaves open is a gap as well.
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::reckoning::Reckoning;
 use crate::{changes::Stall, records::Shipment};
 
 /// Where a moment is found.
@@ -31,55 +35,65 @@ pub struct Reach<'s> {
     pub gaps: Vec<Stall>,
     /// The shorter ones.
     tolerated: Vec<Stall>,
-    /// Each shipment that counts, and from when on it does.
-    spans: Vec<(Timestamp, &'s Shipment)>,
+    /// What they are had from, in the order of the generations.
+    spans: Vec<Span<'s>>,
+}
+
+/// A time that a shipment shows, noted by one clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span<'s> {
+    shipment: &'s Shipment,
+    /// By what its times were noted, if that is known.
+    by: Option<&'s Reckoning>,
+    /// Its place among all, with those that are left out.
+    place: usize,
+    from: Timestamp,
+    /// Nothing is missing up to here.
+    to: Timestamp,
+    /// Up to here it is the last that is known.
+    end: Timestamp,
 }
 
 /// What can be had from the newest shipments of each generation, in the order of the generations. `quiet` says until when
-/// nothing has changed since the newest of them; `tolerated` is how long a time is no gap yet. None if nothing is stored.
+/// nothing has changed since the newest of them; `tolerated` is how long a time is no gap yet; `present` is what times are
+/// noted by now. None if nothing is stored, or all of it was noted by a clock that was set since.
 ///
 /// After the clock was set back, moments came twice: then the later counts.
 #[must_use]
-pub fn reach(
-    stored: &[Shipment],
+pub fn reach<'s>(
+    stored: &'s [Shipment],
     quiet: Option<Timestamp>,
     tolerated: SignedDuration,
-) -> Option<Reach<'_>> {
-    let newest = stored.last()?;
-    let to = newest.up_to().max(quiet.unwrap_or(newest.up_to()));
-    let (mut spans, mut stalls) = (vec![], vec![]);
-    let mut after: Option<&Shipment> = None;
-    for one in stored.iter().rev() {
-        let limit = after.map(|after| after.facts.complete);
-        let from = one.facts.complete;
-        if limit.is_some_and(|limit| limit <= from) {
-            continue;
+    present: Option<&Reckoning>,
+) -> Option<Reach<'s>> {
+    let mut spans = all(stored, quiet);
+    leave_out(&mut spans, present);
+    let pauses = join(&mut spans);
+    let to = spans.last()?.to;
+    let mut stalls = Vec::new();
+    for (place, span) in spans.iter().enumerate() {
+        let later: Vec<_> = spans.iter().skip(place + 1).map(sure).collect();
+        for stall in &span.shipment.head.stalls {
+            let within = |at: Timestamp| at.clamp(span.from, span.to);
+            let inside = Stall {
+                from: within(stall.from),
+                to: within(stall.to),
+            };
+            stalls.extend(less(inside, &later));
         }
-        let within = |at: Timestamp| at.clamp(from, limit.unwrap_or(Timestamp::MAX).max(from));
-        stalls.extend(one.head.stalls.iter().map(|stall| Stall {
-            from: within(stall.from),
-            to: within(stall.to),
-        }));
-        if let Some(after) = after
-            && after.facts.follows.as_ref() != Some(&one.head.hash)
-        {
-            let from = within(one.up_to());
-            stalls.push(Stall {
-                from,
-                to: after.facts.complete,
-            });
-        }
-        spans.push((from, one));
-        after = Some(one);
     }
-    spans.reverse();
+    let known: Vec<_> = spans.iter().map(sure).collect();
+    stalls.extend(pauses.into_iter().flat_map(|pause| less(pause, &known)));
+    stalls.retain_mut(|stall| {
+        stall.to = stall.to.min(to);
+        stall.from < stall.to
+    });
     stalls.sort_by_key(|stall| stall.from);
-    stalls.retain(|stall| stall.from < stall.to);
     let (gaps, tolerated) = stalls
         .into_iter()
         .partition(|stall| stall.length() > tolerated);
     Some(Reach {
-        from: spans.first()?.0,
+        from: spans.iter().map(|span| span.from).min()?,
         to,
         gaps,
         tolerated,
@@ -87,17 +101,129 @@ pub fn reach(
     })
 }
 
+/// Every time that is shown.
+fn all(stored: &[Shipment], quiet: Option<Timestamp>) -> Vec<Span<'_>> {
+    let mut spans = Vec::new();
+    for (count, shipment) in (1..).zip(stored) {
+        let quiet = quiet.filter(|_| count == stored.len());
+        let end = shipment.up_to().max(quiet.unwrap_or(Timestamp::MIN));
+        let clocks = &shipment.head.clocks;
+        // What was noted before clocks were.
+        let unsaid = clocks.first().is_none_or(|first| first.from.is_some());
+        let mut begins: Vec<(Option<Timestamp>, Option<&Reckoning>)> = Vec::new();
+        begins.extend(unsaid.then_some((None, None)));
+        begins.extend(clocks.iter().map(|noted| (noted.from, Some(&noted.by))));
+        for (at, (begins_at, by)) in begins.iter().enumerate() {
+            let complete = shipment.facts.complete;
+            let from = begins_at.map_or(complete, |from| from.max(complete));
+            let next = begins.get(at + 1).and_then(|(next, _)| *next);
+            let to = next.unwrap_or(end).max(from);
+            spans.push(Span {
+                shipment,
+                by: *by,
+                place: spans.len(),
+                from,
+                to,
+                end: to,
+            });
+        }
+    }
+    spans
+}
+
+/// Leaves out what was noted by a clock that was set since in the same run of the machine.
+fn leave_out(spans: &mut Vec<Span<'_>>, present: Option<&Reckoning>) {
+    let mut right: Vec<Reckoning> = present.into_iter().cloned().collect();
+    spans.reverse();
+    spans.retain(|span| {
+        let Some(by) = span.by else {
+            return true;
+        };
+        match right.iter_mut().find(|right| right.boot == by.boot) {
+            Some(right) if right.was_set(by) => false,
+            // Many small steps are none.
+            Some(right) => {
+                right.clone_from(by);
+                true
+            }
+            None => {
+                right.push(by.clone());
+                true
+            }
+        }
+    });
+    spans.reverse();
+}
+
+/// Lets each reach to the next; the times between them of which it is not shown that nothing was missed.
+fn join(spans: &mut [Span<'_>]) -> Vec<Stall> {
+    let nexts: Vec<_> = spans.iter().skip(1).copied().collect();
+    let mut pauses = Vec::new();
+    for (one, next) in spans.iter_mut().zip(nexts) {
+        if next.from < one.to {
+            continue;
+        }
+        one.end = next.from;
+        let follows = next.shipment.generation == one.shipment.generation
+            || next.shipment.facts.follows.as_ref() == Some(&one.shipment.head.hash);
+        if follows && next.place == one.place + 1 {
+            one.to = next.from;
+        } else {
+            pauses.push(Stall {
+                from: one.to,
+                to: next.from,
+            });
+        }
+    }
+    pauses
+}
+
+fn sure(span: &Span<'_>) -> (Timestamp, Timestamp) {
+    (span.from, span.to)
+}
+
+/// What of a time is in none of those that are known.
+fn less(stall: Stall, known: &[(Timestamp, Timestamp)]) -> Vec<Stall> {
+    let mut left = vec![stall];
+    for (from, to) in known {
+        let cut = |one: Stall| {
+            let before = Stall {
+                to: one.to.min(*from),
+                ..one
+            };
+            let after = Stall {
+                from: one.from.max(*to),
+                ..one
+            };
+            match one.from < *to && *from < one.to {
+                true => vec![before, after],
+                false => vec![one],
+            }
+        };
+        left = left.into_iter().flat_map(cut).collect();
+        left.retain(|one| one.from < one.to);
+    }
+    left
+}
+
 impl<'s> Reach<'s> {
     /// Finds a moment.
     #[must_use]
     pub fn find(&self, at: Timestamp) -> Found<'s> {
         let inside = |stall: &&Stall| stall.from < at && at < stall.to;
-        let span = self.spans.iter().rev().find(|(from, _)| *from <= at);
-        match (span, self.gaps.iter().find(inside)) {
-            (None, _) => Found::Before(self.from),
-            (_, Some(gap)) => Found::Between(gap.from, gap.to),
-            _ if at > self.to => Found::After(self.to),
-            (Some((_, shipment)), None) => {
+        if at > self.to {
+            return Found::After(self.to);
+        }
+        if let Some(gap) = self.gaps.iter().find(inside) {
+            return Found::Between(gap.from, gap.to);
+        }
+        let later_first = || self.spans.iter().rev().filter(|span| span.from <= at);
+        let span = later_first()
+            .find(|span| at <= span.to)
+            .or_else(|| later_first().find(|span| at < span.end));
+        match span {
+            None => Found::Before(self.from),
+            Some(Span { shipment, .. }) => {
                 let stall = self.tolerated.iter().find(inside).map(|one| one.length());
                 Found::In(shipment, looks(shipment).max(stall.unwrap_or_default()))
             }
@@ -108,7 +234,7 @@ impl<'s> Reach<'s> {
     #[must_use]
     pub fn apart(&self) -> SignedDuration {
         let stalls = self.tolerated.iter().map(|stall| stall.length());
-        let looks = self.spans.iter().map(|(_, one)| looks(one));
+        let looks = self.spans.iter().map(|span| looks(span.shipment));
         looks.chain(stalls).max().unwrap_or_default()
     }
 
@@ -120,6 +246,12 @@ impl<'s> Reach<'s> {
             to: gap.to,
         })
     }
+
+    /// The first shipment that this moment, or any after it, is found in.
+    pub(crate) fn first_used(&self, since: Timestamp) -> Option<&'s Shipment> {
+        let used = |span: &&Span<'_>| span.to >= since || span.end > since;
+        Some(self.spans.iter().find(used)?.shipment)
+    }
 }
 
 fn looks(shipment: &Shipment) -> SignedDuration {
@@ -129,7 +261,7 @@ fn looks(shipment: &Shipment) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::testing::shipment;
+    use crate::{changes::Noted, records::testing::shipment};
 
     const TOLERATED: SignedDuration = SignedDuration::from_mins(5);
 
@@ -147,7 +279,7 @@ mod tests {
 
     #[track_caller]
     fn found<'s>(stored: &'s [Shipment], when: &str, quiet: Option<&str>) -> Found<'s> {
-        reach(stored, quiet.map(at), TOLERATED)
+        reach(stored, quiet.map(at), TOLERATED, None)
             .unwrap()
             .find(at(when))
     }
@@ -185,7 +317,7 @@ mod tests {
             found(&stored, "11:59:00", None),
             Found::In(&stored[0], two_minutes)
         );
-        let reached = reach(&stored, None, TOLERATED).unwrap();
+        let reached = reach(&stored, None, TOLERATED, None).unwrap();
         assert_eq!(reached.apart(), two_minutes);
     }
 
@@ -239,5 +371,154 @@ mod tests {
             found(&stored, "12:30:00", None),
             Found::After(at("11:30:00"))
         );
+    }
+
+    /// What was noted in a run of the machine that began at this time by the clock.
+    fn noted(complete: &str, up_to: &str, boot: &str, began: &str) -> Shipment {
+        let day = |text: &str| format!("2026-11-21T{text}Z");
+        let mut one = shipment(&day(complete), &day(up_to));
+        one.head.clocks = vec![noted_by(None, boot, began)];
+        one
+    }
+
+    fn noted_by(from: Option<&str>, boot: &str, began: &str) -> Noted {
+        Noted {
+            from: from.map(at),
+            by: by(boot, began),
+        }
+    }
+
+    fn by(boot: &str, began: &str) -> Reckoning {
+        Reckoning {
+            boot: boot.to_owned(),
+            began: at(began),
+        }
+    }
+
+    #[track_caller]
+    fn each<'s>(stored: &'s [Shipment], present: Option<&Reckoning>, found: &[(&str, Found<'s>)]) {
+        let reach = reach(stored, None, TOLERATED, present).unwrap();
+        for (when, expected) in found {
+            assert_eq!(reach.find(at(when)), *expected, "{when}");
+        }
+    }
+
+    #[test]
+    fn no_moment_is_had_from_what_was_noted_by_a_clock_that_was_an_hour_ahead_and_put_right() {
+        let stored = [
+            noted("09:00:00", "10:00:00", "a", "08:00:00"),
+            noted("11:00:00", "11:30:00", "a", "09:00:00"),
+            noted("10:31:00", "12:31:00", "a", "08:00:01"),
+        ];
+        let gap = Found::Between(at("10:00:00"), at("10:31:00"));
+        let expected = [
+            ("09:30:00", inside(&stored[0])),
+            ("10:00:00", inside(&stored[0])),
+            ("10:00:01", gap),
+            ("10:15:00", gap),
+            ("10:30:59", gap),
+            ("10:31:00", inside(&stored[2])),
+            ("11:15:00", inside(&stored[2])),
+        ];
+        each(&stored, None, &expected);
+        each(&stored, Some(&by("a", "08:00:00")), &expected);
+        // Not put right yet, as far as is known: what was noted before is not of the clock's present time.
+        let unknown = Found::Before(at("11:00:00"));
+        each(
+            &stored[..2],
+            None,
+            &[("09:30:00", unknown), ("11:15:00", inside(&stored[1]))],
+        );
+        // Put right a moment ago.
+        let present = by("a", "08:00:00");
+        let after = Found::After(at("10:00:00"));
+        each(
+            &stored[..2],
+            Some(&present),
+            &[
+                ("09:30:00", inside(&stored[0])),
+                ("10:15:00", after),
+                ("11:15:00", after),
+            ],
+        );
+        // It is said as a gap.
+        let reached = reach(&stored, None, TOLERATED, None).unwrap();
+        assert_eq!(reached.gaps.len(), 1, "{reached:?}");
+    }
+
+    #[test]
+    fn a_clock_set_hours_back_and_put_right_takes_no_moment_from_before_away() {
+        let stored = [
+            noted("12:00:00", "14:00:00", "a", "08:00:00"),
+            noted("04:00:00", "04:10:00", "a", "00:00:00"),
+            noted("14:11:00", "15:00:00", "a", "08:00:00"),
+        ];
+        let gap = Found::Between(at("14:00:00"), at("14:11:00"));
+        each(
+            &stored,
+            None,
+            &[
+                ("04:05:00", Found::Before(at("12:00:00"))),
+                ("13:00:00", inside(&stored[0])),
+                ("14:05:00", gap),
+                ("14:30:00", inside(&stored[2])),
+            ],
+        );
+        // In another run of the machine nothing tells that it was wrong; of what came once nothing is lost.
+        let mut other = stored.clone();
+        other[1].head.clocks[0].by.boot = "b".to_owned();
+        other[2].head.clocks[0].by.boot = "c".to_owned();
+        each(
+            &other,
+            None,
+            &[
+                ("04:05:00", inside(&other[1])),
+                ("08:00:00", Found::Between(at("04:10:00"), at("12:00:00"))),
+                ("13:00:00", inside(&other[0])),
+                ("14:05:00", gap),
+            ],
+        );
+    }
+
+    #[test]
+    fn what_was_noted_after_a_start_until_the_clock_was_put_right_is_left_out_of_its_generation() {
+        let mut first = noted("09:00:00", "11:20:00", "a", "08:00:00");
+        // Gone on with in the next run of the machine, by a clock that was an hour ahead.
+        first
+            .head
+            .clocks
+            .push(noted_by(Some("09:50:00"), "b", "10:59:00"));
+        let stored = [first, noted("10:20:00", "12:00:00", "b", "09:59:00")];
+        let gap = Found::Between(at("09:50:00"), at("10:20:00"));
+        each(
+            &stored,
+            None,
+            &[
+                ("09:40:00", inside(&stored[0])),
+                ("10:10:00", gap),
+                ("11:10:00", inside(&stored[1])),
+            ],
+        );
+        // Never put right, it is gone on with as if the machine had slept.
+        each(&stored[..1], None, &[("10:10:00", inside(&stored[0]))]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_by_a_little_again_and_again_is_the_same() {
+        let stored = [
+            noted("09:00:00", "10:00:00", "a", "08:00:00"),
+            noted("10:00:10", "11:00:00", "a", "08:00:02"),
+            noted("11:00:10", "12:00:00", "a", "08:00:04"),
+        ];
+        each(
+            &stored,
+            Some(&by("a", "08:00:06")),
+            &[
+                ("09:30:00", inside(&stored[0])),
+                ("11:30:00", inside(&stored[2])),
+            ],
+        );
+        let set = by("a", "08:00:07");
+        assert_eq!(reach(&stored, None, TOLERATED, Some(&set)), None);
     }
 }

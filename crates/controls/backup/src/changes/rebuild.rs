@@ -93,7 +93,7 @@ pub fn rebuild(
                     size = Some(u64::from(seen.pages) * u64::from(facts.page_size));
                 }
             }
-            Record::Mark(_) => {}
+            Record::Mark(_) | Record::Clock(_) => {}
         }
         Ok(())
     })?;

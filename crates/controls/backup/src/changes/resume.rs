@@ -21,6 +21,7 @@ use super::{
     leftovers::{facts, last_hash},
     log::{Head, Record, read},
     rebuild::each,
+    reckoning::Reckoning,
     segment,
     wal::Reader,
 };
@@ -41,6 +42,8 @@ pub(super) struct Left {
     pub hash: [u8; 32],
     /// Everything committed before this moment is in it.
     pub up_to: Timestamp,
+    /// By which clock that was noted last, if it says.
+    pub by: Option<Reckoning>,
     /// How far the database's own log had been read for that.
     mark: Mark,
 }
@@ -67,7 +70,7 @@ fn end(name: String, folder: PathBuf) -> Option<Left> {
     let segments = (1..)
         .take_while(|number| folder.join(segment(*number)).is_file())
         .last()?;
-    let (mut hash, mut up_to, mut mark, mut log) = (None, None, None, 0);
+    let (mut hash, mut up_to, mut mark, mut by, mut log) = (None, None, None, None, 0);
     for number in (1..=segments).rev() {
         let path = folder.join(segment(number));
         log += fs::metadata(&path).ok()?.len();
@@ -88,6 +91,7 @@ fn end(name: String, folder: PathBuf) -> Option<Left> {
         })
         .ok()?;
         hash = hash.or(Some(head.hash));
+        by = by.or_else(|| head.clocks.pop().map(|last| last.by));
         up_to = up_to.or(head.up_to);
         mark = mark.or(here);
     }
@@ -100,6 +104,7 @@ fn end(name: String, folder: PathBuf) -> Option<Left> {
         log,
         hash: bytes,
         up_to: up_to?,
+        by,
         mark: mark?,
         folder,
     })
@@ -167,7 +172,7 @@ impl Left {
                         size = Some(u64::from(seen.pages));
                     }
                 }
-                Record::Mark(_) => {}
+                Record::Mark(_) | Record::Clock(_) => {}
             }
             Ok(())
         })?;

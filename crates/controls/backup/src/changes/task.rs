@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use avouch_statement::Length;
 use jiff::{SignedDuration, Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +23,6 @@ use crate::{
     records::Shipment,
     repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
     retention::{SnapshotId, changes::ended},
-    schedule::At,
     source,
 };
 
@@ -96,10 +94,10 @@ pub enum Task {
     Remove {
         /// The repository.
         repository: Place,
-        /// For how long any moment can be restored.
-        within: Length,
-        /// The schedule that days are counted by.
-        at: At,
+        /// The source.
+        source: String,
+        /// The first generation that is still needed; empty if there is none.
+        first: String,
         /// Now.
         now: Timestamp,
         /// Those known to have been read back.
@@ -359,8 +357,8 @@ pub(crate) async fn run(
         }
         Task::Remove {
             repository,
-            within,
-            at,
+            source,
+            first,
             now,
             verified,
         } => {
@@ -370,7 +368,7 @@ pub(crate) async fn run(
                 .iter()
                 .map(|one| one.listed().clone())
                 .collect();
-            let proofs = ended(&listed, &verified, within, &at, now);
+            let proofs = ended(&listed, &verified, &source, &first, now);
             repository.remove(&proofs)?;
             Ok(Done::Removed {
                 left: listed

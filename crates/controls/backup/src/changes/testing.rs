@@ -8,15 +8,16 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::{
-    Facts, Follow,
+    ChangesError, Facts, Follow,
     follow::Follower,
     leftovers,
     log::Head,
     rebuild::{each, rebuild},
+    reckoning::Clock,
 };
 
 /// One second of the test's clock, in its microseconds.
@@ -26,7 +27,20 @@ pub(super) const SECOND: i64 = 1_000_000;
 pub(super) struct Place {
     home: TempDir,
     pub what: Follow,
+    /// What passes.
     micros: AtomicI64,
+    /// By how much the clock on the wall was set.
+    set: AtomicI64,
+}
+
+impl Clock for Place {
+    fn now(&self) -> Timestamp {
+        Self::now(self)
+    }
+
+    fn count(&self) -> SignedDuration {
+        SignedDuration::from_micros(self.micros.load(Ordering::Relaxed))
+    }
 }
 
 impl Place {
@@ -39,11 +53,13 @@ impl Place {
             close_after: Duration::from_secs(5),
             generation: Duration::from_secs(86_400),
             last: None,
+            boot: None,
         };
         let place = Self {
             home,
             what,
             micros: AtomicI64::new(1_800_000_000 * SECOND),
+            set: AtomicI64::new(0),
         };
         place.sql(&format!(
             "pragma page_size = {page_size}; pragma journal_mode = wal; create table line (n integer primary key, fill blob);"
@@ -54,11 +70,17 @@ impl Place {
     /// The time, a millisecond later at each look, and finer than is kept.
     pub fn now(&self) -> Timestamp {
         let micros = self.micros.fetch_add(1000, Ordering::Relaxed);
+        let micros = micros + self.set.load(Ordering::Relaxed);
         Timestamp::from_nanosecond(i128::from(micros) * 1000 + 465).unwrap()
     }
 
     pub fn pass(&self, micros: i64) {
         self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Sets the clock on the wall forward, or back.
+    pub fn set(&self, micros: i64) {
+        self.set.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// An application that has the database open until this is dropped, so that its log stays.
@@ -161,12 +183,19 @@ impl Drop for Application {
     }
 }
 
+/// A follower that begins. A process that another test was just starting may hold the one before's lock for a moment.
+pub(super) async fn begun<'a>(place: &'a Place, clock: &'a dyn Clock) -> Follower<'a> {
+    loop {
+        match Follower::begin(&place.what, clock).await {
+            Err(ChangesError::Io { act: "lock", .. }) => tokio::task::yield_now().await,
+            begun => return begun.unwrap(),
+        }
+    }
+}
+
 /// A follower whose first image is complete.
-pub(super) async fn following<'a>(
-    place: &'a Place,
-    clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
-) -> Follower<'a> {
-    let mut follower = Follower::begin(&place.what, clock).await.unwrap();
+pub(super) async fn following<'a>(place: &'a Place, clock: &'a dyn Clock) -> Follower<'a> {
+    let mut follower = begun(place, clock).await;
     let before = place.generations().len();
     while place.generations().len() == before {
         step(&mut follower).await;
@@ -175,12 +204,9 @@ pub(super) async fn following<'a>(
 }
 
 /// A follower that goes on with what another left.
-pub(super) async fn resumed<'a>(
-    place: &'a Place,
-    clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
-) -> Follower<'a> {
+pub(super) async fn resumed<'a>(place: &'a Place, clock: &'a dyn Clock) -> Follower<'a> {
     let before = place.generations();
-    let mut follower = Follower::begin(&place.what, clock).await.unwrap();
+    let mut follower = begun(place, clock).await;
     assert!(follower.has_resumed());
     step(&mut follower).await;
     assert_eq!(place.generations(), before);

@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use avouch_evidence::{Audience, BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{ClaimId, Length, Slug, Verdict};
+use avouch_statement::{ClaimId, Length, Slug, TenantId, Verdict};
+use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Judged, job_chain};
 use crate::{
-    changes::{Stall, moments::reach, task::Word},
+    changes::{Stall, moments::reach, reckoning::Reckoning, task::Word},
     keeper::{Backups, KeeperError, Owner},
-    records::Shipment,
+    records::{Shipment, last_of_each},
     repository::Finding,
     retention::{SnapshotId, changes::needed},
     settings::{Changes, SourceSettings},
 };
+
+/// So many tenants are tried at the same time.
+const AT_ONCE: usize = 8;
 
 /// The checks of every source that is followed.
 pub(super) fn all(backups: &Arc<Backups>) -> Vec<Box<dyn Check>> {
@@ -77,37 +81,21 @@ impl Check for Followed {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let mut seen = Vec::new();
-            for owner in self.backups.owners() {
-                let Owner::Tenant(tenant) = &owner else {
-                    continue;
-                };
-                // Everybody's copies are measured by the same word of the follower.
-                let word = self.backups.look_at_follower(&owner, &self.source).await;
-                // A look that fails, because there is nothing to look at, shows no follower that is awake.
-                let asked = Asked {
-                    word: word.unwrap_or(Word {
-                        beat: None,
-                        awake: false,
-                    }),
-                    at: (ctx.clock)(),
-                    trouble: self.backups.trouble(&owner, &self.source.name),
-                };
-                for place in self.backups.places(&self.source) {
-                    let said = match self.try_at(&owner, place, &asked).await {
-                        Ok((verdict, observed)) => {
-                            Seen::new(&self.claim, verdict, observed).of(tenant)
-                        }
-                        Err(error) => {
-                            let why = format!("could not be tried: {}", job_chain(&error));
-                            Seen::new(&self.claim, Verdict::Unproven, why)
-                                .of(tenant)
-                                .for_audience(Audience::Supplier)
-                        }
-                    };
-                    seen.push(said);
-                }
-            }
+            let tenants = self
+                .backups
+                .owners()
+                .into_iter()
+                .filter_map(|owner| match owner {
+                    Owner::Tenant(tenant) => Some(tenant),
+                    Owner::Platform => None,
+                });
+            // One whose follower is silent is waited for, and keeps nobody else waiting.
+            let tried: Vec<Vec<Seen>> = stream::iter(tenants)
+                .map(|tenant| -> BoxFuture<'_, Vec<Seen>> { Box::pin(self.try_one(tenant, ctx)) })
+                .buffered(AT_ONCE)
+                .collect()
+                .await;
+            let mut seen = tried.concat();
             if seen.is_empty() {
                 seen.push(Seen::unproven(
                     &self.claim,
@@ -120,6 +108,37 @@ impl Check for Followed {
 }
 
 impl Followed {
+    /// Tries it for one tenant, at each destination.
+    async fn try_one(&self, tenant: TenantId, ctx: &Ctx) -> Vec<Seen> {
+        let owner = Owner::Tenant(tenant.clone());
+        // Everybody's copies are measured by the same word of the follower.
+        let word = self.backups.look_at_follower(&owner, &self.source).await;
+        // A look that fails, because there is nothing to look at, shows no follower that is awake.
+        let asked = Asked {
+            word: word.unwrap_or(Word {
+                beat: None,
+                awake: false,
+            }),
+            at: (ctx.clock)(),
+            trouble: self.backups.trouble(&owner, &self.source.name),
+            by: self.backups.reckoning(),
+        };
+        let mut seen = Vec::new();
+        for place in self.backups.places(&self.source) {
+            let said = match self.try_at(&owner, place, &asked).await {
+                Ok((verdict, observed)) => Seen::new(&self.claim, verdict, observed).of(&tenant),
+                Err(error) => {
+                    let why = format!("could not be tried: {}", job_chain(&error));
+                    Seen::new(&self.claim, Verdict::Unproven, why)
+                        .of(&tenant)
+                        .for_audience(Audience::Supplier)
+                }
+            };
+            seen.push(said);
+        }
+        seen
+    }
+
     async fn try_at(
         &self,
         owner: &Owner,
@@ -175,6 +194,8 @@ struct Asked {
     at: Timestamp,
     /// What is known to keep it, or what it followed, from going on.
     trouble: Option<String>,
+    /// By which clock times were noted then.
+    by: Option<Reckoning>,
 }
 
 impl Asked {
@@ -233,8 +254,9 @@ fn within(
         let count = stored.findings.len();
         return broken(format!("{count} findings, the first: {finding}"));
     }
-    if let Some(missing) = needed(&stored.recorded, since)
-        .into_iter()
+    let recorded = last_of_each(stored.recorded.clone());
+    if let Some(missing) = needed(&recorded, since, asked.by.as_ref())
+        .iter()
         .find(|one| !stored.listed.contains(&one.id))
     {
         return broken(format!(
@@ -247,12 +269,18 @@ fn within(
         .generations
         .last()
         .and_then(|newest| asked.word.quiet_since(newest));
-    let Some(reach) = reach(&stored.generations, quiet, tolerated) else {
-        return nothing(place, asked.trouble.as_deref());
+    let Some(reach) = reach(&stored.generations, quiet, tolerated, asked.by.as_ref()) else {
+        return match stored.generations.last() {
+            None => nothing(place, asked.trouble.as_deref()),
+            Some(_) => {
+                broken("all that is stored was noted by a clock that was set since".to_owned())
+            }
+        };
     };
-    if stored.first.is_some_and(|ever| ever < reach.from) && since < reach.from {
+    let begins = stored.first.map(|ever| ever.max(since));
+    if begins.is_some_and(|begins| reach.from.duration_since(begins) > tolerated) {
         return broken(format!(
-            "what was stored of the time before {} is gone",
+            "what was stored of the time before {} is gone, or was noted by a clock that was set since",
             moment(reach.from)
         ));
     }
@@ -262,8 +290,8 @@ fn within(
     let gaps: Vec<Stall> = reach.gaps_since(since).collect();
     if let Some(worst) = gaps.iter().max_by_key(|gap| gap.length()) {
         return broken(format!(
-            "no moment between {} and {} can be restored, since the database was written to and not looked at for {}; times \
-             like that, longer than is tolerated: {}",
+            "no moment between {} and {} can be restored, a time of {} in which the database was written to and not looked at, or \
+             the clock was set; times like that, longer than is tolerated: {}",
             moment(worst.from),
             moment(worst.to),
             seconds(worst.length()),

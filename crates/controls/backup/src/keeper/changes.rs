@@ -14,6 +14,7 @@ use super::{Access, Backups, KeeperError, Outcome, Owner, SourceSettings, Spec, 
 use crate::{
     changes::{
         Follow,
+        reckoning::{Reckoning, boot},
         task::{Done, Task, Word},
     },
     far::Place,
@@ -179,6 +180,7 @@ impl Backups {
                 .records
                 .last_generation(&owner.to_string(), source.name.as_str())
                 .await?,
+            boot: boot().map(str::to_owned),
         };
         let access = Access {
             read: vec![],
@@ -192,6 +194,11 @@ impl Backups {
             .run(Who::Owner(owner.clone()), access, input)
             .await?;
         Ok(())
+    }
+
+    /// By which clock times are noted now.
+    pub(crate) fn reckoning(&self) -> Option<Reckoning> {
+        Reckoning::of(boot()?, &|| (self.clock)())
     }
 
     /// Has somebody who is not the follower look whether it follows.

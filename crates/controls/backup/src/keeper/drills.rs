@@ -1,14 +1,13 @@
 //! Running drills, when they are due and when somebody asks.
 
-use avouch_statement::Slug;
+use avouch_statement::{Length, Slug};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Backups, KeeperError, Owner, SourceSettings};
 use crate::{
     draw,
-    drill::{Choice, Drill, Verdict, Which},
+    drill::{Choice, Drill, Kind, Verdict, Which},
     records::Taken,
-    settings::DrillSettings,
 };
 
 mod moment;
@@ -16,59 +15,41 @@ mod steps;
 
 impl Backups {
     /// Runs the drills of every source of an owner whose time has come: of a moment, if changes are stored, of an older
-    /// snapshot, if one is kept, and then of the newest.
+    /// snapshot, if one is kept, and of the newest. Each is judged by itself, and repeated by itself when it failed.
     pub(super) async fn drill_what_is_due(&self, owner: &Owner) -> Result<(), KeeperError> {
         let Some(settings) = &self.settings.drill else {
             return Ok(());
         };
         for source in self.sources(owner) {
-            if !self.drill_is_due(owner, source, settings).await? {
-                continue;
-            }
-            let moment = Choice {
-                which: Which::AnyMoment,
-                from: None,
-            };
-            match self.drill_source(owner, source, &moment).await {
-                Ok(_) | Err(KeeperError::NoSuch(_)) => {}
-                Err(error) => return Err(error),
-            }
             let kept = self.kept(owner, source).await?;
-            let newest = kept.first().map(|t| t.snapshot.taken);
-            if kept.iter().any(|t| Some(t.snapshot.taken) != newest) {
-                let any = Choice {
-                    which: Which::Random,
-                    from: None,
-                };
-                self.drill_source(owner, source, &any).await?;
+            let Some(newest) = kept.first().map(|t| t.snapshot.taken) else {
+                continue;
+            };
+            let now = (self.clock)();
+            let drills = self.drills_of(owner, source).await?;
+            let due = |kind| is_due(&drills, kind, settings.every, now);
+            let newest_due = due(Kind::Newest).unwrap_or(true);
+            // The first of an older one comes with the next of the newest.
+            let older_due = due(Kind::Older).unwrap_or(newest_due)
+                && kept.iter().any(|t| t.snapshot.taken != newest);
+            let moment_due = source.changes.is_some() && due(Kind::Moment).unwrap_or(true);
+            for (due, which) in [
+                (moment_due, Which::AnyMoment),
+                (older_due, Which::Random),
+                (newest_due, Which::Newest),
+            ] {
+                if !due {
+                    continue;
+                }
+                let choice = Choice { which, from: None };
+                match self.drill_source(owner, source, &choice).await {
+                    // No moment can be had yet.
+                    Err(KeeperError::NoSuch(_)) if choice.which == Which::AnyMoment => {}
+                    drilled => drilled.map(drop)?,
+                }
             }
-            self.drill_source(owner, source, &Choice::default()).await?;
         }
         Ok(())
-    }
-
-    /// Whether the next drill of a source is due: its first once there is something to restore, and another at the end of
-    /// two thirds of the stated period, so that one that fails can be mended and repeated in time.
-    async fn drill_is_due(
-        &self,
-        owner: &Owner,
-        source: &SourceSettings,
-        settings: &DrillSettings,
-    ) -> Result<bool, KeeperError> {
-        if self.kept(owner, source).await?.is_empty() {
-            return Ok(false);
-        }
-        let drills = self.drills_of(owner, source).await?;
-        let Some((newest, verdict)) = drills.first() else {
-            return Ok(true);
-        };
-        let period = settings.every.duration();
-        let wait = match verdict {
-            Verdict::Passed => period / 3 * 2,
-            // Not at once: a drill is work, and what made it fail is seldom gone by itself.
-            Verdict::Slow | Verdict::Failed(_) => (period / 30).min(SignedDuration::from_hours(24)),
-        };
-        Ok((self.clock)().duration_since(newest.started) >= wait)
     }
 
     /// Restores a snapshot of each source of an owner into an empty fenced place, compares it, and starts the application
@@ -205,6 +186,23 @@ impl Backups {
     }
 }
 
+/// Whether the next drill of a kind is due: at the end of two thirds of the stated period, so that one that fails can be
+/// mended and repeated in time. None if there was none yet. One that is dated after now was run by a clock that was wrong, and
+/// does not count.
+fn is_due(drills: &[(Drill, Verdict)], kind: Kind, every: Length, now: Timestamp) -> Option<bool> {
+    let mut past = drills
+        .iter()
+        .filter(|(drill, _)| drill.kind() == kind && drill.started <= now);
+    let (newest, verdict) = past.next()?;
+    let period = every.duration();
+    let wait = match verdict {
+        Verdict::Passed => period / 3 * 2,
+        // Not at once: a drill is work, and what made it fail is seldom gone by itself.
+        Verdict::Slow | Verdict::Failed(_) => (period / 30).min(SignedDuration::from_hours(24)),
+    };
+    Some(now.duration_since(newest.started) >= wait)
+}
+
 /// Whether the application is started on what was restored: where it is the application's own folder.
 fn rehearsed(owner: &Owner, source: &SourceSettings) -> bool {
     matches!(owner, Owner::Tenant(_)) && source.kind.is_in_a_folder()
@@ -299,5 +297,53 @@ mod tests {
             from: None,
         };
         assert_eq!(fitting(&kept, &any).len(), 1);
+    }
+
+    fn drilled(started: &str, kind: Kind, verdict: Verdict) -> (Drill, Verdict) {
+        let started: Timestamp = started.parse().unwrap();
+        let drill = Drill {
+            id: "d1".to_owned(),
+            owner: "riverside".to_owned(),
+            source: "tenant-data".to_owned(),
+            destination: "local".to_owned(),
+            started,
+            snapshot: None,
+            taken: None,
+            older: kind == Kind::Older,
+            moment: (kind == Kind::Moment).then_some(started),
+            steps: vec![],
+            compared: None,
+        };
+        (drill, verdict)
+    }
+
+    #[test]
+    fn each_kind_is_due_by_itself_and_soon_again_when_it_failed() {
+        let failed = || Verdict::Failed("no".to_owned());
+        // Newest first.
+        let drills = [
+            drilled("2026-01-05T12:00:02Z", Kind::Newest, Verdict::Passed),
+            drilled("2026-01-05T12:00:01Z", Kind::Moment, failed()),
+        ];
+        let quarter = Length::new(3, avouch_statement::Unit::Month);
+        let due = |kind, now: &str| is_due(&drills, kind, quarter, now.parse().unwrap());
+        assert_eq!(due(Kind::Older, "2026-01-05T13:00:00Z"), None);
+        assert_eq!(due(Kind::Moment, "2026-01-06T12:00:00Z"), Some(false));
+        assert_eq!(due(Kind::Moment, "2026-01-06T12:00:01Z"), Some(true));
+        assert_eq!(due(Kind::Newest, "2026-01-06T12:00:02Z"), Some(false));
+        assert_eq!(due(Kind::Newest, "2026-03-10T12:00:02Z"), Some(true));
+    }
+
+    #[test]
+    fn a_drill_of_the_future_keeps_no_other_from_being_run() {
+        let drills = [
+            drilled("2027-01-05T12:00:00Z", Kind::Newest, Verdict::Passed),
+            drilled("2026-01-05T12:00:00Z", Kind::Newest, Verdict::Passed),
+        ];
+        let week = Length::new(1, avouch_statement::Unit::Week);
+        let due = |now: &str| is_due(&drills, Kind::Newest, week, now.parse().unwrap());
+        assert_eq!(due("2026-01-06T12:00:00Z"), Some(false));
+        assert_eq!(due("2026-01-12T12:00:00Z"), Some(true));
+        assert_eq!(due("2026-01-04T12:00:00Z"), None);
     }
 }

@@ -38,6 +38,16 @@ pub struct Moment {
     head: Head,
 }
 
+/// A generation that was read back.
+pub(super) struct Fetched {
+    pub files: u64,
+    pub bytes: u64,
+    /// The moment, with where the log ends that was read back.
+    pub moment: Moment,
+    /// What was taken in place of what was planned, in words.
+    pub instead: Option<String>,
+}
+
 /// The moments that can be restored from one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
@@ -71,6 +81,7 @@ impl Backups {
     ) -> Result<Plan, KeeperError> {
         let source = self.one_followed(owner, source)?;
         let at = moment(source, when)?;
+        let by = self.reckoning();
         let mut refused = None;
         for place in self
             .places(source)
@@ -84,7 +95,7 @@ impl Backups {
             if let Some(newest) = stored.last().filter(|newest| newest.up_to() < at) {
                 quiet = self.quiet_until(owner, source, newest).await?;
             }
-            let Some(reach) = reach(&stored, quiet, tolerated(source)) else {
+            let Some(reach) = reach(&stored, quiet, tolerated(source), by.as_ref()) else {
                 continue;
             };
             match reach.find(at) {
@@ -118,6 +129,7 @@ impl Backups {
     ///
     /// If the records cannot be read.
     pub async fn windows(&self, owner: &Owner) -> Result<Vec<Window>, KeeperError> {
+        let by = self.reckoning();
         let mut windows = Vec::new();
         for source in self
             .sources(owner)
@@ -130,7 +142,7 @@ impl Backups {
                 .records
                 .generations(&owner.to_string(), source.name.as_str(), place.as_str())
                 .await?;
-            if let Some(reach) = reach(&stored, None, tolerated(source)) {
+            if let Some(reach) = reach(&stored, None, tolerated(source), by.as_ref()) {
                 windows.push(Window {
                     source: source.name.clone(),
                     zone: source.at.zone().iana_name().unwrap_or("UTC").to_owned(),
@@ -221,37 +233,44 @@ impl Backups {
         }
     }
 
-    /// Verifies what is stored, writes it into `scratch`, and rebuilds the database there.
+    /// Verifies what is stored, writes it into `scratch`, and rebuilds the database there; what was found, and what was taken
+    /// in place of what was planned, if that is so.
     pub(super) async fn restore_moment(
         &self,
         owner: &Owner,
         plan: &Plan,
         moment: &Moment,
         scratch: &Path,
-    ) -> Result<Compared, KeeperError> {
-        self.fetch_generation(owner, &plan.what, moment, scratch)
+    ) -> Result<(Compared, Option<String>), KeeperError> {
+        let fetched = self
+            .fetch_generation(owner, &plan.what, moment, scratch)
             .await?;
-        Ok(self.rebuild(moment, scratch).await?.0)
+        let compared = self.rebuild(&fetched.moment, scratch).await?.0;
+        Ok((compared, fetched.instead))
     }
 
-    /// Verifies the generation that a moment is in, and writes it into `scratch`; files and bytes.
+    /// Verifies the generation that a moment is in, and writes it into `scratch`.
+    ///
+    /// What was planned may have been superseded since, and removed. While nothing is removed, the newest shipment of the same
+    /// generation is taken: its log goes on from the planned one's, so the moment is the same.
     pub(super) async fn fetch_generation(
         &self,
         owner: &Owner,
         what: &Taken,
         moment: &Moment,
         scratch: &Path,
-    ) -> Result<(u64, u64), KeeperError> {
-        let place: Slug = what
+    ) -> Result<Fetched, KeeperError> {
+        let lock = self.going.lock(owner);
+        let _held = lock.lock().await;
+        let shipment = self.newest_of(owner, what, moment).await?;
+        let place: Slug = shipment
             .destination
             .parse()
             .map_err(|_| KeeperError::NoSuch(owner.clone()))?;
         let repository = self.changes_repository(owner, &place)?;
-        let lock = self.going.lock(owner);
-        let _held = lock.lock().await;
         let spec = Spec::Restore {
             repository: Place::Folder(repository.clone()),
-            snapshot: what.snapshot.id.clone(),
+            snapshot: shipment.id.clone(),
             into: stored(moment, scratch),
         };
         let access = Access {
@@ -260,10 +279,59 @@ impl Backups {
         };
         let password = Some(self.jobs.password(owner, &place)?);
         let input = job::Input { spec, password };
-        match self.jobs.run(Who::Jobs, access, input).await? {
-            Outcome::Restored { files, bytes, .. } => Ok((files, bytes)),
-            _ => Err(KeeperError::Confused),
+        let Outcome::Restored { files, bytes, .. } =
+            self.jobs.run(Who::Jobs, access, input).await?
+        else {
+            return Err(KeeperError::Confused);
+        };
+        let instead = (shipment.id != what.snapshot.id || place.as_str() != what.destination)
+            .then(|| {
+                format!(
+                    "{} from {place}, which goes on from the planned {} and is the same at that moment",
+                    shipment.id, what.snapshot.id
+                )
+            });
+        Ok(Fetched {
+            files,
+            bytes,
+            moment: Moment {
+                head: shipment.head,
+                ..moment.clone()
+            },
+            instead,
+        })
+    }
+
+    /// The newest shipment of the generation that a moment is in: where it was planned from, or at another place that has as
+    /// much of it.
+    async fn newest_of(
+        &self,
+        owner: &Owner,
+        what: &Taken,
+        moment: &Moment,
+    ) -> Result<Shipment, KeeperError> {
+        let source = self.one_followed(owner, Some(&what.source))?;
+        let mut places: Vec<&str> = self.places(source).map(Slug::as_str).collect();
+        places.sort_by_key(|place| *place != what.destination);
+        for place in places {
+            let stored = self
+                .records
+                .generations(&owner.to_string(), &what.source, place)
+                .await?;
+            let enough = |one: &Shipment| {
+                one.generation == moment.generation
+                    && (place == what.destination
+                        || one.head.hash == moment.head.hash
+                        || one.up_to() >= moment.at)
+            };
+            if let Some(found) = stored.into_iter().find(enough) {
+                return Ok(found);
+            }
         }
+        Err(KeeperError::NotThen(format!(
+            "what it was planned from, {} at {}, has had its time and was removed since; plan it again",
+            what.snapshot.id, what.destination
+        )))
     }
 
     /// Rebuilds the database from there; what was found, and its manifest's digest.
@@ -316,7 +384,7 @@ fn refusal(source: &SourceSettings, place: &Slug, found: &Found<'_>) -> KeeperEr
             shown(*first)
         ),
         Found::Between(from, to) => format!(
-            "between {} and {} the database was written to and not looked at; choose the one or the other",
+            "between {} and {} the database was written to and not looked at, or the clock was set; choose the one or the other",
             shown(*from),
             shown(*to)
         ),

@@ -48,6 +48,8 @@ pub struct Restored {
     pub data: PathBuf,
     /// What the comparison found.
     pub compared: Compared,
+    /// What it was restored from in place of what was planned, in words, if that is so.
+    pub instead: Option<String>,
     scratch: PathBuf,
     _held: OwnedMutexGuard<()>,
 }
@@ -118,13 +120,14 @@ impl Backups {
             let compared = self.compare(&[], &plan.what, &scratch).await?;
             match complaint(&compared) {
                 Some(why) => Err(KeeperError::Differs(why)),
-                None => Ok(compared),
+                None => Ok((compared, None)),
             }
         };
         match compared.await {
-            Ok(compared) => Ok(Restored {
+            Ok((compared, instead)) => Ok(Restored {
                 data: into.join(crate::manifest::DATA),
                 compared,
+                instead,
                 scratch,
                 _held: held,
             }),

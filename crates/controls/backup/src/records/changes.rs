@@ -30,6 +30,32 @@ create table backup_changes (
 ",
 );
 
+/// A later part of the schema: what was removed is forgotten, but for how far things had come.
+pub(super) const FORGOTTEN: (&str, &str) = (
+    "backup, changes that were removed",
+    "
+create table backup_followed (
+    owner text not null,
+    source text not null,
+    destination text not null,
+    first text not null,
+    last text not null,
+    primary key (owner, source, destination)
+) strict;
+insert into backup_followed (owner, source, destination, first, last)
+    select owner, source, destination, '', max(generation) from backup_changes group by owner, source, destination;
+update backup_followed set first = (
+    select json_extract(facts, '$.complete') from backup_changes one
+    where one.owner = backup_followed.owner and one.source = backup_followed.source
+        and one.destination = backup_followed.destination
+    order by generation limit 1
+);
+delete from backup_changes where removed is not null;
+alter table backup_changes drop column removed;
+create index backup_changes_order on backup_changes (owner, source, destination, generation, segments);
+",
+);
+
 /// A generation as it was stored at one destination and read back from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shipment {
@@ -82,26 +108,37 @@ impl Records {
             .bind(micros(verified))
             .execute(&mut *write)
             .await?;
+        // The first stays what it was; names only go up.
+        let sql = "insert into backup_followed (owner, source, destination, first, last) values ($1, $2, $3, $4, $5) \
+                   on conflict do update set last = max(last, excluded.last)";
+        sqlx::query(sql)
+            .bind(owner)
+            .bind(source)
+            .bind(destination)
+            .bind(shipped.facts.complete.to_string())
+            .bind(&shipped.generation)
+            .execute(&mut *write)
+            .await?;
         Ok(write.commit().await?)
     }
 
-    /// Notes that shipments were deleted.
+    /// Forgets shipments that were deleted.
     pub(crate) async fn unshipped(
         &self,
         owner: &str,
         destination: &str,
         ids: &[SnapshotId],
-        at: Timestamp,
     ) -> Result<(), RecordError> {
         let mut write = self.store.write().await?;
         for id in ids {
-            sqlx::query("update backup_changes set removed = $4 where owner = $1 and destination = $2 and id = $3")
-                .bind(owner)
-                .bind(destination)
-                .bind(&id.0)
-                .bind(micros(at))
-                .execute(&mut *write)
-                .await?;
+            sqlx::query(
+                "delete from backup_changes where owner = $1 and destination = $2 and id = $3",
+            )
+            .bind(owner)
+            .bind(destination)
+            .bind(&id.0)
+            .execute(&mut *write)
+            .await?;
         }
         Ok(write.commit().await?)
     }
@@ -118,7 +155,7 @@ impl Records {
         destination: &str,
     ) -> Result<Vec<Shipment>, RecordError> {
         let sql = "select * from backup_changes where owner = $1 and source = $2 and destination = $3 \
-                   and removed is null order by generation, segments";
+                   order by generation, segments";
         let rows = sqlx::query(sql)
             .bind(owner)
             .bind(source)
@@ -151,14 +188,8 @@ impl Records {
         source: &str,
         destination: &str,
     ) -> Result<Vec<Shipment>, RecordError> {
-        let mut last: Vec<Shipment> = Vec::new();
-        for one in self.shipments(owner, source, destination).await? {
-            match last.last_mut() {
-                Some(before) if before.generation == one.generation => *before = one,
-                _ => last.push(one),
-            }
-        }
-        Ok(last)
+        let all = self.shipments(owner, source, destination).await?;
+        Ok(last_of_each(all))
     }
 
     /// The name of the last generation of a source that was ever stored anywhere.
@@ -171,7 +202,7 @@ impl Records {
         owner: &str,
         source: &str,
     ) -> Result<Option<String>, RecordError> {
-        let sql = "select max(generation) from backup_changes where owner = $1 and source = $2";
+        let sql = "select max(last) from backup_followed where owner = $1 and source = $2";
         let last = sqlx::query_scalar(sql).bind(owner).bind(source);
         Ok(last.fetch_one(self.store.readers()).await?)
     }
@@ -187,18 +218,33 @@ impl Records {
         source: &str,
         destination: &str,
     ) -> Result<Option<Timestamp>, RecordError> {
-        let sql = "select facts from backup_changes where owner = $1 and source = $2 and destination = $3 \
-                   order by generation limit 1";
-        let row = sqlx::query(sql)
+        let sql = "select first from backup_followed where owner = $1 and source = $2 and destination = $3";
+        let first: Option<String> = sqlx::query_scalar(sql)
             .bind(owner)
             .bind(source)
             .bind(destination)
             .fetch_optional(self.store.readers())
             .await?;
-        row.map(|row| Ok(from_json::<Facts>(&row, "facts")?.complete))
+        first
+            .map(|text| text.parse().map_err(|_| RecordError::Form(text)))
             .transpose()
     }
 }
+
+/// The longest shipment of each generation; `shipments` are in the order of both.
+pub(crate) fn last_of_each(shipments: Vec<Shipment>) -> Vec<Shipment> {
+    let mut last: Vec<Shipment> = Vec::new();
+    for one in shipments {
+        match last.last_mut() {
+            Some(before) if before.generation == one.generation => *before = one,
+            _ => last.push(one),
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 pub(crate) mod testing {
@@ -217,6 +263,7 @@ pub(crate) mod testing {
                 changed: Some(up_to.parse().unwrap()),
                 slowest_ms: 100,
                 stalls: Vec::new(),
+                clocks: Vec::new(),
             },
             facts: Facts {
                 database: "live.db".to_owned(),

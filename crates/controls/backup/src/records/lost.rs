@@ -19,6 +19,8 @@ impl Records {
             ),
             ("delete from backup_reading where destination = $1", false),
             ("delete from backup_room where destination = $1", false),
+            ("delete from backup_changes where destination = $1", false),
+            ("delete from backup_followed where destination = $1", false),
         ] {
             let done = sqlx::query(statement)
                 .bind(destination)

@@ -22,10 +22,10 @@ pub(super) fn read(mut table: Table<'_>) -> Option<DrillSettings> {
         Draft::enforced(
             format!("A restore is rehearsed at least every {every}."),
             Figure::Length(every),
-            "The newest backup of each source, and an older one chosen at random, are restored from one of the \
-             destinations into an empty place and compared row by row with what was backed up; the application is \
-             started on them and asked a question; the copy is then destroyed. A drill that fails does not count. \
-             Until the first is due, the observation says by when.",
+            "The newest backup of each source, an older one chosen at random, and a moment drawn at random where changes are \
+             stored, are restored from one of the destinations into an empty place and compared with what was backed up; \
+             the application is started on them and asked a question; the copy is then destroyed. A drill that fails does \
+             not count, and each is judged and repeated by itself. Until the first is due, the observation says by when.",
         )
         .fresh_for(FRESH),
     );
@@ -34,8 +34,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<DrillSettings> {
         Draft::enforced(
             format!("In a rehearsal the data are back, and the application answers, within {back_within}."),
             Figure::Length(back_within),
-            "Measured in the last drill of the newest backup and in that of an older one, on this host and with the data of \
-             that day.",
+            "Measured in the last drill of the newest backup, in that of an older one and in that of a moment, on this host \
+             and with the data of that day.",
         )
         .fresh_for(FRESH),
     );

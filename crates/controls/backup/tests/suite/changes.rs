@@ -69,6 +69,7 @@ async fn followed(world: &World, generation: Duration, done: impl Future<Output 
         close_after: Duration::ZERO,
         generation,
         last: None,
+        boot: None,
     };
     let clock = Timestamp::now;
     tokio::time::timeout(PATIENCE, async {
@@ -287,5 +288,60 @@ async fn a_drill_that_is_due_is_of_a_moment_as_well_as_of_the_newest_snapshot() 
             .iter()
             .all(|(_, verdict)| *verdict == Drilled::Passed),
         "{drills:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_planned_moment_comes_back_though_what_it_was_planned_from_was_superseded_and_removed() {
+    let world = world().await;
+    changed(&world).await;
+    ship(&world).await.unwrap();
+    let [first] = shipments(&world).await.try_into().unwrap();
+    let at = first.up_to().to_string();
+    let plan = world.backups.plan_moment(&world.owner, None, None, &at);
+    let plan = plan.await.unwrap();
+    assert_eq!(plan.what.snapshot.id, first.id);
+    changed(&world).await;
+    ship(&world).await.unwrap();
+    several(&world).await;
+    ship(&world).await.unwrap();
+    let still = snapshots(&world).join(&first.id.0);
+    assert!(!still.exists(), "it is superseded");
+
+    let restored = world.backups.restore(&world.owner, &plan).await.unwrap();
+    let instead = restored.instead.clone().unwrap();
+    let goes_on = format!("which goes on from the planned {}", first.id);
+    assert!(instead.contains(&goes_on), "{instead}");
+    assert_eq!(restored.compared.rows, 3);
+    world.backups.done_with(restored).await.unwrap();
+
+    // The whole generation is gone: nothing else shows that moment.
+    let all = shipments(&world).await;
+    let of_it: Vec<_> = all
+        .iter()
+        .filter(|one| one.generation == first.generation)
+        .collect();
+    assert_eq!(of_it.len(), 1);
+    let way_later = Timestamp::now() + SignedDuration::from_hours(24 * 20);
+    *world.now.lock().unwrap() = way_later;
+    several(&world).await;
+    let source = world.backups.sources(&world.owner).next().unwrap().clone();
+    let changes = source.changes.unwrap();
+    world
+        .backups
+        .ship(&world.owner, &source, changes)
+        .await
+        .unwrap();
+    let refused = world
+        .backups
+        .restore(&world.owner, &plan)
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        refused
+            .to_string()
+            .contains("has had its time and was removed since; plan it again"),
+        "{refused}"
     );
 }

@@ -16,6 +16,7 @@ impl Follower<'_> {
         left.facts.page_size == self.page_size
             && *left.facts.database == *name.to_string_lossy()
             && left.up_to <= now
+            && !matches!((&left.by, &self.by), (Some(left), Some(by)) if left.was_set(by))
             && self
                 .what
                 .last
@@ -61,7 +62,7 @@ impl Follower<'_> {
             self.reader = reader;
             self.published = published;
             self.looked = if on { left.up_to } else { now };
-            let mut generation = Generation::resume(&self.what.folder, left, now)?;
+            let mut generation = Generation::resume(&self.what.folder, left, now, self.by.clone())?;
             self.closes
                 .remember(Beat::read(&self.what.folder).unwrap_or_default());
             self.closes.closed(generation.hash());

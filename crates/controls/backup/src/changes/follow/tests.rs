@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Follower;
 use crate::changes::{
     Beat, ChangesError,
-    testing::{Place, SECOND, facts, following, head, resumed, step},
+    testing::{Place, SECOND, begun, facts, following, head, resumed, step},
 };
 
 const PAGE: u32 = 4096;
@@ -104,7 +104,7 @@ async fn a_database_that_was_written_to_unseen_is_not_gone_on_with() {
         drop(follower);
         let moved = place.moved();
         moved.sql(written);
-        let follower = Follower::begin(&moved.what, &clock).await.unwrap();
+        let follower = begun(&moved, &clock).await;
         assert!(!follower.has_resumed(), "{written}");
         place.sql("delete from line");
     }
@@ -224,7 +224,47 @@ async fn a_clock_that_is_set_back_ends_a_follower_and_what_it_left_is_not_gone_o
     let ended = follower.look().await.unwrap_err();
     assert!(matches!(ended, ChangesError::Clock { .. }), "{ended}");
     drop(follower);
-    let follower = Follower::begin(&place.what, &clock).await.unwrap();
+    let follower = begun(&place, &clock).await;
     assert!(!follower.has_resumed());
     drop(application);
+}
+
+#[tokio::test]
+async fn a_large_database_that_is_vacuumed_comes_back_as_before_and_after_and_is_followed_on() {
+    let place = Place::new(PAGE);
+    let clock = || place.now();
+    place.sql(
+        "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 8000) \
+         insert into line select n, randomblob(3500) from numbers",
+    );
+    let mut follower = following(&place, &clock).await;
+    let large = place.generations().pop().unwrap();
+    place.pass(SECOND);
+    step(&mut follower).await;
+    let whole = place.now();
+    place.pass(SECOND);
+    place.sql("delete from line where n > 10");
+    step(&mut follower).await;
+    let before = place.now();
+    place.pass(SECOND);
+    place.sql("vacuum");
+    step(&mut follower).await;
+    let after = place.now();
+    // More lies here than would be kept of a database of a few pages.
+    let rest = fs::File::create(large.join("rest")).unwrap();
+    rest.set_len(1 << 30).unwrap();
+    place.pass(120 * SECOND);
+    follower.let_go().await.unwrap();
+    step(&mut follower).await;
+    let length = fs::metadata(&place.what.database).unwrap().len();
+    assert!(length < 1 << 20, "{length}");
+    place.pass(120 * SECOND);
+    row(&place, 9000);
+    step(&mut follower).await;
+    let later = place.now();
+    drop(follower);
+    fs::remove_file(large.join("rest")).unwrap();
+    place.settle();
+    let count = |moment| place.lines(moment).split(' ').count();
+    assert_eq!([whole, before, after, later].map(count), [8000, 10, 10, 11]);
 }

@@ -2,7 +2,7 @@ use avouch_statement::Unit;
 
 use super::*;
 use crate::{
-    changes::{Beat, Close, moments::Found},
+    changes::{Beat, Close, Noted, moments::Found},
     records::testing::shipment,
 };
 
@@ -40,6 +40,7 @@ fn asked(awake: bool, quiet: &str) -> Asked {
         },
         at: at("12:10:00"),
         trouble: None,
+        by: None,
     }
 }
 
@@ -220,7 +221,7 @@ fn whatever_moment_restoring_refuses_in_the_window_breaks_it_and_no_other_does()
             stored.first = None;
             let verdict = within(&place(), &stored, &asked, at("08:00:00"), TOLERATED).0;
             let quiet = asked.word.quiet_since(generations.last().unwrap());
-            let reach = reach(&generations, quiet, TOLERATED).unwrap();
+            let reach = reach(&generations, quiet, TOLERATED, None).unwrap();
             // Every second from the window's beginning to what is tolerated before the trial.
             let mut moment = at("08:00:00");
             let mut refused = 0;
@@ -232,4 +233,41 @@ fn whatever_moment_restoring_refuses_in_the_window_breaks_it_and_no_other_does()
             assert_eq!(verdict == Verdict::Held, sound && awake);
         }
     }
+}
+
+#[test]
+fn a_clock_that_was_set_and_is_not_put_right_breaks_it_and_put_right_it_is_a_gap() {
+    let by = |began: &str| Reckoning {
+        boot: "a".to_owned(),
+        began: at(began),
+    };
+    let mut stored = stored();
+    stored.generations = two();
+    for (one, began) in stored.generations.iter_mut().zip(["07:00:00", "06:00:00"]) {
+        one.head.clocks = vec![Noted {
+            from: None,
+            by: by(began),
+        }];
+    }
+    stored.first = Some(at("08:00:00"));
+    let mut asked = asked(true, "12:09:59");
+    asked.by = Some(by("05:00:00"));
+    let set = "all that is stored was noted by a clock that was set since";
+    judged(&stored, &asked, Verdict::Broken, set);
+    asked.by = Some(by("06:00:00"));
+    judged(
+        &stored,
+        &asked,
+        Verdict::Broken,
+        "before 2026-11-21T10:00:00Z is gone, or was noted by a clock that was set since",
+    );
+    // A few seconds at the first start of a machine are tolerated.
+    stored.first = Some(at("09:55:00"));
+    stored.generations.remove(0);
+    judged(
+        &stored,
+        &asked,
+        Verdict::Held,
+        "any moment from 2026-11-21T10:00:00Z",
+    );
 }

@@ -11,7 +11,7 @@ use crate::{
         task::{Done, Known, Local, Shipped, Task, Unstored},
     },
     far::Place,
-    records::Shipment,
+    records::{Shipment, last_of_each},
     retention::changes::needed,
     settings::Changes,
 };
@@ -189,10 +189,14 @@ impl Backups {
         all: &[Shipment],
     ) -> Result<(), KeeperError> {
         let now = (self.clock)();
+        let generations = last_of_each(all.to_vec());
+        let since = changes.since(&source.at, now);
+        let needed = needed(&generations, since, self.reckoning().as_ref());
+        let first = needed.first().map(|one| one.generation.clone());
         let task = Task::Remove {
             repository: Place::Folder(repository.clone()),
-            within: changes.within,
-            at: source.at.clone(),
+            source: source.name.to_string(),
+            first: first.unwrap_or_default(),
             now,
             verified: all.iter().map(|one| one.id.clone()).collect(),
         };
@@ -206,17 +210,13 @@ impl Backups {
         else {
             return Err(KeeperError::Confused);
         };
-        let needed = needed(all, changes.since(&source.at, now));
         let gone: Vec<_> = all
             .iter()
             .filter(|one| !left.contains(&one.id) && !needed.iter().any(|need| need.id == one.id))
             .map(|one| one.id.clone())
             .collect();
         let of = owner.to_string();
-        self.records
-            .unshipped(&of, place.as_str(), &gone, now)
-            .await?;
-        Ok(())
+        Ok(self.records.unshipped(&of, place.as_str(), &gone).await?)
     }
 }
 
@@ -236,11 +236,16 @@ fn superfluous(local: &[Local], stored: &[Vec<Shipment>], places: usize) -> Vec<
         stored.iter().filter(there).count()
     };
     let mut held: u64 = local.iter().map(|one| one.bytes).sum();
+    let longest = local
+        .iter()
+        .map(|one| one.image)
+        .max()
+        .unwrap_or(newest.image);
     let mut gone = Vec::new();
     for one in before {
         let copies = copies(one);
         // A follower stops where a third more lies here.
-        let crowded = copies > 0 && held > most(newest.image) / 4 * 3;
+        let crowded = copies > 0 && held > most(longest) / 4 * 3;
         if copies == places || crowded {
             held = held.saturating_sub(one.bytes);
             gone.push((one.generation.clone(), one.segments));

@@ -27,6 +27,7 @@ impl Backups {
     ) -> Result<Plan, KeeperError> {
         let nothing = || KeeperError::NoSuch(owner.clone());
         let changes = source.changes.ok_or_else(nothing)?;
+        let by = self.reckoning();
         let since = changes.since(&source.at, (self.clock)());
         let mut places: Vec<&Slug> = self.places(source).collect();
         places.retain(|place| from.is_none_or(|from| from == *place));
@@ -36,7 +37,7 @@ impl Backups {
                 .records
                 .generations(&owner.to_string(), source.name.as_str(), place.as_str())
                 .await?;
-            let Some(reach) = reach(&stored, None, changes.tolerated()) else {
+            let Some(reach) = reach(&stored, None, changes.tolerated(), by.as_ref()) else {
                 continue;
             };
             for _ in 0..DRAWS {
@@ -59,17 +60,23 @@ impl Backups {
         scratch: &Path,
         drill: &mut Drill,
     ) {
+        let mut found = None;
         let restoring = async {
             let fetched = self.fetch_generation(owner, what, moment, scratch).await;
-            let (files, bytes) = fetched.map_err(|error| chain(&error))?;
-            let place = &what.destination;
+            let fetched = fetched.map_err(|error| chain(&error))?;
+            let instead = fetched
+                .instead
+                .map_or_else(String::new, |it| format!("; {it}"));
+            found = Some(fetched.moment);
             Ok(format!(
-                "{bytes} bytes of image and log in {files} files from {place}"
+                "{} bytes of image and log in {} files from {}{instead}",
+                fetched.bytes, fetched.files, what.destination
             ))
         };
         if !self.step(drill, StepName::Restore, restoring).await {
             return;
         }
+        let moment = found.as_ref().unwrap_or(moment);
         let stated = self.settings.drill.as_ref();
         let questions = source
             .kind
