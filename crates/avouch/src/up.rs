@@ -146,6 +146,14 @@ fn descriptor(number: u16, origin: &Origin) -> Result<OwnedFd, Fail> {
         )
         .help("leave it out, or write `master = { from = \"passphrase\" }` in `[keys]`"));
     }
+    given(number)
+}
+
+/// An open descriptor, by its number.
+///
+/// # Errors
+/// If there is none.
+pub fn given(number: u16) -> Result<OwnedFd, Fail> {
     let opened = match number {
         0 => std::io::stdin().as_fd().try_clone_to_owned(),
         number => fs::File::open(format!("/proc/self/fd/{number}")).map(OwnedFd::from),
@@ -153,7 +161,7 @@ fn descriptor(number: u16, origin: &Origin) -> Result<OwnedFd, Fail> {
     opened.map_err(|error| {
         Fail::new(format!("descriptor {number} cannot be read"))
             .from(error)
-            .help("open it for `avouch up`, as in `avouch up --passphrase-fd 3 3< <(command)`")
+            .help("open it for the command, as in `avouch up --passphrase-fd 3 3< <(command)`")
     })
 }
 

@@ -22,6 +22,14 @@ pub struct Everything {
     /// The file with the master key; left out, a passphrase is asked for.
     #[arg(long, value_name = "FILE", requires = "everything")]
     pub master: Option<PathBuf>,
+    /// Read the passphrase of the keys from this open descriptor, not from the terminal.
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "everything",
+        conflicts_with = "master"
+    )]
+    pub passphrase_fd: Option<u16>,
     /// The public key of the keeper, if it comes from one.
     #[arg(long, value_name = "KEY", requires = "everything")]
     pub pin: Option<String>,

@@ -13,7 +13,7 @@ use avouch_statement::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::found::{self, Item, PLATFORM, Plan};
+use super::found::{self, Item, Older, PLATFORM, Plan};
 use super::place::Place;
 use super::{Order, finish, kit, progress, words};
 use crate::durable;
@@ -138,29 +138,40 @@ pub async fn build(order: &Order<'_>, place: &Place, layout: &Layout) -> Result<
     state.keep(layout)?;
     while let Some(owner) = next(&state) {
         match one(place, layout, &keyring, &state, &owner).await {
-            Ok(damaged) => {
-                state.damaged.extend(damaged);
+            Ok(brought) => {
+                state.damaged.extend(brought.passed);
+                for item in &mut state.plan.found {
+                    let used = brought
+                        .used
+                        .iter()
+                        .find(|(source, _)| *source == item.source);
+                    if let Some((_, used)) = used.filter(|_| item.owner == owner) {
+                        item.snapshot.clone_from(&used.snapshot);
+                        item.taken = used.taken;
+                    }
+                }
                 state.done.push(owner);
                 state.keep(layout)?;
             }
             // Who the tenants are is in the platform's state, so all is planned anew on an older one.
-            Err(Stopped::Damaged(id)) if owner == PLATFORM => {
+            Err(Stopped::Unplanned(id)) => {
                 progress(&format!(
-                    "the platform's backup {id} is damaged; an older one is taken"
+                    "the platform's backup {id} cannot be used; an older one is taken"
                 ));
                 let mut passed: Vec<String> = state.damaged.clone();
                 passed.push(id);
                 state = begin(order, place, layout, &keyring, passed).await?;
                 state.keep(layout)?;
             }
-            Err(Stopped::Damaged(id)) => {
+            Err(Stopped::Damaged { source, last }) => {
+                let or = match owner.as_str() {
+                    PLATFORM => String::new(),
+                    tenant => format!(", or leave it out with `--without {tenant}` and `--anew`"),
+                };
                 return Err(Fail::new(format!(
-                    "no backup of `{owner}` there is sound; the last that was tried is {id}"
+                    "no backup of `{source}` of `{owner}` there is sound; the last that was tried is {last}"
                 ))
-                .help(format!(
-                    "take another destination with `--from` and `--anew`, or leave it out with `--without {owner}` and \
-                     `--anew`"
-                )));
+                .help(format!("take another destination with `--from` and `--anew`{or}")));
             }
             Err(Stopped::Fail(fail)) => {
                 return Err(fail.help("the same command goes on from here; `--anew` begins again"));
@@ -221,10 +232,23 @@ fn next(state: &State) -> Option<String> {
     owners.find(|owner| !state.done.contains(owner)).cloned()
 }
 
+/// What came of an owner.
+struct Brought {
+    /// Backups that were passed over as damaged.
+    passed: Vec<String>,
+    /// The backup that was used of each source.
+    used: Vec<(String, Older)>,
+}
+
 /// Why an owner did not come back.
 enum Stopped {
-    /// Each backup of a source is damaged; this was the last.
-    Damaged(String),
+    /// Each backup of a source is damaged.
+    Damaged {
+        source: String,
+        last: String,
+    },
+    /// The backup is that all was planned by.
+    Unplanned(String),
     Fail(Fail),
 }
 
@@ -234,23 +258,23 @@ impl From<Fail> for Stopped {
     }
 }
 
-/// Brings back everything of one owner; backups that were passed over as damaged.
+/// Brings back everything of one owner.
 async fn one(
     place: &Place,
     layout: &Layout,
     keyring: &Keyring,
     state: &State,
     owner: &str,
-) -> Result<Vec<String>, Stopped> {
+) -> Result<Brought, Stopped> {
     let home = home(layout, owner);
     remove(&home)?;
-    let servers = grown(layout).join("restored").join(owner);
+    let servers = for_servers(&Layout::new(grown(layout)), owner);
     remove(&servers)?;
     let tenant: Option<TenantId> = (owner != PLATFORM).then(|| owner.parse().ok()).flatten();
     let password = kit::password(keyring, tenant.as_ref(), &state.plan.destination)
         .map_err(|error| Fail::new("a key cannot be read").from(error))?
         .ok_or_else(|| Fail::new(format!("there is no key for the backups of `{owner}`")))?;
-    let mut passed = Vec::new();
+    let (mut passed, mut used) = (Vec::new(), Vec::new());
     let items: Vec<&Item> = state
         .plan
         .found
@@ -267,10 +291,13 @@ async fn one(
             true => home.clone(),
             false => servers.join(&item.source),
         };
-        // Who the tenants are is in the platform's state: an older one is another plan.
-        let older = item.older.iter().filter(|_| owner != PLATFORM);
-        let mut back = false;
-        for snapshot in std::iter::once(&item.snapshot).chain(older) {
+        let newest = Older {
+            snapshot: item.snapshot.clone(),
+            taken: item.taken,
+        };
+        let mut back = None;
+        for one in std::iter::once(&newest).chain(&item.older) {
+            let snapshot = &one.snapshot;
             let order = Bring {
                 from: &from,
                 password: &password,
@@ -280,20 +307,28 @@ async fn one(
             };
             match order.bring(place, layout).await? {
                 None => {
-                    back = true;
+                    back = Some(one.clone());
                     break;
                 }
+                // Who the tenants are is in the platform's state.
+                Some(_) if item.plans => return Err(Stopped::Unplanned(snapshot.clone())),
                 Some(why) => {
-                    progress(&format!("{owner}: the backup {snapshot} is damaged: {why}"));
+                    progress(&format!(
+                        "{owner}: the backup {snapshot} cannot be used: {why}"
+                    ));
                     passed.push(snapshot.clone());
                 }
             }
         }
-        if !back {
-            return Err(Stopped::Damaged(passed.pop().unwrap_or_default()));
-        }
+        let Some(back) = back else {
+            return Err(Stopped::Damaged {
+                source: item.source.clone(),
+                last: passed.pop().unwrap_or_default(),
+            });
+        };
+        used.push((item.source.clone(), back));
     }
-    Ok(passed)
+    Ok(Brought { passed, used })
 }
 
 /// One backup of one source, and where it goes.
@@ -328,6 +363,10 @@ impl Bring<'_> {
             Ok(_) => {}
             Err(JobError::Repository(damaged @ RepositoryError::Damaged { .. })) => {
                 return Ok(Some(chain(&damaged)));
+            }
+            // Its time came since it was planned, or somebody took it away.
+            Err(JobError::Repository(gone @ RepositoryError::NoSnapshot(_))) => {
+                return Ok(Some(chain(&gone)));
             }
             // What the library stumbles over in a folder is damage; on a line it may be the line.
             Err(JobError::Repository(damaged @ RepositoryError::Engine { .. }))
@@ -388,6 +427,14 @@ fn home(layout: &Layout, owner: &str) -> PathBuf {
     match owner {
         PLATFORM => grown.core(),
         tenant => grown.tenant_data(tenant),
+    }
+}
+
+/// Where lies what goes into a server by hand: a tenant's goes away with the tenant.
+pub fn for_servers(new: &Layout, owner: &str) -> PathBuf {
+    match owner {
+        PLATFORM => new.data().join("restored"),
+        tenant => new.tenant(tenant).join("restored"),
     }
 }
 

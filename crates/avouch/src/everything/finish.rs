@@ -13,7 +13,7 @@ use avouch_runtime::prepare;
 use avouch_statement::{Source, TenantId};
 use avouch_store::Store;
 
-use super::build::{State, grown, remove};
+use super::build::{State, for_servers, grown, remove};
 use super::found::PLATFORM;
 use super::{Order, progress};
 use crate::core::{Restored, log_key};
@@ -263,6 +263,12 @@ fn owners(new: &Layout, statement: &Statement, state: &State) -> std::io::Result
         if data.exists() {
             give(&data, uid, ids.group(uid))?;
             fs::set_permissions(&data, closed())?;
+        }
+    }
+    for item in &state.plan.found {
+        let folder = for_servers(new, &item.owner);
+        if folder.exists() {
+            fs::set_permissions(&folder, closed())?;
         }
     }
     Ok(())

@@ -62,8 +62,9 @@ pub struct Item {
     pub taken: Timestamp,
     pub bytes: u64,
     /// Older backups of it, newest first: taken where the newest turns out to be damaged.
-    #[serde(default)]
-    pub older: Vec<String>,
+    pub older: Vec<Older>,
+    /// Whether all this was planned by it: an older one of it is another plan.
+    pub plans: bool,
     /// Whether it has a place in the data folder. What has not is put into a folder, and from there into its server by hand.
     pub into_place: bool,
     /// Its place within its owner's data.
@@ -71,6 +72,13 @@ pub struct Item {
     pub within: PathBuf,
     /// How long reading it back and comparing it took in its last drill.
     pub took_ms: Option<u64>,
+}
+
+/// An older backup of a source.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Older {
+    pub snapshot: String,
+    pub taken: Timestamp,
 }
 
 /// Something that is not there.
@@ -154,14 +162,20 @@ pub async fn find(
     let (ours, theirs): (Vec<&SourceSettings>, Vec<&SourceSettings>) =
         settings.iter().partition(|source| source.is_platform());
     let drills = drills(&records, PLATFORM).await?;
-    let from_newest: Vec<Listed> = platform
+    let planned = &platform.newest;
+    let sound: Vec<Listed> = platform
         .listed
         .iter()
-        .filter(|one| one.label.taken <= platform.newest.label.taken)
+        .filter(|one| !damaged.contains(&one.id.to_string()))
+        // Of the state, the one that this is planned by; of what else is the platform's, the newest.
+        .filter(|one| one.label.source != planned.label.source || one.id == planned.id)
         .cloned()
         .collect();
     for source in &ours {
-        plan.take(PLATFORM, None, source, &from_newest, &drills);
+        plan.take(PLATFORM, None, source, &sound, &drills);
+    }
+    for item in &mut plan.found {
+        item.plans = item.source == planned.label.source;
     }
     let mut erased = Vec::new();
     for tenant in &tenants {
@@ -239,7 +253,14 @@ impl Plan {
             snapshot: newest.id.to_string(),
             taken: newest.label.taken,
             bytes: newest.bytes,
-            older: older.iter().map(|one| one.id.to_string()).collect(),
+            older: older
+                .iter()
+                .map(|one| Older {
+                    snapshot: one.id.to_string(),
+                    taken: one.label.taken,
+                })
+                .collect(),
+            plans: false,
             into_place: source.kind.is_in_a_folder(),
             within: within(source),
             took_ms: of_source.and_then(took),

@@ -61,7 +61,10 @@ pub fn open(asked: &Everything, to: &Path) -> Result<Keyring, Fail> {
                 .ok_or_else(|| Fail::new(format!("there is no file `{}`", path.display())))?;
             Keyring::open(to, &master)
         }
-        None => with_passphrase(to),
+        None => {
+            let given = asked.passphrase_fd.map(crate::up::given).transpose()?;
+            with_passphrase(to, given.map(fs::File::from))
+        }
     };
     opened.map_err(|error| {
         Fail::new("the keys were not opened").from(error).help(
@@ -70,11 +73,11 @@ pub fn open(asked: &Everything, to: &Path) -> Result<Keyring, Fail> {
     })
 }
 
-/// Asks for the passphrase on the terminal, where the keys are under one.
-fn with_passphrase(folder: &Path) -> Result<Keyring, KeyringError> {
+/// Takes the passphrase that is given, or asks for it on the terminal, where the keys are under one.
+fn with_passphrase(folder: &Path, given: Option<fs::File>) -> Result<Keyring, KeyringError> {
     let gone = |source| KeyringError::HolderGone { source };
     let (ours, theirs) = UnixStream::pair().map_err(gone)?;
-    std::thread::spawn(move || avouch_keyring::hold(&Origin::Passphrase, theirs, None));
+    std::thread::spawn(move || avouch_keyring::hold(&Origin::Passphrase, theirs, given));
     let asker = Asker::new(&Origin::Passphrase, ours);
     Keyring::unlock(folder, &Source::Holder(Arc::new(asker)))
 }

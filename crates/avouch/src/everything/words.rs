@@ -92,7 +92,7 @@ pub fn text(value: &Value) -> String {
         .filter(|item| item.get("into-place") == Some(&Value::Bool(false)))
     {
         say(&format!(
-            "Note: `{}` of `{}` is put into `restored` in the data folder, and goes into its server by hand.",
+            "Note: `{}` of `{}` is put into a folder `restored`, and goes into its server by hand.",
             cell(item.get("source"), Shown::Plain),
             cell(item.get("owner"), Shown::Plain)
         ));
@@ -143,7 +143,7 @@ fn executed(value: &Value) -> Vec<String> {
     ));
     if let Some(damaged) = names(value, "damaged") {
         said.push(format!(
-            "These backups are damaged, and the ones before them were taken: {damaged}."
+            "These backups cannot be used, and the ones before them were taken: {damaged}."
         ));
     }
     if let Some(without) = names(value, "without") {

@@ -70,9 +70,12 @@ fn lost(service: Service) -> Lost {
     browser.sign_in("riverside", &service.user("riverside", "member"));
     let entry = Entry {
         ward: 2,
+        // Whatever time it is, that period is over.
         day: jiff::Timestamp::now()
             .to_zoned(jiff::tz::TimeZone::UTC)
-            .date(),
+            .date()
+            .yesterday()
+            .unwrap(),
         period: 4,
         midwives: 7,
     };
@@ -313,8 +316,15 @@ fn a_restore_of_everything_that_was_cut_off_starts_nothing_and_is_gone_on_with()
 fn what_is_missing_stops_it_until_it_is_left_out_by_name_and_a_damaged_backup_gives_way_to_an_older_one()
  {
     let place = Place::new();
-    let options = elsewhere(&place);
+    let mut options = elsewhere(&place);
+    // Something else that is the platform's, and backed up after its state.
+    let more = "[[backup.source]]\nname = \"rota\"\nkind = \"command\"\ncommand = [\"/usr/bin/date\", \"+%N\"]\n\
+                at = \"04:40 Europe/London\"\nkeep = { daily = \"14 d\" }\nto = [\"local\", \"offsite\"]\n\n[backup.drill]";
+    options
+        .edits
+        .push(("[backup.drill]".to_owned(), more.to_owned()));
     let service = Service::start_at(place, options);
+    let left_out = service.user("hillside", "member");
     let mut lost = lost(service);
 
     // A copy of the keys from before a tenant's first backup.
@@ -326,16 +336,44 @@ fn what_is_missing_stops_it_until_it_is_left_out_by_name_and_a_damaged_backup_gi
     lost.refused(&DO, "--without hillside");
     fs::rename(&away, &key).unwrap();
 
-    // The newest backup of a tenant is damaged: there is an older one.
-    let repository = lost.service.place().join("elsewhere/riverside");
-    let newest = packs(&repository);
-    flip(&newest);
-    let done = lost.ask(&DO);
-    assert_eq!(done["damaged"].as_array().unwrap().len(), 1, "{done}");
+    // The newest backup of a tenant is damaged: there is an older one. Of another tenant all are.
+    let elsewhere = lost.service.place().join("elsewhere");
+    flip(packs(&elsewhere.join("riverside")).last().unwrap());
+    flip(packs(&elsewhere.join("platform")).last().unwrap());
+    for pack in packs(&elsewhere.join("hillside")) {
+        flip(&pack);
+    }
+    lost.refused(&DO, "leave it out with `--without hillside` and `--anew`");
+    let done = lost.ask(&[&DO[..], &["--without", "hillside", "--anew"]].concat());
+    let damaged = done["damaged"].as_array().unwrap();
+    assert_eq!(damaged.len(), 2, "{done}");
+    let found = done["plan"]["found"].as_array().unwrap();
+    let sources: Vec<&Value> = found.iter().map(|item| &item["source"]).collect();
+    assert_eq!(sources, ["platform", "rota", "tenant-data"], "{done}");
+    let of = |place: usize| found[place]["snapshot"].as_str().unwrap();
+    for used in [1, 2].map(of) {
+        assert!(!damaged.contains(&used.into()), "{done}");
+    }
+    let rota = lost.service.data().join("restored/rota");
+    assert!(rota.is_dir());
+    let mode = fs::metadata(lost.service.data().join("restored"))
+        .unwrap()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
     lost.service
         .up_plain()
         .unwrap_or_else(|log| panic!("it does not start:\n{log}"));
     Browser::new(&lost.service).sign_in("riverside", &lost.member);
+    // Who was left out begins with nothing.
+    let page = Browser::new(&lost.service).sign_in("hillside", &left_out);
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text());
+    let said = lost.service.audited(&["--action", "restore"], |row| {
+        row["object"] == "everything"
+    });
+    let parameters = &said["parameters"];
+    assert_eq!(parameters["without"], "hillside", "{said}");
+    let snapshots = parameters["snapshots"].as_str().unwrap();
+    assert!(snapshots.contains(of(2)), "the one that was used: {said}");
 }
 
 #[test]
@@ -383,14 +421,14 @@ fn a_tenant_who_was_erased_after_the_backup_stays_erased() {
     assert!(!lost.service.data().join("tenants/hillside").exists());
 }
 
-/// The pack that came last.
-fn packs(repository: &Path) -> PathBuf {
+/// The packs, in the order in which they came.
+fn packs(repository: &Path) -> Vec<PathBuf> {
     let data = repository.join("data");
     let found = run("find", [text(&data), "-type", "f", "-printf", "%T@ %p\\n"]);
     let mut packs: Vec<&str> = found.lines().collect();
     packs.sort_unstable();
-    let (_, newest) = packs.last().unwrap().split_once(' ').unwrap();
-    newest.into()
+    let path = |line: &&str| line.split_once(' ').unwrap().1.into();
+    packs.iter().map(path).collect()
 }
 
 #[test]

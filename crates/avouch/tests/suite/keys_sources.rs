@@ -2,18 +2,23 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::harness::{
-    Done, Guard, Place, avouch, avouch_binary, build, free, kill, named, signal, user_ids, within,
+    Done, Guard, Place, avouch, avouch_binary, build, free, kill, named, run, signal, user_ids,
+    within,
 };
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 const OTHER: &str = "ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
 
 /// A service without tenants, so that it starts and is tried soon, whose master key comes from `master`.
 struct Bare {
@@ -35,6 +40,10 @@ impl Bare {
             (
                 "domain = \"acuity.localhost\"".to_owned(),
                 format!("domain = \"acuity.localhost\"\nlisten = [\"{}\"]", free()),
+            ),
+            (
+                "url = \"file:offsite\"".to_owned(),
+                format!("url = \"file://{}\"", place.join("elsewhere").display()),
             ),
             (
                 "restart-within = \"10 s\"".to_owned(),
@@ -147,6 +156,42 @@ impl Bare {
         path
     }
 
+    /// Backs it up, destroys its data folder, and brings everything back by the keys and the passphrase alone.
+    #[track_caller]
+    fn comes_back_by_its_passphrase(&mut self, words: &Path) {
+        let (statement, data) = (self.place.join("avouch.toml"), self.data());
+        let (backups, keys) = (self.place.join("elsewhere"), self.place.join("keys"));
+        let of_it = |words: &[&str]| {
+            let global = ["-c", text(&statement), "--data", text(&data)];
+            avouch([&global[..], words].concat())
+        };
+        of_it(&["backup", "run"]).with(0);
+        run("cp", ["-a", text(&data.join("core/keys")), text(&keys)]);
+        self.stop();
+        fs::remove_dir_all(&data).unwrap();
+        let restore = |words: &Path| -> Done {
+            let mut command = Command::new("bash");
+            let given = format!("exec \"$@\" --passphrase-fd 3 3< {}", words.display());
+            command.args(["-c", &given, "bash"]);
+            command.arg(avouch_binary());
+            command.args(["-c", text(&statement), "--data", text(&data)]);
+            command.args(["restore", "--everything", "--from", text(&backups)]);
+            command.args(["--keys", text(&keys), "--because", "it burned", "--execute"]);
+            command.stdin(Stdio::null()).output().unwrap().into()
+        };
+        let wrong = self.write("wrong", "four words and a fish\n");
+        let refused = restore(&wrong).with(2);
+        assert!(
+            refused.err.contains("the keys were not opened"),
+            "{refused:?}"
+        );
+        assert!(!data.join("VERSION").exists());
+        restore(words).with(0);
+        self.serves();
+        self.master("held", "made from a passphrase");
+        self.stop();
+    }
+
     fn root_key(&self) -> Vec<u8> {
         fs::read(self.data().join("core/keys/root.key")).unwrap()
     }
@@ -185,7 +230,7 @@ fn a_passphrase_serves_after_the_core_died_and_after_a_restart_and_a_wrong_one_d
     assert_eq!(service.root_key(), keys);
     service.write("words", "four words and a bird\n");
     service.serves();
-    service.stop();
+    service.comes_back_by_its_passphrase(&words);
 }
 
 #[test]
