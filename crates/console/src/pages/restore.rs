@@ -150,6 +150,13 @@ pub async fn begin(who: Supplier, ask: Ask) -> Answer {
     if !tenants.iter().any(|known| known.slug == asked.tenant) {
         return Err(Problem::Absent);
     }
+    if let Some(answer) = gate(&ask, who.actor(), Act::Backups, PATH).await? {
+        return Ok(answer);
+    }
+    // What cannot be done uses up nobody's approval.
+    if let Err(text) = ask.desk().plan_moment(who.actor(), &asked).await? {
+        return chosen(&who, &ask, refused(text)).await;
+    }
     let act = Act::Restore {
         tenant: &asked.tenant,
         source: &asked.source,
