@@ -1,8 +1,12 @@
 //! The command line: what may be typed. Each command's doing is in `commands`.
 
+mod clock;
 mod everything;
+mod keeper;
 
+pub use clock::Clock;
 pub use everything::Everything;
+pub use keeper::Keeper;
 
 use std::path::PathBuf;
 
@@ -157,6 +161,9 @@ pub enum Command {
     /// Rehearse a restore, or look at rehearsals.
     #[command(subcommand)]
     Drill(Drill),
+    /// Say how the clock stands, or that it is right.
+    #[command(subcommand)]
+    Clock(Clock),
     /// Search or verify the audit trail.
     #[command(subcommand)]
     Audit(Audit),
@@ -221,40 +228,6 @@ pub enum Backup {
     List,
     /// Read every stored byte of every repository back and compare.
     Verify,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Keeper {
-    /// Run the keeper; its key is made when it runs first.
-    Run {
-        /// Where to listen.
-        #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:7390")]
-        listen: std::net::SocketAddr,
-        /// A name or address by which stock clients reach it, for its certificate; more than once for several. Left out,
-        /// the certificate stays as it is.
-        #[arg(long = "name", value_name = "HOST")]
-        names: Vec<String>,
-    },
-    /// Let a service write here, by its statement (`-c`): print its credential once, or set a known one's rules anew.
-    Add {
-        /// The name that the service is to have here.
-        name: avouch_statement::Slug,
-        /// The destination of the statement that this keeper is.
-        #[arg(long, value_name = "NAME")]
-        destination: avouch_statement::Slug,
-        /// How much room it may take up, such as `200 GiB`.
-        #[arg(long, value_name = "SIZE")]
-        room: String,
-    },
-    /// List what is kept of each service.
-    List,
-    /// Show the writer of a repository again just what is kept of it, after somebody wrote what does no good.
-    Reinstate {
-        /// The service.
-        name: avouch_statement::Slug,
-        /// The repository: a tenant, or `platform`.
-        repository: avouch_statement::Slug,
-    },
 }
 
 #[derive(Debug, Subcommand)]

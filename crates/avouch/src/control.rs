@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -56,6 +57,11 @@ pub enum Request {
     DrillList,
     DrillShow {
         id: String,
+    },
+    Clock,
+    ClockBelieve {
+        time: Timestamp,
+        because: String,
     },
     AuditSearch(reading::Search),
     AuditSubject(reading::Subject),
@@ -174,6 +180,8 @@ impl Request {
             Self::DrillRun { .. } => "drill run",
             Self::DrillList => "drill list",
             Self::DrillShow { .. } => "drill show",
+            Self::Clock => "clock show",
+            Self::ClockBelieve { .. } => "clock believe",
             Self::AuditSearch(_) => "audit search",
             Self::AuditSubject(_) => "audit subject",
             Self::AuditExport(_) => "audit export",

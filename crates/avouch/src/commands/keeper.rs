@@ -45,6 +45,15 @@ pub fn run(global: &Global, state: &Path, command: Keeper) -> Result<u8, Fail> {
             room,
         } => add(global, &vault, &name, &destination, &room),
         Keeper::List => list(global.json, &vault),
+        Keeper::Believe { time } => {
+            let now = clock()();
+            crate::core::same_clock(now, time)?;
+            vault.see(now).map_err(unfit)?;
+            talk(
+                "The keeper believes this machine's clock from its next round on, within half an hour.",
+            );
+            Ok(0)
+        }
         Keeper::Reinstate { name, repository } => {
             let service = known(&vault, &name)?;
             vault
@@ -88,7 +97,8 @@ async fn rounds(
     mut coming: mpsc::UnboundedReceiver<(Service, Slug)>,
 ) -> Result<(), Fail> {
     let unkept = |error| Fail::new("the keeper's own files cannot be used").from(error);
-    let steady = Steady::new(clock()(), vault.seen().map_err(unkept)?);
+    let mut kept = vault.seen().map_err(unkept)?;
+    let steady = Steady::new(clock()(), kept);
     let mut beat = tokio::time::interval(ROUND);
     loop {
         let one = tokio::select! {
@@ -96,14 +106,21 @@ async fn rounds(
             Some(one) = coming.recv() => Some(one),
         };
         let now = clock()();
+        let said = vault.seen().map_err(unkept)?;
+        if said != kept {
+            tracing::info!(?said, "somebody has compared the clock with another");
+            steady.believe(now);
+        }
         let doubt = steady.doubt(now);
-        if doubt.is_none() {
-            vault.see(now).map_err(unkept)?;
+        let sure = doubt.is_none();
+        if let Some(doubt) = doubt {
+            tracing::warn!(doubt, "the clock is in doubt, so nothing is removed");
+            kept = said;
         } else {
-            tracing::warn!("the clock is in doubt, so nothing is removed");
+            vault.see(now).map_err(unkept)?;
+            kept = Some(now);
         }
         let vault = Arc::clone(&vault);
-        let sure = doubt.is_none();
         let gone_through = tokio::task::spawn_blocking(move || match one {
             Some((service, repository)) => round(&vault, &service, Some(&repository), sure),
             None => {

@@ -1,6 +1,7 @@
 //! Each command: asks the running core or works on files, prints data, returns an exit code.
 
 pub mod audit;
+mod clock;
 mod doctor;
 mod keeper;
 mod keys;
@@ -146,6 +147,7 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Drill(cli::Drill::Show { id }) => {
             online::simple(&global, &Request::DrillShow { id }, views::drill)
         }
+        Command::Clock(command) => clock::run(&global, command),
         Command::Audit(cli::Audit::Search(asked)) => audit::search(&global, asked),
         Command::Audit(cli::Audit::Subject(asked)) => audit::subject(&global, asked),
         Command::Audit(cli::Audit::Export(asked)) => audit::export(&global, asked),

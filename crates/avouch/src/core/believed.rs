@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::state::Core;
 use crate::durable;
 
 /// The file that holds it.
@@ -33,6 +34,24 @@ impl Believed {
         if let Err(error) = durable::write(&self.0, format!("{now}\n").as_bytes()) {
             tracing::warn!(%error, file = %self.0.display(), "the last time that was believed is not kept");
         }
+    }
+}
+
+impl Core {
+    /// Why the clock may not be believed now. While it may, the time is kept for the next start.
+    pub fn doubt(&self) -> Option<String> {
+        let now = self.now();
+        let doubt = self.steady.doubt(now);
+        if doubt.is_none() {
+            self.believed.keep(now);
+        }
+        doubt
+    }
+
+    /// Believes the clock as it is now, on the word of somebody who has compared it with another.
+    pub fn believe(&self, now: Timestamp) {
+        self.steady.believe(now);
+        self.believed.keep(now);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The control socket's server: `avouch` commands, each recorded before it is done and after.
 
 mod accounts;
+mod clock;
 mod keys;
 mod told;
 
@@ -14,6 +15,7 @@ use avouch_ledger::Reader;
 use serde_json::{Value, json};
 use tokio::net::{UnixListener, UnixStream};
 
+pub use self::clock::compared as same_clock;
 use self::told::{event, unreasoned};
 use super::asker::Asker;
 use super::backups::first_wrong;
@@ -167,6 +169,8 @@ async fn perform(
                 .cloned()
                 .ok_or_else(|| Fail::new(format!("there is no drill `{id}`")).help("`avouch drill list` shows them"))
         }
+        Request::Clock => Ok(clock::shown(core)),
+        Request::ClockBelieve { time, because } => clock::believe(core, time, &because),
         Request::AuditSearch(asked) => reading::search(core, asked).await,
         Request::AuditSubject(asked) => reading::subject(core, &asked, &by.correlation).await,
         Request::AuditExport(asked) => reading::export(core, &asked, stream).await,

@@ -51,6 +51,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fail::Fail;
 pub use backups::destinations;
+pub use commands::same_clock;
 pub use joins::AUTHORITIES;
 pub use restored::Restored;
 use state::Core;

@@ -302,16 +302,6 @@ impl Core {
         (self.clock)()
     }
 
-    /// Why the clock may not be believed now. While it may, the time is kept for the next start.
-    pub fn doubt(&self) -> Option<String> {
-        let now = self.now();
-        let doubt = self.steady.doubt(now);
-        if doubt.is_none() {
-            self.believed.keep(now);
-        }
-        doubt
-    }
-
     /// `https://host[:port]` of a label under the domain; the domain itself for an empty label.
     pub fn origin(&self, label: &str) -> String {
         let domain = &self.statement.gateway.domain;

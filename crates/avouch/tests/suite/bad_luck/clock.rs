@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
+use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::Value;
 
 use crate::harness::{Browser, Options, Service, eventually, example, kill, named};
@@ -106,6 +106,25 @@ fn a_clock_an_hour_behind_is_doubted_until_it_is_right_and_people_go_on_working(
             .can_enter("riverside", &member)
             .then_some(())
     });
+    // Somebody compares it with another, which must show the same.
+    let believe = |time: Timestamp| {
+        let (time, why) = (time.to_string(), "the one in the hall");
+        service.avouch(&["clock", "believe", &time, "--because", why])
+    };
+    let truly = Timestamp::now();
+    let refused = believe(truly).with(2);
+    assert!(refused.err.contains("min behind the other"), "{refused:?}");
+    assert_ne!(service.ask(&["clock", "show"])["doubt"], Value::Null);
+    believe(truly - SignedDuration::from_hours(1)).with(0);
+    assert_eq!(service.ask(&["clock", "show"])["doubt"], Value::Null);
+    assert_eq!(not_held(&service, &["attested.ig-lead"]), BTreeMap::new());
+    let said = service.audited(&["--words", "clock believe"], |row| {
+        row["outcome"] == "done"
+    });
+    assert_eq!(
+        said["parameters"]["because"], "the one in the hall",
+        "{said}"
+    );
     set_clock(&service, "+0h");
     assert_eq!(not_held(&service, &["attested.ig-lead"]), BTreeMap::new());
     assert_eq!(doubts(&service), 1);
