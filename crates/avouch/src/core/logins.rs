@@ -214,7 +214,7 @@ impl ServerLogins {
                     Began::Rotated => "it was set aside whole and begun anew".to_owned(),
                     Began::Restored => "it holds again what it held before".to_owned(),
                     Began::Lost { had, kept } => format!(
-                        "{kept} of the {had} lines that were read from it are in their place: it was altered, shortened or removed"
+                        "{kept} of the {had} lines that were read from it are in their place, so it was altered, shortened or removed"
                     ),
                 };
                 let what = format!("record {record}");

@@ -53,13 +53,14 @@ pub(crate) fn read(section: &mut Table<'_>) -> Option<Option<Logins>> {
 }
 
 fn claim(logins: &Logins) -> Draft {
-    let (record, within) = (logins.record.display(), logins.within);
+    // Where the record is, is the supplier's: this is read by everybody.
+    let within = logins.within;
     Draft::enforced(
         format!(
-            "Every login to the server that the machine notes in {record} is in the audit trail within {within}: which account, at \
-             which terminal, from which address, from when until when. It stays there whatever becomes of the machine's own \
-             record, and that the record was shortened, altered or removed is in the trail, too. The supplier's people read it, \
-             and no organisation does."
+            "Every login to the server that the machine itself notes is in the audit trail within {within}: which account, at which \
+             terminal, from which address, from when until when. It stays there whatever becomes of the machine's own record, and \
+             that this record was shortened, altered or removed is in the trail, too. The supplier's people read it, and no \
+             organisation does."
         ),
         Figure::Length(within),
         "In every round the record is read a second time, by other code, and its newest 1,000 lines are compared with the trail: \

@@ -178,8 +178,8 @@ fn judge(logins: &Logins, looked: &Looked, now: Timestamp) -> Result<String, Str
     }
     if let Some(lost) = wiped(looked, now) {
         return Err(format!(
-            "{file} lost lines and has not been put back: {} (entry {}, {}). What was noted and wiped before it was read is not \
-             known.",
+            "{file} is not what it was, and has not been put back: {} (entry {}, {}). What was noted and wiped before it was read \
+             is not known.",
             lost.what, lost.index, lost.at
         ));
     }
