@@ -97,6 +97,13 @@ fn the_suppliers_people_read_a_trail_while_it_is_shared_with_them_and_are_refuse
     );
 }
 
+/// The password that a page shows.
+pub fn issued(page: &str) -> String {
+    let shown = page.split("nhsuk-u-font-code").nth(1).unwrap();
+    let password = shown.split('>').nth(1).unwrap().split('<').next();
+    password.unwrap().to_owned()
+}
+
 #[test]
 fn the_supplier_makes_no_way_into_a_trail_while_somebody_there_can_and_else_one_that_opens_nothing_yet()
  {
@@ -136,10 +143,7 @@ fn the_supplier_makes_no_way_into_a_trail_while_somebody_there_can_and_else_one_
     assert_eq!(alone.status, StatusCode::SEE_OTHER, "{}", alone.text());
     let made = engineer.post("console", &reset, &[]);
     assert_eq!(made.status, StatusCode::OK, "{}", made.text());
-    let page = made.text();
-    let password = page.split("nhsuk-u-font-code").nth(1).unwrap();
-    let password = password.split('>').nth(1).unwrap().split('<').next();
-    owner.password = password.unwrap().to_owned();
+    owner.password = issued(&made.text());
 
     let mut member = Browser::new(&service);
     member.sign_in("riverside", &service.user("riverside", "member"));

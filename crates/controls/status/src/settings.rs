@@ -89,7 +89,7 @@ fn faults_claim() -> Draft {
         Figure::Word("every-user".to_owned()),
         "In every round one organisation’s synthetic person reports a made-up fault: the supplier’s team must see it with \
          organisation and time, its answer must come back, and another organisation’s synthetic person must see neither. One \
-         person may report 20 faults in a day. Not tried: how soon the supplier’s people answer real ones.",
+         person may report 20 faults in a day; a report and its answer stay for as long as what was wrong does. Not tried: how soon the supplier’s people answer real ones.",
     )
 }
 
