@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use avouch_evidence::{Audience, BoxFuture, Check, ClaimId, Ctx, Seen};
+use avouch_evidence::{Audience, BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -102,10 +102,10 @@ impl Check for LoginsCheck {
                 Err(why) => {
                     Seen::unproven(&claim, format!("The trail could not be searched: {why}."))
                 }
-                Ok(looked) => match judge(&self.logins, &looked, (ctx.clock)()) {
-                    Ok(held) => Seen::held(&claim, held),
-                    Err(fault) => Seen::broken(&claim, fault),
-                },
+                Ok(looked) => {
+                    let (verdict, text) = judge(&self.logins, &looked, (ctx.clock)());
+                    Seen::new(&claim, verdict, text)
+                }
             };
             // Names of accounts of the machine.
             vec![seen.for_audience(Audience::Supplier)]
@@ -120,8 +120,33 @@ struct Line {
     login: Option<(String, String)>,
 }
 
-/// What was seen if the promise is kept, or what is wrong.
-fn judge(logins: &Logins, looked: &Looked, now: Timestamp) -> Result<String, String> {
+/// A record in which nothing stands proves nothing.
+fn judge(logins: &Logins, looked: &Looked, now: Timestamp) -> (Verdict, String) {
+    match compare(logins, looked, now) {
+        Ok(0) => (
+            Verdict::Unproven,
+            format!(
+                "{} is empty: there is no line to look for in the trail.",
+                logins.record.display()
+            ),
+        ),
+        Ok(lines) => {
+            let since = looked.followed.map(|at| now.duration_since(at));
+            let text = format!(
+                "The {} newest of {lines} lines of {} are in the trail, each once, with the account, terminal and time; it was \
+                 followed to its end {} s ago.",
+                lines.min(COMPARED),
+                logins.record.display(),
+                since.unwrap_or_default().as_secs()
+            );
+            (Verdict::Held, text)
+        }
+        Err(fault) => (Verdict::Broken, fault),
+    }
+}
+
+/// How many lines there are, if the newest are in the trail and none was lost; or what is wrong.
+fn compare(logins: &Logins, looked: &Looked, now: Timestamp) -> Result<usize, String> {
     let file = logins.record.display();
     let record = looked.record.as_ref();
     let record = record.map_err(|why| format!("{file} cannot be read: {why}."))?;
@@ -183,13 +208,7 @@ fn judge(logins: &Logins, looked: &Looked, now: Timestamp) -> Result<String, Str
             lost.what, lost.index, lost.at
         ));
     }
-    Ok(format!(
-        "The {} newest of {} lines of {file} are in the trail, each once, with the account, terminal and time; it was followed to \
-         its end {} s ago.",
-        compared.len(),
-        lines.len(),
-        since.unwrap_or_default().as_secs()
-    ))
+    Ok(lines.len())
 }
 
 /// That a record lost something, lately, and was not put back.
@@ -280,11 +299,26 @@ mod tests {
         };
         let mut looked = looked();
         change(&mut looked);
-        let judged = judge(&logins, &looked, Timestamp::from_second(NOON).unwrap());
-        match (&judged, expected) {
-            (Ok(said), Ok(part)) | (Err(said), Err(part)) => assert!(said.contains(part), "{said}"),
-            _ => panic!("{judged:?}, not {expected:?}"),
-        }
+        let (verdict, said) = judge(&logins, &looked, Timestamp::from_second(NOON).unwrap());
+        let (wanted, part) = match expected {
+            Ok(part) => (Verdict::Held, part),
+            Err(part) => (Verdict::Broken, part),
+        };
+        assert!(verdict == wanted && said.contains(part), "{verdict} {said}");
+    }
+
+    #[test]
+    fn a_record_in_which_nothing_stands_proves_nothing() {
+        let logins = Logins {
+            record: "/var/log/wtmp".into(),
+            within: "1 min".parse().unwrap(),
+        };
+        let mut empty = looked();
+        empty.record = Ok(Vec::new());
+        empty.told.clear();
+        let judged = judge(&logins, &empty, Timestamp::from_second(NOON).unwrap());
+        let text = "/var/log/wtmp is empty: there is no line to look for in the trail.";
+        assert_eq!(judged, (Verdict::Unproven, text.to_owned()));
     }
 
     fn add(looked: &mut Looked, account: &str, ago: i64) {
