@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use avouch_audit::Export;
+use avouch_backup::changes::reckoning::BOOT;
 use avouch_backup::settings::{At, Destination};
 use avouch_backup::source::Reach;
 use avouch_keyring::Origin;
@@ -197,6 +198,8 @@ fn roles(layout: &Layout, ids: &Ids, statement: &Statement, demo: bool) -> Vec<R
         core.read
             .extend(Some(PathBuf::from(AUTHORITIES)).filter(|path| path.exists()));
     }
+    core.read
+        .extend(Some(PathBuf::from(BOOT)).filter(|path| path.exists()));
     // The folder, since the record in it is another file after each rotation.
     let logins = statement.audit.logins.iter();
     let folders = logins.filter_map(|logins| fs::canonicalize(logins.record.parent()?).ok());

@@ -43,6 +43,8 @@ pub(super) struct Generation {
     folder: PathBuf,
     open: PathBuf,
     writer: Writer,
+    /// The hash over all of its log up to the end of the file that was closed last.
+    closed: [u8; 32],
     number: u32,
     /// By which clock its times are noted.
     by: Option<Reckoning>,
@@ -79,6 +81,7 @@ impl Generation {
             .map_err(|error| ChangesError::io("begin", &folder)(io::Error::other(error)))?;
         let writer = writer(&open, &name, 1, hash, by.as_ref())?;
         Ok(Self {
+            closed: hash,
             name,
             began,
             up_to: began,
@@ -104,6 +107,7 @@ impl Generation {
         let number = left.segments + 1;
         let writer = writer(&open, &left.name, number, left.hash, by.as_ref())?;
         Ok(Self {
+            closed: left.hash,
             name: left.name.clone(),
             began: left.facts.complete,
             up_to: left.up_to,
@@ -147,6 +151,11 @@ impl Generation {
     /// The hash over all of its log.
     pub fn hash(&self) -> String {
         hex::encode(self.writer.hash())
+    }
+
+    /// The hash over all of its log up to the end of the file that was closed last, as it is stored.
+    pub fn closed_hash(&self) -> String {
+        hex::encode(self.closed)
     }
 
     /// Brings everything to the disk.
@@ -208,8 +217,9 @@ impl Generation {
         settle(&self.open, &self.name, self.number, &self.folder)?;
         self.length += self.writer.length();
         self.number += 1;
-        let (hash, by) = (self.writer.hash(), self.by.as_ref());
-        self.writer = writer(&self.open, &self.name, self.number, hash, by)?;
+        self.closed = self.writer.hash();
+        let by = self.by.as_ref();
+        self.writer = writer(&self.open, &self.name, self.number, self.closed, by)?;
         Ok(())
     }
 }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 /// A clock that was set by no more than this at once is the same clock.
 pub const BOUND: SignedDuration = SignedDuration::from_secs(2);
 
-/// Where the system says which run of the machine this is.
-const BOOT: &str = "/proc/sys/kernel/random/boot_id";
+/// Where the system says which run of the machine this is. Whoever follows databases must be let read it.
+pub const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
 /// What times were noted by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -53,7 +53,7 @@ impl Place {
             close_after: Duration::from_secs(5),
             generation: Duration::from_secs(86_400),
             last: None,
-            boot: None,
+            boot: Some("this run".to_owned()),
         };
         let place = Self {
             home,

@@ -21,8 +21,8 @@ const PAGE: u32 = 4096;
 #[tokio::test]
 async fn rows_up_to_the_chosen_moment_are_there_and_none_after() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     let mut moments = Vec::new();
     for n in 1..=12 {
         place.sql(&format!("insert into line values ({n}, zeroblob(3000))"));
@@ -42,12 +42,12 @@ async fn rows_up_to_the_chosen_moment_are_there_and_none_after() {
 #[tokio::test]
 async fn no_page_is_lost_where_one_file_of_the_log_ends_and_the_next_begins() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     place.sql(
         "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 3000) \
          insert into line select n, zeroblob(3500) from numbers",
     );
-    let mut follower = following(&place, &clock).await;
+    let mut follower = following(&place, clock).await;
     // At one look more than one file holds, each page once; and then one page, after the file is over-full.
     for change in [
         "update line set fill = randomblob(3500)",
@@ -69,8 +69,8 @@ async fn no_page_is_lost_where_one_file_of_the_log_ends_and_the_next_begins() {
 #[tokio::test]
 async fn a_log_that_another_process_cuts_to_nothing_loses_no_row() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     let cut = || {
         place
             .sql("pragma busy_timeout = 0; pragma wal_checkpoint(truncate)")
@@ -100,8 +100,8 @@ async fn a_log_that_another_process_cuts_to_nothing_loses_no_row() {
 #[tokio::test]
 async fn under_write_load_nothing_is_missed() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     let script = place.what.folder.join("open/script");
     let lines: String = (1..=3000)
         .map(|n| format!("insert into line values ({n}, randomblob(3000));\n"))
@@ -128,8 +128,8 @@ async fn under_write_load_nothing_is_missed() {
 #[tokio::test]
 async fn the_log_is_let_go_before_it_grows_without_end() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     // Each round writes some 5 MiB; kept whole, the log would have 40 MiB.
     for round in 0..8 {
         place.sql(&format!(
@@ -146,8 +146,8 @@ async fn the_log_is_let_go_before_it_grows_without_end() {
 #[tokio::test]
 async fn a_database_that_shrinks_and_grows_is_as_it_was_at_each_moment() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     let mut states = Vec::new();
     for change in [
         "insert into line select value, randomblob(2000) from generate_series(1, 300)",
@@ -175,8 +175,8 @@ async fn a_database_that_shrinks_and_grows_is_as_it_was_at_each_moment() {
 async fn the_smallest_and_the_largest_pages_are_followed() {
     for page_size in [512, 65_536] {
         let place = Place::new(page_size);
-        let clock = || place.now();
-        let mut follower = following(&place, &clock).await;
+        let clock = &place;
+        let mut follower = following(&place, clock).await;
         place.sql("insert into line values (1, randomblob(200000))");
         step(&mut follower).await;
         let (moment, dump) = (place.now(), place.dump());
@@ -190,8 +190,8 @@ async fn the_smallest_and_the_largest_pages_are_followed() {
 async fn a_database_without_a_write_ahead_log_is_refused_in_words() {
     let place = Place::new(PAGE);
     place.sql("pragma journal_mode = delete");
-    let clock = || place.now();
-    let refused = Follower::begin(&place.what, &clock).await.err().unwrap();
+    let clock = &place;
+    let refused = Follower::begin(&place.what, clock).await.err().unwrap();
     assert!(
         refused
             .to_string()
@@ -203,8 +203,8 @@ async fn a_database_without_a_write_ahead_log_is_refused_in_words() {
 #[tokio::test]
 async fn what_a_killed_follower_wrote_half_is_left_out_and_the_rest_counts() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     place.sql("insert into line values (1, null)");
     step(&mut follower).await;
     let first = place.now();
@@ -235,14 +235,14 @@ async fn what_a_killed_follower_wrote_half_is_left_out_and_the_rest_counts() {
 #[tokio::test]
 async fn whoever_follows_next_begins_with_an_image_of_its_own() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     place.sql("insert into line values (1, null)");
     step(&mut follower).await;
     let first = place.now();
     drop(follower);
     place.sql("insert into line values (2, null)");
-    let mut follower = following(&place, &clock).await;
+    let mut follower = following(&place, clock).await;
     place.sql("insert into line values (3, null)");
     step(&mut follower).await;
     let third = place.now();
@@ -263,8 +263,8 @@ async fn one_generation_takes_over_from_another_without_a_gap() {
     let mut place = Place::new(PAGE);
     place.what.generation = std::time::Duration::from_secs(20);
     let place = place;
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     let mut moments = Vec::new();
     let mut n = 0;
     while place.generations().len() < 4 {
@@ -292,8 +292,8 @@ async fn one_generation_takes_over_from_another_without_a_gap() {
 #[tokio::test]
 async fn anything_altered_or_missing_is_refused_by_name() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     for n in 1..=3 {
         place.sql(&format!("insert into line values ({n}, randomblob(5000))"));
         place.pass(10 * SECOND);
@@ -325,8 +325,8 @@ async fn anything_altered_or_missing_is_refused_by_name() {
 #[tokio::test]
 async fn a_log_whose_published_frames_are_altered_is_not_followed_on() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     place.sql("insert into line values (1, null)");
     step(&mut follower).await;
     place.sql("insert into line values (2, null)");
@@ -341,8 +341,8 @@ async fn a_log_whose_published_frames_are_altered_is_not_followed_on() {
 #[tokio::test]
 async fn a_file_put_in_the_place_of_the_database_ends_it() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     let beside = place.what.database.with_extension("other");
     fs::copy(&place.what.database, &beside).unwrap();
     fs::rename(&beside, &place.what.database).unwrap();
@@ -356,8 +356,8 @@ async fn a_file_put_in_the_place_of_the_database_ends_it() {
 async fn a_log_or_index_put_in_the_place_of_the_followed_one_ends_it() {
     for ending in ["db-wal", "db-shm"] {
         let place = Place::new(PAGE);
-        let clock = || place.now();
-        let mut follower = following(&place, &clock).await;
+        let clock = &place;
+        let mut follower = following(&place, clock).await;
         let file = place.what.database.with_extension(ending);
         let beside = place.what.database.with_extension("other");
         fs::copy(&file, &beside).unwrap();
@@ -372,8 +372,8 @@ async fn a_log_or_index_put_in_the_place_of_the_followed_one_ends_it() {
 #[tokio::test]
 async fn its_word_says_how_far_it_has_seen() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     place.pass(2 * SECOND);
     step(&mut follower).await;
     let quiet = Beat::read(&place.what.folder).unwrap().unwrap();
@@ -410,8 +410,8 @@ async fn its_word_says_how_far_it_has_seen() {
 async fn a_file_of_the_log_that_ends_among_the_pages_of_a_change_says_until_when_nothing_had_changed()
  {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     place.pass(7200 * SECOND);
     follower.look().await.unwrap();
     let rested = place.now();
@@ -430,8 +430,8 @@ async fn a_file_of_the_log_that_ends_among_the_pages_of_a_change_says_until_when
 #[tokio::test]
 async fn the_looks_in_a_log_are_in_the_order_of_time() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     for n in 1..=20 {
         place.sql(&format!("insert into line values ({n}, zeroblob(900000))"));
         place.pass(3 * SECOND);

@@ -65,7 +65,7 @@ impl Follower<'_> {
             let mut generation = Generation::resume(&self.what.folder, left, now, self.by.clone())?;
             self.closes
                 .remember(Beat::read(&self.what.folder).unwrap_or_default());
-            self.closes.closed(generation.hash());
+            self.closes.closed(generation.closed_hash());
             if !on {
                 generation.mark(published.mark())?;
             }

@@ -68,7 +68,7 @@ impl Follower<'_> {
         } else if looked.duration_since(generation.opened) >= after {
             generation.seen(Seen::quiet(looked))?;
             generation.close(looked)?;
-            self.closes.closed(generation.hash());
+            self.closes.closed(generation.closed_hash());
         }
         Ok(())
     }
@@ -142,7 +142,7 @@ impl Follower<'_> {
             image: String::new(),
         };
         let length = generation.complete(image, facts)?;
-        let closed = generation.hash();
+        let closed = generation.closed_hash();
         if let Some((before, _)) = self.current.replace((generation, length)) {
             self.closes.closed(before.hash());
             before.end()?;

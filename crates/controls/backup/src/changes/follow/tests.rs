@@ -21,9 +21,9 @@ fn row(place: &Place, n: u32) {
 #[tokio::test]
 async fn who_follows_next_goes_on_where_the_log_of_the_database_was_left_and_misses_nothing() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     let application = place.application();
-    let mut follower = following(&place, &clock).await;
+    let mut follower = following(&place, clock).await;
     row(&place, 1);
     step(&mut follower).await;
     let first = place.now();
@@ -31,7 +31,7 @@ async fn who_follows_next_goes_on_where_the_log_of_the_database_was_left_and_mis
     place.pass(60 * SECOND);
     row(&place, 2);
     place.pass(60 * SECOND);
-    let mut follower = resumed(&place, &clock).await;
+    let mut follower = resumed(&place, clock).await;
     let second = place.now();
     place.pass(SECOND);
     row(&place, 3);
@@ -56,8 +56,8 @@ async fn who_follows_next_goes_on_where_the_log_of_the_database_was_left_and_mis
 #[tokio::test]
 async fn a_database_that_nobody_wrote_to_meanwhile_is_gone_on_with_without_a_gap() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     for n in 1..=9 {
         row(&place, n);
         place.pass(9 * SECOND);
@@ -67,7 +67,7 @@ async fn a_database_that_nobody_wrote_to_meanwhile_is_gone_on_with_without_a_gap
     place.pass(10 * HOUR);
     // Elsewhere the log of the database is gone, as after the last who had it open went away.
     let moved = place.moved();
-    let mut follower = resumed(&moved, &clock).await;
+    let mut follower = resumed(&moved, clock).await;
     place.pass(2 * SECOND);
     step(&mut follower).await;
     // While it rests, what is stored is known to be all.
@@ -92,19 +92,19 @@ async fn a_database_that_nobody_wrote_to_meanwhile_is_gone_on_with_without_a_gap
 #[tokio::test]
 async fn a_database_that_was_written_to_unseen_is_not_gone_on_with() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     for written in [
         "insert into line values (7, null)",
         "update line set fill = x'00' where n = 1",
         "vacuum",
     ] {
-        let mut follower = following(&place, &clock).await;
+        let mut follower = following(&place, clock).await;
         place.sql("insert or replace into line values (1, randomblob(9000)), (2, zeroblob(9000))");
         step(&mut follower).await;
         drop(follower);
         let moved = place.moved();
         moved.sql(written);
-        let follower = begun(&moved, &clock).await;
+        let follower = begun(&moved, clock).await;
         assert!(!follower.has_resumed(), "{written}");
         place.sql("delete from line");
     }
@@ -113,16 +113,16 @@ async fn a_database_that_was_written_to_unseen_is_not_gone_on_with() {
 #[tokio::test]
 async fn what_was_remembered_of_closed_files_is_known_to_who_goes_on() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     let application = place.application();
-    let mut follower = following(&place, &clock).await;
+    let mut follower = following(&place, clock).await;
     place.pass(HOUR);
     step(&mut follower).await;
     let before = Beat::read(&place.what.folder).unwrap().unwrap();
     row(&place, 1);
     step(&mut follower).await;
     drop(follower);
-    let mut follower = resumed(&place, &clock).await;
+    let mut follower = resumed(&place, clock).await;
     place.pass(2 * SECOND);
     step(&mut follower).await;
     let after = Beat::read(&place.what.folder).unwrap().unwrap();
@@ -143,9 +143,9 @@ fn stretch(place: &Place) {
 #[tokio::test]
 async fn no_image_is_begun_that_the_disk_has_no_room_for() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     stretch(&place);
-    let refused = Follower::begin(&place.what, &clock).await.err().unwrap();
+    let refused = Follower::begin(&place.what, clock).await.err().unwrap();
     let said = refused.to_string();
     assert!(matches!(refused, ChangesError::NoRoom { .. }), "{said}");
     assert!(said.contains("8796093022208 bytes are needed"), "{said}");
@@ -161,8 +161,8 @@ async fn a_generation_that_there_is_room_for_goes_on_while_there_is_none_for_the
     let mut place = Place::new(PAGE);
     place.what.generation = std::time::Duration::from_secs(20);
     let place = place;
-    let clock = || place.now();
-    let mut follower = following(&place, &clock).await;
+    let clock = &place;
+    let mut follower = following(&place, clock).await;
     stretch(&place);
     place.pass(30 * SECOND);
     step(&mut follower).await;
@@ -193,8 +193,8 @@ async fn the_names_of_generations_only_go_up_whatever_the_clock_does() {
     let mut complete: Vec<Timestamp> = Vec::new();
     for (n, jump) in [0, -HOUR, YEAR, -YEAR, -HOUR, HOUR].into_iter().enumerate() {
         place.pass(jump);
-        let clock = || place.now();
-        drop(following(&place, &clock).await);
+        let clock = &place;
+        drop(following(&place, clock).await);
         place.settle();
         // So that the next cannot go on with it.
         row(&place, u32::try_from(n).unwrap());
@@ -207,24 +207,24 @@ async fn the_names_of_generations_only_go_up_whatever_the_clock_does() {
     // One that is stored elsewhere and not here comes before as well.
     let far = "29991122T000000.000000Z".to_owned();
     place.what.last = Some(far.clone());
-    let clock = || place.now();
-    drop(following(&place, &clock).await);
+    let clock = &place;
+    drop(following(&place, clock).await);
     assert!(name(&place.generations().pop().unwrap()) > far);
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_ends_a_follower_and_what_it_left_is_not_gone_on_with() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     let application = place.application();
-    let mut follower = following(&place, &clock).await;
+    let mut follower = following(&place, clock).await;
     row(&place, 1);
     step(&mut follower).await;
     place.pass(-HOUR);
     let ended = follower.look().await.unwrap_err();
     assert!(matches!(ended, ChangesError::Clock { .. }), "{ended}");
     drop(follower);
-    let follower = begun(&place, &clock).await;
+    let follower = begun(&place, clock).await;
     assert!(!follower.has_resumed());
     drop(application);
 }
@@ -232,12 +232,12 @@ async fn a_clock_that_is_set_back_ends_a_follower_and_what_it_left_is_not_gone_o
 #[tokio::test]
 async fn a_large_database_that_is_vacuumed_comes_back_as_before_and_after_and_is_followed_on() {
     let place = Place::new(PAGE);
-    let clock = || place.now();
+    let clock = &place;
     place.sql(
         "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 8000) \
          insert into line select n, randomblob(3500) from numbers",
     );
-    let mut follower = following(&place, &clock).await;
+    let mut follower = following(&place, clock).await;
     let large = place.generations().pop().unwrap();
     place.pass(SECOND);
     step(&mut follower).await;
