@@ -79,11 +79,6 @@ pub enum KeeperError {
     /// The statement rehearses nothing.
     #[error("the statement has no [backup.drill]")]
     NoDrill,
-    /// The clock is in doubt, and nothing is removed by it.
-    #[error(
-        "the clock is in doubt, so nothing is removed; set it right, then it goes on by itself"
-    )]
-    Clock,
     /// A job answered something else than it was asked.
     #[error("a job answered what it was not asked")]
     Confused,

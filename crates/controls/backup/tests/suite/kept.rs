@@ -1,6 +1,6 @@
 //! The keeper over months, and what is seen of each loss.
 
-use std::fs;
+use std::{fs, sync::atomic::Ordering};
 
 use avouch_backup::{drill::Verdict as Drilled, keeper::KeeperError};
 use avouch_evidence::Verdict;
@@ -161,6 +161,30 @@ async fn days_are_kept_as_stated_and_a_destination_that_failed_is_filled_without
     assert_eq!(kept(&taken, "local"), days);
     assert_eq!(kept(&taken, "offsite"), days);
     assert_eq!(world.broken().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_clock_is_in_doubt_backups_are_taken_and_nothing_is_removed() {
+    let world = World::new("2026-01-05T04:00:01Z").await;
+    let kept = async || {
+        let taken = world.backups.records().snapshots("riverside").await;
+        let taken = taken.unwrap().into_iter();
+        let local = taken.filter(|t| t.destination == "local");
+        local.map(|t| t.snapshot.day.day()).collect::<Vec<_>>()
+    };
+    for day in 5..9 {
+        let now = format!("2026-01-0{day}T04:00:01Z");
+        world.tick(&now).await.unwrap();
+    }
+    world.steady.store(false, Ordering::SeqCst);
+    world.tick("2026-01-09T04:00:01Z").await.unwrap();
+    assert_eq!(kept().await, [9, 8, 7, 6, 5]);
+    world.backups.run(&world.owner).await.unwrap();
+    world.steady.store(true, Ordering::SeqCst);
+    world.tick("2026-01-09T04:10:00Z").await.unwrap();
+    let mut days = kept().await;
+    days.dedup();
+    assert_eq!(days, [9, 8, 7, 5]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

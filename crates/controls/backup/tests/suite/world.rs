@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use avouch_backup::{
@@ -148,6 +151,8 @@ impl People for Nobody {
 pub struct World {
     pub home: TempDir,
     pub now: Arc<Mutex<Timestamp>>,
+    /// Whether the clock may be believed.
+    pub steady: Arc<AtomicBool>,
     pub backups: Arc<Backups>,
     pub owner: Owner,
 }
@@ -171,6 +176,11 @@ impl World {
             let now = Arc::clone(&now);
             Arc::new(move || *now.lock().unwrap())
         };
+        let steady = Arc::new(AtomicBool::new(true));
+        let believed = {
+            let steady = Arc::clone(&steady);
+            Arc::new(move || steady.load(Ordering::SeqCst))
+        };
         let jobs = Arc::new(Here(home.path().to_owned()));
         let backups = Backups::new(
             settings(statement),
@@ -178,11 +188,12 @@ impl World {
             Arc::new(App),
             records,
             clock,
-            Arc::new(|| true),
+            believed,
         );
         Self {
             home,
             now,
+            steady,
             backups: Arc::new(backups),
             owner: Owner::Tenant("riverside".parse().unwrap()),
         }
