@@ -115,21 +115,19 @@ pub fn read(source: Source) -> Result<Statement, Faults> {
     let document = Document::parse(&reading);
     let mut root = document.table(&reading);
     edition(&mut root);
-    let service = section(&mut root, "service", service);
-    let keys = section(&mut root, "keys", avouch_keyring::read);
-    let app = section(&mut root, "app", app);
-    let gateway = section(&mut root, "gateway", avouch_gateway::read);
-    let access = section(&mut root, "access", avouch_access::read);
-    let tenancy = section(&mut root, "tenancy", avouch_tenancy::read);
+    let service = section(&mut root, SERVICE, service);
+    let keys = section(&mut root, KEYS, avouch_keyring::read);
+    let app = section(&mut root, APP, app);
+    let gateway = section(&mut root, GATEWAY, avouch_gateway::read);
+    let access = section(&mut root, ACCESS, avouch_access::read);
+    let tenancy = section(&mut root, TENANCY, avouch_tenancy::read);
     let records = avouch_audit::read_records(&mut root);
-    let audit = section(&mut root, "audit", |table| {
-        avouch_audit::read(table, records)
-    });
-    let runtime = section(&mut root, "runtime", avouch_runtime::read);
+    let audit = section(&mut root, AUDIT, |table| avouch_audit::read(table, records));
+    let runtime = section(&mut root, RUNTIME, avouch_runtime::read);
     let status = status(&mut root);
-    let evidence = section(&mut root, "evidence", evidence);
+    let evidence = section(&mut root, EVIDENCE, evidence);
     let mut reach = None;
-    let backup = section(&mut root, "backup", |table| {
+    let backup = section(&mut root, BACKUP, |table| {
         // Who reaches backups is a matter of access.
         reach = avouch_access::read_reach(table);
         avouch_backup::settings::read(table)
@@ -200,12 +198,50 @@ fn silent(source: &Source) -> Faults {
     }
 }
 
+/// A section that must be there, and the lines that it needs.
+type Section = (&'static str, &'static str);
+
+const SERVICE: Section = (
+    "service",
+    r#"`name = "Acuity"`, `supplier = "Example Digital Ltd"` and `support = "support@example.test"`"#,
+);
+const KEYS: Section = (
+    "keys",
+    r#"`master = { from = "file", path = "master.key" }`"#,
+);
+const APP: Section = (
+    "app",
+    r#"`command = ["acuity", "--socket", "$SOCKET"]` and `health = "/health"`"#,
+);
+const GATEWAY: Section = (
+    "gateway",
+    r#"`domain = "acuity.example"` and `tls = { minimum = "1.2", ciphers = "256-bit", certificate = "local-ca" }`"#,
+);
+const ACCESS: Section = (
+    "access",
+    "`sign-in`, `administrators`, `password`, `session` and `lockout`",
+);
+const TENANCY: Section = (
+    "tenancy",
+    r#"`isolation = "process"` and `crawl-from = "/"`"#,
+);
+const AUDIT: Section = ("audit", r#"`before-effect = true` and `keep = "8 years"`"#);
+const RUNTIME: Section = ("runtime", r#"`restart-within = "10 s"`"#);
+const EVIDENCE: Section = (
+    "evidence",
+    r#"`overview = "public"` and `check-every = "1 h"`"#,
+);
+const BACKUP: Section = (
+    "backup",
+    r#"`encryption = "aes-256"` and a `[[backup.source]]`"#,
+);
+
 fn section<'d, T>(
     root: &mut Table<'d>,
-    name: &'static str,
+    (name, below): Section,
     read: impl FnOnce(&mut Table<'d>) -> Option<T>,
 ) -> Option<T> {
-    let mut table = root.need_table(name, "{ … }")?;
+    let mut table = root.need_section(name, below)?;
     let settings = read(&mut table);
     table.finish();
     settings
@@ -213,7 +249,8 @@ fn section<'d, T>(
 
 /// `[status]`, which may be left out.
 fn status(root: &mut Table<'_>) -> Option<Option<avouch_status::Settings>> {
-    let Some(mut table) = root.table("status") else {
+    let Some(mut table) = root.table("status", r#"{ told-within = "1 min", keep = "2 years" }"#)
+    else {
         return Some(None);
     };
     let settings = avouch_status::read(&mut table);

@@ -53,7 +53,10 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
     master.finish();
     let master = origin?;
     section.claim("master", claim(&master));
-    let escrow = match section.table("escrow") {
+    let escrow = match section.table(
+        "escrow",
+        r#"{ sheets = 5, needed = 3, rehearsed = "12 months" }"#,
+    ) {
         None => None,
         Some(table) => {
             let (settings, draft) = escrow(table)?;
@@ -230,7 +233,7 @@ mod tests {
         let source = avouch_statement::Source::new("avouch.toml", text);
         let reading = Reading::new(&source);
         let document = Document::parse(&reading);
-        let mut section = document.table(&reading).table("keys").unwrap();
+        let mut section = document.table(&reading).table("keys", "{ }").unwrap();
         let settings = read(&mut section);
         section.finish();
         let claims = reading.finish().map_err(|faults| faults.to_string())?;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use toml::de::DeTable;
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::{Claim, ClaimId, Draft, Fault, Faults, Source, Table};
 
@@ -12,6 +12,8 @@ use crate::{Claim, ClaimId, Draft, Fault, Faults, Source, Table};
 pub struct Reading<'s> {
     source: &'s Source,
     faults: RefCell<Vec<Fault>>,
+    /// Mistakes of form.
+    misread: RefCell<Vec<Fault>>,
     claims: RefCell<Vec<Claim>>,
 }
 
@@ -22,6 +24,7 @@ impl<'s> Reading<'s> {
         Self {
             source,
             faults: RefCell::default(),
+            misread: RefCell::default(),
             claims: RefCell::default(),
         }
     }
@@ -47,7 +50,14 @@ impl<'s> Reading<'s> {
     /// # Errors
     /// If anything was at fault.
     pub fn finish(self) -> Result<Vec<Claim>, Faults> {
-        let faults = self.faults.into_inner();
+        let mut faults = self.faults.into_inner();
+        for form in self.misread.into_inner() {
+            // What is wrong in its form and in what it says is one mistake, and the form says why.
+            match faults.iter_mut().find(|fault| fault.at == form.at) {
+                Some(fault) => fault.label = form.label,
+                None => faults.push(form),
+            }
+        }
         if !faults.is_empty() {
             return Err(Faults::new(self.source.clone(), faults));
         }
@@ -68,24 +78,11 @@ impl<'s> Document<'s> {
     #[must_use]
     pub fn parse(reading: &Reading<'s>) -> Self {
         let (root, errors) = DeTable::parse_recoverable(reading.source.text());
+        let end = reading.source.text().len();
         for error in errors {
-            let end = reading.source.text().len();
-            let message = error.message();
-            let twice = message.contains("duplicate key");
-            let key = error.span().filter(|_| twice);
-            let key = key.and_then(|span| reading.source.text().get(span));
-            let (message, help) = if let Some(key) = key {
-                (
-                    format!("`{key}` is given twice"),
-                    "keep one of the two lines",
-                )
-            } else {
-                (
-                    format!("this is not TOML: {message}"),
-                    "see https://toml.io for how to write it",
-                )
-            };
-            reading.fault(error.span().unwrap_or(end..end), message, "", help);
+            let at = error.span().unwrap_or(end..end);
+            let fault = of_form(reading.source, root.get_ref(), at, error.message());
+            reading.misread.borrow_mut().push(fault);
         }
         Self { root }
     }
@@ -100,6 +97,68 @@ impl<'s> Document<'s> {
             self.root.span(),
         )
     }
+}
+
+/// A mistake of form, in words for somebody who has never heard of TOML.
+fn of_form(source: &Source, root: &DeTable<'_>, at: Range<usize>, message: &str) -> Fault {
+    let written = source.text().get(at.clone()).unwrap_or("");
+    let (message, label, help) = if message.contains("duplicate key") {
+        let label = first_of(root, written.trim(), at.start).map(|first| {
+            let line = source.place(first).line;
+            format!("it is given in line {line}")
+        });
+        (
+            format!("`{}` is given twice", written.trim()),
+            label.unwrap_or_default(),
+            "keep one of the two lines",
+        )
+    } else if message.starts_with("invalid basic string") {
+        (
+            "this text does not end".to_owned(),
+            "here it should have ended".to_owned(),
+            "put a quotation mark at its end",
+        )
+    } else if message.contains("must be quoted") {
+        (
+            "this is neither a number nor a text".to_owned(),
+            "a text stands between quotation marks".to_owned(),
+            "put a quotation mark on each side",
+        )
+    } else {
+        (
+            "this cannot be read".to_owned(),
+            message.to_owned(),
+            "write each line as `key = value`, as the lines around it; the form is TOML, see https://toml.io",
+        )
+    };
+    Fault {
+        at,
+        message,
+        label,
+        help: help.to_owned(),
+    }
+}
+
+/// Where the key was given before: the last of that name before this place.
+fn first_of(table: &DeTable<'_>, key: &str, before: usize) -> Option<usize> {
+    let within = |value: &DeValue<'_>| match value {
+        DeValue::Table(table) => first_of(table, key, before),
+        DeValue::Array(list) => {
+            let tables = list.iter().filter_map(|item| item.get_ref().as_table());
+            tables
+                .filter_map(|table| first_of(table, key, before))
+                .max()
+        }
+        _ => None,
+    };
+    let here = |name: &toml::Spanned<DeString<'_>>| {
+        let start = name.span().start;
+        (name.get_ref() == key && start < before).then_some(start)
+    };
+    table
+        .iter()
+        .filter_map(|(name, value)| here(name).max(within(value.get_ref())))
+        .max()
 }
 
 /// The collecting side of a [`Reading`], whatever its source's lifetime.

@@ -43,7 +43,10 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         .need_table("lockout", r#"{ failures = 10, within = "15 min" }"#)
         .and_then(lockout);
     let second_factor = section
-        .table("second-factor")
+        .table(
+            "second-factor",
+            r#"{ for = ["administrator"], again-after = "15 min" }"#,
+        )
         .map(second_factor::second_factor);
     sign_in?;
     administrators?;
@@ -232,7 +235,7 @@ lockout = { failures = 10, within = "15 min" }
         let source = Source::new("avouch.toml", text);
         let reading = Reading::new(&source);
         let document = Document::parse(&reading);
-        let mut section = document.table(&reading).table("access").unwrap();
+        let mut section = document.table(&reading).table("access", "{ }").unwrap();
         let settings = read(&mut section);
         section.finish();
         let claims = reading.finish().map_err(|faults| faults.to_string())?;

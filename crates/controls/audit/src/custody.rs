@@ -7,7 +7,7 @@ pub const CUSTODY: &str = "audit.custody";
 
 /// Reads `custody`: for how long a trail is shared at most; `None` for a fault.
 pub(crate) fn read(section: &mut Table<'_>) -> Option<Option<Length>> {
-    let Some(mut table) = section.table("custody") else {
+    let Some(mut table) = section.table("custody", r#"{ shared-for-at-most = "14 d" }"#) else {
         return (!section.has("custody")).then_some(None);
     };
     let range = Length::new(1, Unit::Hour)..=Length::new(1, Unit::Year);

@@ -24,7 +24,10 @@ pub struct Logins {
 
 /// Reads `server-logins`; `None` for a fault.
 pub(crate) fn read(section: &mut Table<'_>) -> Option<Option<Logins>> {
-    let Some(mut table) = section.table("server-logins") else {
+    let Some(mut table) = section.table(
+        "server-logins",
+        r#"{ record = "/var/log/wtmp", within = "1 min" }"#,
+    ) else {
         return (!section.has("server-logins")).then_some(None);
     };
     let record = table.need_parsed(

@@ -25,7 +25,10 @@ pub struct Review {
 
 /// Reads `[audit.review]`; `None` for a fault.
 pub(crate) fn read(section: &mut Table<'_>) -> Option<Option<Review>> {
-    let Some(mut table) = section.table("review") else {
+    let Some(mut table) = section.table(
+        "review",
+        r#"{ at = "06:00 Europe/London", looked-at-within = "3 d", of = ["own"] }"#,
+    ) else {
         return (!section.has("review")).then_some(None);
     };
     let at = table.need_parsed(
@@ -98,7 +101,7 @@ fn of(table: &mut Table<'_>) -> Option<Vec<Tie>> {
 }
 
 fn many(table: &mut Table<'_>) -> Option<Option<Many>> {
-    let Some(mut many) = table.table("many") else {
+    let Some(mut many) = table.table("many", r#"{ people = 40, within = "1 h" }"#) else {
         return (!table.has("many")).then_some(None);
     };
     let people = many.need_whole("people", 1..=500_u16, 40);
@@ -115,7 +118,7 @@ fn many(table: &mut Table<'_>) -> Option<Option<Many>> {
 }
 
 fn hours(table: &mut Table<'_>) -> Option<Option<Hours>> {
-    let Some(mut hours) = table.table("hours") else {
+    let Some(mut hours) = table.table("hours", r#"{ from = "07:00", until = "20:00" }"#) else {
         return (!table.has("hours")).then_some(None);
     };
     let time = |text: &str| {

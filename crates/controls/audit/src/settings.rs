@@ -61,18 +61,22 @@ pub fn read(section: &mut Table<'_>, records: Option<Vec<RecordRule>>) -> Option
         section.need_word(key, &[("every", true)])
     });
     let keep = section.need_length("keep", "8 years");
-    let report = section.table("subject-report").map(|mut report| {
-        let staff = report.need_word("staff", &[("named", true), ("role-only", false)]);
-        report.finish();
-        staff.map(|staff| staff.value)
-    });
+    let report = section
+        .table("subject-report", r#"{ staff = "role-only" }"#)
+        .map(|mut report| {
+            let staff = report.need_word("staff", &[("named", true), ("role-only", false)]);
+            report.finish();
+            staff.map(|staff| staff.value)
+        });
     let subject_report = report.is_some();
     let staff_named = report.unwrap_or(Some(false));
-    let because_required = section.table("reading").map_or(Some(false), |mut reading| {
-        let because = reading.need_word("because", &[("required", true), ("optional", false)]);
-        reading.finish();
-        because.map(|because| because.value)
-    });
+    let because_required = section
+        .table("reading", r#"{ because = "required" }"#)
+        .map_or(Some(false), |mut reading| {
+            let because = reading.need_word("because", &[("required", true), ("optional", false)]);
+            reading.finish();
+            because.map(|because| because.value)
+        });
     let review = review::read(section);
     let custody = custody::read(section);
     let logins = logins::read(section);

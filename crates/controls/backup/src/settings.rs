@@ -152,6 +152,9 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         .into_iter()
         .map(|(name, table)| source::read(name, table, &names, &far, read_all_within))
         .collect();
+    let drill = section
+        .table("drill", r#"{ every = "quarter", back-within = "15 min" }"#)
+        .map(drill::read);
     if sources.is_empty() && !section.has("source") {
         section.fault(
             section.at().start..section.at().start,
@@ -161,8 +164,8 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         );
         return None;
     }
-    let drill = match section.table("drill") {
-        Some(table) => Some(drill::read(table)?),
+    let drill = match drill {
+        Some(read) => Some(read?),
         None => None,
     };
     Some(Settings {
@@ -225,7 +228,7 @@ expect = ["select count(*) > 0 from assessment"]
         let reading = Reading::new(&source);
         let document = Document::parse(&reading);
         let mut root = document.table(&reading);
-        let settings = root.table("backup").and_then(|mut section| {
+        let settings = root.table("backup", "{ }").and_then(|mut section| {
             let settings = read(&mut section);
             section.finish();
             settings

@@ -90,7 +90,7 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
         .into_iter()
         .map(|(name, table)| entry(&name, table))
         .collect();
-    let limits = match section.table("limits") {
+    let limits = match section.table("limits", r#"{ body = "10 MiB" }"#) {
         Some(table) => limits(table),
         None => Some(Limits::default()),
     };
@@ -115,7 +115,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn listen(section: &mut Table<'_>) -> Option<Vec<SocketAddr>> {
     if !section.has("listen") {
-        section.text("listen");
+        section.text("listen", "127.0.0.1:8443");
         return Some(vec![LISTEN]);
     }
     let texts = section.texts("listen", r#"["127.0.0.1:8443"]"#)?;

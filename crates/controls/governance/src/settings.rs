@@ -184,7 +184,7 @@ fn attested_claim(found: &Attested) -> Draft {
 fn inherited(name: Slug, mut entry: Table<'_>) -> Option<Inherited> {
     let scheme = entry.need_text("scheme", "ISO/IEC 27001");
     let table = entry.need_table("certificate", CERTIFICATE);
-    let region = entry.text("region");
+    let region = entry.text("region", "London");
     let example = entry.truth("example").is_some_and(|truth| truth.value);
     let certificate = table.and_then(certificate);
     let found = (|| {
@@ -224,7 +224,7 @@ fn certificate(mut table: Table<'_>) -> Option<Certificate> {
 }
 
 fn digest(table: &mut Table<'_>, key: &'static str) -> Option<Spanned<Option<String>>> {
-    let text = table.text(key)?;
+    let text = table.text(key, &"0f".repeat(32))?;
     let sound = text.value.len() == 64
         && text
             .value
@@ -251,7 +251,10 @@ fn attested(name: Slug, mut entry: Table<'_>) -> Option<Attested> {
     let signed = entry.need_date("signed", "2026-10-01");
     let review_by = entry.need_date("review-by", "2027-10-01");
     let until = optional_date(&mut entry, "until");
-    let successor = entry.table("successor");
+    let successor = entry.table(
+        "successor",
+        r#"{ person = "First Last", signed = 2026-10-01 }"#,
+    );
     let had_successor = successor.is_some() || entry.has("successor");
     let successor = successor.and_then(successor_of);
     let example = entry.truth("example").is_some_and(|truth| truth.value);

@@ -34,9 +34,11 @@ pub struct Relay {
     pub port: u16,
 }
 
+const EXAMPLE: &str = r#"{ relay = "smtps://mail.example.test", from = "status@example.test", to = ["support@example.test"] }"#;
+
 /// Reads `notify` of `[status]`, which may be left out; `None` for a fault.
 pub(crate) fn read(section: &mut Table<'_>, within: Option<Length>) -> Option<Option<Notify>> {
-    let Some(mut table) = section.table("notify") else {
+    let Some(mut table) = section.table("notify", EXAMPLE) else {
         return Some(None);
     };
     let relay = table.need_parsed(

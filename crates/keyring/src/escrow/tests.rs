@@ -230,7 +230,7 @@ fn the_statement_says_how_many_sheets_how_many_are_needed_and_how_often_they_are
         let source = avouch_statement::Source::new("avouch.toml", &text);
         let reading = Reading::new(&source);
         let document = Document::parse(&reading);
-        let mut section = document.table(&reading).table("keys").unwrap();
+        let mut section = document.table(&reading).table("keys", "{ }").unwrap();
         let settings = crate::read(&mut section);
         section.finish();
         let claims = reading.finish().map_err(|faults| faults.to_string())?;

@@ -2,12 +2,12 @@
 
 use toml::de::DeValue;
 
-use super::Table;
+use super::{Table, value::kind};
 use crate::Slug;
 
 impl<'d> Table<'d> {
-    /// A table within this one, `[section.key]` or `key = { … }`, that may be left out.
-    pub fn table(&mut self, key: &'static str) -> Option<Table<'d>> {
+    /// A table within this one, `[section.key]` or `key = { … }`, that may be left out; `example` is the inline form.
+    pub fn table(&mut self, key: &'static str, example: &str) -> Option<Table<'d>> {
         let (_, value) = self.get(key)?;
         match value.get_ref() {
             DeValue::Table(items) => Some(Table::new(
@@ -16,14 +16,37 @@ impl<'d> Table<'d> {
                 items,
                 value.span(),
             )),
-            other => self.wrong(key, value.span(), other, "a table", "{ … }"),
+            other => self.wrong(key, value.span(), other, "a table", example),
         }
     }
 
     /// A table within this one that must be there; `example` is the inline form.
     pub fn need_table(&mut self, key: &'static str, example: &str) -> Option<Table<'d>> {
         self.need(key, example);
-        self.table(key)
+        self.table(key, example)
+    }
+
+    /// A section `[key]` that must be there; `below` shows the lines that it needs, in one.
+    pub fn need_section(&mut self, key: &'static str, below: &str) -> Option<Table<'d>> {
+        let Some((_, value)) = self.get(key) else {
+            self.fault(
+                self.at.start..self.at.start,
+                format!("{} has no section `[{key}]`", self.title()),
+                "",
+                format!("add a line `[{key}]`, and below it {below}"),
+            );
+            return None;
+        };
+        let items = value.get_ref().as_table();
+        if items.is_none() {
+            self.fault(
+                value.span(),
+                format!("`{key}` is a section"),
+                format!("this is {}", kind(value.get_ref())),
+                format!("write a line `[{key}]`, and below it {below}"),
+            );
+        }
+        items.map(|items| Table::new(self.reading, self.join(key), items, value.span()))
     }
 
     /// The entries of `[[key]]`, each with a `name` that is its slug and is used once.
@@ -45,12 +68,12 @@ impl<'d> Table<'d> {
         let mut entries: Vec<(Slug, Table<'d>)> = Vec::new();
         for item in list.iter() {
             let DeValue::Table(items) = item.get_ref() else {
-                self.wrong::<()>(
-                    key,
+                let path = self.join(key);
+                self.fault(
                     item.span(),
-                    item.get_ref(),
-                    "a list of tables",
-                    "[[…]]",
+                    format!("`{path}` is a list of entries"),
+                    format!("this is {}", kind(item.get_ref())),
+                    format!("write `[[{path}]]` before each, and its lines below"),
                 );
                 continue;
             };

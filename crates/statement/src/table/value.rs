@@ -14,22 +14,28 @@ pub trait Whole: Copy + Into<i64> + TryFrom<i64> {}
 impl<N: Copy + Into<i64> + TryFrom<i64>> Whole for N {}
 
 impl Table<'_> {
-    /// A text that may be left out.
-    pub fn text(&mut self, key: &'static str) -> Option<Spanned<String>> {
+    /// A text that may be left out; `example` shows what would be right.
+    pub fn text(&mut self, key: &'static str, example: &str) -> Option<Spanned<String>> {
         let (_, value) = self.get(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some(Spanned {
                 value: text.to_string(),
                 at: value.span(),
             }),
-            other => self.wrong(key, value.span(), other, "a text", "\"…\""),
+            other => self.wrong(
+                key,
+                value.span(),
+                other,
+                "a text",
+                &format!("\"{example}\""),
+            ),
         }
     }
 
     /// A text that must be there; `example` shows what would be right, such as `"acuity.localhost"`.
     pub fn need_text(&mut self, key: &'static str, example: &str) -> Option<Spanned<String>> {
         self.need(key, &format!("\"{example}\""));
-        self.text(key)
+        self.text(key, example)
     }
 
     /// A text read by a parser whose error says in a few words what is wrong with it.
@@ -141,7 +147,17 @@ impl Table<'_> {
             });
         }
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        let help = match nearest(&text.value, known.iter().copied()) {
+        // Another figure is no slip of the pen: it may promise less.
+        let figures = |word: &str| {
+            word.chars()
+                .filter(char::is_ascii_digit)
+                .collect::<String>()
+        };
+        let alike = known
+            .iter()
+            .copied()
+            .filter(|word| figures(word) == figures(&text.value));
+        let help = match nearest(&text.value, alike) {
             Some(near) => format!("did you mean `{key} = \"{near}\"`?"),
             None => format!("write one of: {}", quoted(&known)),
         };
@@ -176,12 +192,18 @@ impl Table<'_> {
                         at.clone(),
                         format!("`{key}` must be from {least} to {most}"),
                         "out of range",
-                        format!("write `{key} = {least}`"),
+                        format!("write `{key} = {}`", example.into()),
                     );
                 }
                 value.map(|value| Spanned { value, at })
             }
-            other => self.wrong(key, at, other, "a whole number", &least.to_string()),
+            other => self.wrong(
+                key,
+                at,
+                other,
+                "a whole number",
+                &example.into().to_string(),
+            ),
         }
     }
 
@@ -308,7 +330,7 @@ fn bytes(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "not a number and a unit".to_owned())
 }
 
-fn kind(value: &DeValue<'_>) -> &'static str {
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",

@@ -15,7 +15,9 @@ pub struct Reach {
 
 /// Reads `reach` in the section of backups, and states its claims; `None` for a fault, `Some(None)` where nothing is said.
 pub fn read_reach(section: &mut Table<'_>) -> Option<Option<Reach>> {
-    let Some(mut table) = section.table("reach") else {
+    let Some(mut table) =
+        section.table("reach", r#"{ roles = ["supplier"], second-person = true }"#)
+    else {
         return Some(None);
     };
     let of = roles(&mut table, "roles");

@@ -22,7 +22,7 @@ fn read_text<T>(
     let source = Source::new("avouch.toml", text);
     let reading = Reading::new(&source);
     let document = Document::parse(&reading);
-    let mut table = document.table(&reading).table(section).unwrap();
+    let mut table = document.table(&reading).table(section, "{ }").unwrap();
     let settings = read(&mut table);
     table.finish();
     let claims = reading.finish().map_err(|faults| faults.to_string())?;

@@ -10,7 +10,7 @@ pub(super) fn read(mut table: Table<'_>) -> Option<Rule> {
     let mut length = |table: &mut Table<'_>, key: &'static str, example: &str, must: bool| {
         if !must && !table.has(key) {
             // Asking for it tells the table that the key is known here.
-            table.text(key);
+            table.text(key, "14 d");
             return None;
         }
         let Some(length) = table.need_length(key, example) else {

@@ -62,7 +62,7 @@ fn length(
 ) -> Option<Option<Length>> {
     if !section.has(key) {
         // Asking for it tells the table that the key is known here.
-        section.text(key);
+        section.text(key, example);
         return Some(None);
     }
     let Spanned { value, at } = section.need_length(key, example)?;

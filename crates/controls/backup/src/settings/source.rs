@@ -57,7 +57,7 @@ pub(super) fn read(
         )
         .fresh_for(FRESH),
     );
-    let changes = match table.table("changes") {
+    let changes = match table.table("changes", r#"{ within = "14 d", lose-at-most = "5 min" }"#) {
         Some(changes) => Some(followed(changes, &kind, &to, far)?),
         None => None,
     };

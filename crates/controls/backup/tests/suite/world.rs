@@ -52,7 +52,8 @@ fn settings(statement: &str) -> Settings {
     let source = Source::new("avouch.toml", statement);
     let reading = Reading::new(&source);
     let document = Document::parse(&reading);
-    let settings = settings::read(&mut document.table(&reading).table("backup").unwrap()).unwrap();
+    let settings =
+        settings::read(&mut document.table(&reading).table("backup", "{ }").unwrap()).unwrap();
     reading.finish().unwrap();
     settings
 }
