@@ -1,6 +1,7 @@
 //! The whole product from outside: the real binary, real processes, a real browser's requests.
 //!
-//! Nothing here calls into the product but through what anybody else has: commands, files, sockets and signals.
+//! What is judged is judged by what anybody else has: commands, files, sockets and signals. The product's own types serve
+//! only whoever attacks with more than that, such as the log's key, or words that belong between two of its processes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

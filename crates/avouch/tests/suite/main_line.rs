@@ -1,6 +1,7 @@
 //! The main line, end to end, as a newcomer walks it.
 
 use std::fs;
+use std::process::Command;
 
 use http::StatusCode;
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::harness::{
-    Browser, Entry, Options, Service, avouch, avouch_binary, run, shared, within,
+    Browser, Done, Entry, Options, Service, avouch, avouch_binary, run, shared, within,
 };
 
 /// The day before yesterday: a period that has begun, and that the demo's figures leave free.
@@ -174,7 +175,14 @@ fn every_claim_is_held_and_every_requirement_of_the_demo_is_met() {
     assert!(unmet.is_empty(), "{unmet:#?}");
 }
 
-/// One of the two places where numbers are entered.
+/// The two places where numbers are entered.
+const ENTRY: &str = "[[gateway.entry]]
+name = \"assessment\"
+method = \"POST\"
+path = \"/wards/{ward}/assessments\"
+accept = \"numbers\"
+digits = 4
+";
 const CORRECTION: &str = "[[gateway.entry]]
 name = \"correction\"
 method = \"POST\"
@@ -233,6 +241,29 @@ fn a_lowered_figure_never_leaves_its_requirement_met() {
             "every = \"4 months\"",
             "maiya-dr-quarterly",
         ),
+        (ENTRY, "", "brp-numeric-only"),
+        ("weekly = \"2 months\", ", "", "hub4-backup-weekly-2m"),
+        (", monthly = \"2 years\"", "", "hub4-backup-monthly-2y"),
+        (
+            "kind = \"sqlite\"\npath = \"$DATA/acuity.db\"",
+            "kind = \"files\"\npath = \"$DATA\"",
+            "brp-backup-atomic",
+        ),
+        (
+            "scheme = \"ISO/IEC 27001\"",
+            "scheme = \"Cyber Essentials\"",
+            "hub4-provider-iso27001",
+        ),
+        (
+            "name = \"ig-lead\"",
+            "name = \"clinical-safety\"",
+            "ig13-114-lead",
+        ),
+        (
+            "management = \"every-action\"",
+            "",
+            "ig13-206-control-plane",
+        ),
     ];
     let place = crate::harness::Place::new();
     for (from, to, requirement) in lowered {
@@ -257,7 +288,7 @@ fn a_lowered_figure_never_leaves_its_requirement_met() {
 
 /// What is served is held, and it is still not what the requirement asks.
 #[test]
-fn a_lowered_figure_is_a_gap_on_a_running_service_though_its_claim_is_held() {
+fn a_lowered_figure_is_a_gap_on_a_running_service_and_a_promise_not_kept_is_broken() {
     let lowered = ("restart-within = \"10 s\"", "restart-within = \"11 s\"");
     let service = Service::start(Options {
         edits: vec![(lowered.0.to_owned(), lowered.1.to_owned())],
@@ -273,6 +304,16 @@ fn a_lowered_figure_is_a_gap_on_a_running_service_though_its_claim_is_held() {
     let found = requirement(&done.json(), "brp-gap-manual-restart");
     assert_eq!(found["status"], "gap", "{found}");
     assert!(found["why"].as_str().unwrap().contains("11 s"), "{found}");
+
+    // A promise that is large enough and not kept is no gap.
+    let certificate = service
+        .data()
+        .join("core/statement/certs/example-iso27001.txt");
+    fs::write(&certificate, "another").unwrap();
+    service.avouch(&["check", "inherited.data-centre"]).with(1);
+    let done = service.avouch(&["--json", "coverage", "--set", "demo"]);
+    let found = requirement(&done.json(), "hub4-provider-iso27001");
+    assert_eq!(found["status"], "broken", "{found}");
 }
 
 /// The answer to one requirement.
@@ -341,6 +382,13 @@ fn the_statement_as_a_pdf_says_the_same_in_text_that_can_be_selected() {
     assert!(text.contains("page 2 of "), "{text}");
 }
 
+/// Runs a command of ours where there is no network, not even to this machine.
+fn without_network(words: &[&str]) -> Done {
+    let mut command = Command::new("unshare");
+    command.arg("-rn").arg(avouch_binary()).args(words);
+    command.output().unwrap().into()
+}
+
 #[test]
 fn a_pack_verifies_offline_with_a_pinned_key_and_is_of_an_unknown_signer_without_one() {
     let service = shared();
@@ -357,15 +405,14 @@ fn a_pack_verifies_offline_with_a_pinned_key_and_is_of_an_unknown_signer_without
     )
     .unwrap();
 
-    let known = avouch([
+    let known = without_network(&[
         "--json",
         "verify",
         file,
         "--policy",
         policy.to_str().unwrap(),
-    ])
-    .with(0)
-    .json();
+    ]);
+    let known = known.with(0).json();
     assert_eq!(known["signer_known"], true, "{known}");
     let confirmed: Vec<&str> = known["confirmed"]
         .as_array()
@@ -386,7 +433,7 @@ fn a_pack_verifies_offline_with_a_pinned_key_and_is_of_an_unknown_signer_without
         "{confirmed:?}"
     );
 
-    let unknown = avouch(["--json", "verify", file]).with(1).json();
+    let unknown = without_network(&["--json", "verify", file]).with(1).json();
     assert_eq!(unknown["signer_known"], false, "{unknown}");
 }
 

@@ -1,4 +1,4 @@
-//! Whoever has the keys needs nothing of ours to get the data back: Debian's `restic` reads what a running service stored.
+//! Whoever has a repository's password needs nothing of ours to get the data back: Debian's `restic` reads what was stored.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -313,7 +313,8 @@ fn a_ledger_that_was_cut_back_is_signed_by_its_own_key_and_contradicted_by_its_w
     assert!(seen.starts_with("1 of 1 signed"), "{seen}");
 
     service.stop();
-    fs::remove_dir_all(&ledger).unwrap();
+    let whole = service.place().join("whole");
+    fs::rename(&ledger, &whole).unwrap();
     copy(&kept, &ledger);
     for ending in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(service.data().join(format!("core/events.db{ending}")));
@@ -322,4 +323,15 @@ fn a_ledger_that_was_cut_back_is_signed_by_its_own_key_and_contradicted_by_its_w
     let (status, seen) = witnessed(&service);
     assert_eq!(status, "broken", "{seen}");
     assert!(seen.starts_with("trust: "), "{seen}");
+
+    // What was said since the witness last signed was said in the other history, and is nowhere else.
+    service.stop();
+    fs::remove_dir_all(&ledger).unwrap();
+    fs::rename(&whole, &ledger).unwrap();
+    for ending in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(service.data().join(format!("core/events.db{ending}")));
+    }
+    service.up().unwrap();
+    let (status, seen) = witnessed(&service);
+    assert_eq!(status, "held", "mended: {seen}");
 }

@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod backup;
 mod bench;
+mod elsewhere;
 mod gateway;
 mod people;
 mod rest;
