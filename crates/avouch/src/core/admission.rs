@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use avouch_access::{Ended, Person, Role, Session, TokenDigest};
+use avouch_audit::checks::connections as named;
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
 use avouch_gateway::checks::SuiteLog;
 use avouch_gateway::link::{
@@ -289,7 +290,8 @@ impl Admission for Gate {
         )
         .of(tenant.as_ref())
         .because(format!("{} ({})", refused.reason, refused.phase.name()))
-        .from(refused.client.to_string())
+        .from(refused.client.ip().to_string())
+        .with(named::SOURCE_PORT, refused.client.port().to_string())
         .within(session);
         event.status = Some(refused.status);
         event.micros = refused.micros;

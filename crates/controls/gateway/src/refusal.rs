@@ -51,6 +51,9 @@ pub enum Refusal {
     /// The client gives up most of its requests as soon as they have begun.
     #[error("the client gives up its requests as soon as they have begun")]
     GivenUp,
+    /// The client asks for more at once than is allowed.
+    #[error("the client asks for more at once than is allowed")]
+    TooManyAtOnce,
     /// The host is not the one the connection was made for, or not one of ours.
     #[error("the host is not the one this connection was made for")]
     Misdirected,
@@ -160,7 +163,7 @@ impl Refusal {
                 "slow-handshake",
                 Phase::Tls,
                 "Too slow",
-                UNCLEAR,
+                "The secure connection took too long to set up. Check your connection and try again.",
             ),
             Self::InTheClear => told(
                 S::PERMANENT_REDIRECT,
@@ -209,7 +212,7 @@ impl Refusal {
                 "large-head",
                 Phase::Head,
                 "Request too large",
-                UNCLEAR,
+                "The address, or what your browser sent with it, is longer than this service takes. Check the address and try again.",
             ),
             Self::LargeCookies => told(
                 S::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -223,11 +226,18 @@ impl Refusal {
                 "slow-head",
                 Phase::Head,
                 "Too slow",
-                UNCLEAR,
+                "What your browser asked for took too long to arrive. Check your connection and try again.",
             ),
             Self::GivenUp => told(
                 S::TOO_MANY_REQUESTS,
                 "given-up",
+                Phase::Head,
+                "Too much at once",
+                AGAIN,
+            ),
+            Self::TooManyAtOnce => told(
+                S::TOO_MANY_REQUESTS,
+                "too-many-at-once",
                 Phase::Head,
                 "Too much at once",
                 AGAIN,
@@ -244,7 +254,7 @@ impl Refusal {
                 "method",
                 Phase::Head,
                 "Request not understood",
-                UNCLEAR,
+                "Your browser asked in a way that this service does not answer. Go back and try again.",
             ),
             Self::LargeBody => told(
                 S::PAYLOAD_TOO_LARGE,

@@ -3,6 +3,7 @@
 mod browser;
 mod command;
 mod disk;
+mod frames;
 mod guard;
 mod imposter;
 mod keeper;
@@ -18,6 +19,7 @@ mod wire;
 pub use browser::{Browser, Entry};
 pub use command::{Done, avouch, run};
 pub use disk::Disk;
+pub use frames::{Came, Frames};
 pub use guard::Guard;
 pub use imposter::impersonate;
 pub use keeper::Keeper;

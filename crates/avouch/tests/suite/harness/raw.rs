@@ -11,27 +11,22 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use super::Service;
 
 /// A connection over TLS to one of the service's hosts, speaking HTTP/1.1.
-pub struct Raw(StreamOwned<ClientConnection, TcpStream>);
+pub struct Raw(Tls);
+
+/// A connection over TLS, whatever is spoken over it.
+pub(super) type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// How long an answer, or the end of the connection, is waited for: longer than the gateway waits for anything.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Raw {
     pub fn connect(service: &Service, host: &str) -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.add(service.authority().into()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let name = ServerName::try_from(host.to_owned()).unwrap();
-        let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = TcpStream::connect(service.address()).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(StreamOwned::new(connection, socket))
+        Self(tls(service, host, b"http/1.1"))
+    }
+
+    /// Where the service sees this connection come from.
+    pub fn port(&self) -> u16 {
+        self.0.sock.local_addr().unwrap().port()
     }
 
     /// Sends bytes; that the other side has hung up is seen when reading.
@@ -86,6 +81,24 @@ impl Raw {
         }
         String::from_utf8_lossy(&all).into_owned()
     }
+}
+
+/// Connects to one of the service's hosts, to speak `protocol`.
+pub(super) fn tls(service: &Service, host: &str, protocol: &[u8]) -> Tls {
+    let mut roots = RootCertStore::empty();
+    roots.add(service.authority().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let name = ServerName::try_from(host.to_owned()).unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let socket = TcpStream::connect(service.address()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    StreamOwned::new(connection, socket)
 }
 
 fn whole(bytes: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! One connection: handshake, then requests until it rests for too long or the gateway stops.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +16,11 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::flow::Flow;
-use super::io::{Guarded, Seen};
+use super::io::{Guarded, Seen, Watch};
 use super::request;
 use super::serving::Serving;
 use crate::hygiene::head_scan::HeadScan;
+use crate::hygiene::reset_scan::ResetScan;
 use crate::link::Refused;
 use crate::refusal::Refusal;
 use crate::tls::{self, TlsUsed};
@@ -41,7 +42,7 @@ const GIVEN_UP: u64 = 100;
 /// What every request on a connection shares.
 pub(super) struct Connection {
     pub(super) serving: Arc<Serving>,
-    pub(super) client: IpAddr,
+    pub(super) client: SocketAddr,
     pub(super) client_header: HeaderValue,
     pub(super) tls: TlsUsed,
     pub(super) tls_header: HeaderValue,
@@ -49,7 +50,6 @@ pub(super) struct Connection {
     pub(super) name: String,
     /// Whether heads are watched: HTTP/1.1 only.
     pub(super) scanned: bool,
-    pub(super) requests: AtomicU64,
     pub(super) flow: Arc<Flow>,
     /// Requests whose client went away before the answer.
     given_up: AtomicU64,
@@ -60,6 +60,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Counts a request and returns its number, from 0.
+    pub(super) fn begin(&self) -> u64 {
+        self.seen.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn requests(&self) -> u64 {
+        self.seen.requests.load(Ordering::Relaxed)
+    }
+
     /// Whether the request of this number is not to be trusted to be one.
     pub(super) fn is_ambiguous(&self, number: u64) -> bool {
         self.seen.is_ambiguous(number)
@@ -79,7 +88,7 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         let Some(connection) = self.0 else { return };
         let given_up = connection.given_up.fetch_add(1, Ordering::Relaxed) + 1;
-        if given_up > GIVEN_UP && given_up > connection.requests.load(Ordering::Relaxed) / 2 {
+        if given_up > GIVEN_UP && given_up > connection.requests() / 2 {
             connection.flooded.notify_one();
         }
     }
@@ -87,13 +96,13 @@ impl Drop for Asked<'_> {
 
 /// Serves one connection to its end.
 pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, from: SocketAddr) {
-    let (client, flow) = (from.ip(), serving.flow(&socket, from));
+    let flow = serving.flow(&socket, from);
     // Without this, small answers would wait for an acknowledgement; failing is only slower.
     let _ = socket.set_nodelay(true);
     let socket = flow.counted(socket);
     let refuse = |refusal: Refusal| {
         flow.refuse(&refusal);
-        tell(&serving, client, &refusal);
+        tell(&serving, from, &refusal);
     };
     let stream = match timeout(serving.header_time(), serving.acceptor.accept(socket)).await {
         Ok(Ok(stream)) => stream,
@@ -116,22 +125,23 @@ pub(super) async fn serve(serving: Arc<Serving>, socket: TcpStream, from: Socket
     // What is beyond the limit is refused with a page, by us, and beyond this by the library, without.
     let most = if http2 { LARGEST_HEAD } else { BUFFER };
     let cap = most.max(serving.header_bytes());
-    let (io, seen) = Guarded::new(
-        stream,
-        (!http2).then(|| HeadScan::new(cap)),
-        serving.header_time(),
-        serving.idle_time(),
-    );
+    let watch = if http2 {
+        let serving = serving.clone();
+        let tell = move |refusal: &Refusal| tell(&serving, from, refusal);
+        Watch::Resets(ResetScan::default(), Box::new(tell))
+    } else {
+        Watch::Heads(HeadScan::new(cap))
+    };
+    let (io, seen) = Guarded::new(stream, watch, serving.header_time(), serving.idle_time());
     let header =
         |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("unknown"));
     let connection = Arc::new(Connection {
-        client,
-        client_header: header(client.to_string()),
+        client: from,
+        client_header: header(from.ip().to_string()),
         tls: used,
         tls_header: header(format!("{} {}", used.version_name(), used.suite_name())),
         name,
         scanned: !http2,
-        requests: AtomicU64::new(0),
         flow,
         given_up: AtomicU64::new(0),
         flooded: Notify::new(),
@@ -182,7 +192,7 @@ where
     } else if error.is_parse_too_large() {
         Refusal::LargeHead
     } else if error.is_parse() {
-        if connection.is_ambiguous(connection.requests.load(Ordering::Relaxed)) {
+        if connection.is_ambiguous(connection.requests()) {
             Refusal::AmbiguousLength
         } else {
             Refusal::Malformed
@@ -251,7 +261,7 @@ fn went(error: &hyper::Error) -> bool {
 async fn at_rest(connection: &Connection, interval: Duration) {
     let mut before = None;
     loop {
-        let now = connection.requests.load(Ordering::Relaxed);
+        let now = connection.requests();
         if before == Some(now) && Arc::strong_count(&connection.busy) == 1 {
             return;
         }
@@ -260,7 +270,7 @@ async fn at_rest(connection: &Connection, interval: Duration) {
     }
 }
 
-fn tell(serving: &Serving, client: IpAddr, refusal: &Refusal) {
+fn tell(serving: &Serving, client: SocketAddr, refusal: &Refusal) {
     serving.shared.refusals.tell(Refused {
         id: serving.shared.link.id(),
         phase: refusal.phase(),

@@ -1,4 +1,5 @@
-//! The connection under the HTTP library: watches heads for ambiguous framing, and cuts a client that does not read.
+//! The connection under the HTTP library: watches what the library does not tell (ambiguous framing, the streams it ends), puts
+//! words where it has none, and cuts a client that does not read.
 
 use std::io;
 use std::pin::Pin;
@@ -7,15 +8,32 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::late::Late;
 use super::patience::Patience;
+use super::unasked::{Wordless, is_wordless, last_words, poll_say};
 use crate::hygiene::head_scan::HeadScan;
+use crate::hygiene::reset_scan::{Fault, ResetScan};
+use crate::refusal::Refusal;
+
+/// Is told of a refusal.
+pub(super) type Tell = Box<dyn Fn(&Refusal) + Send + Sync>;
+
+/// What is watched on a connection, by its protocol.
+pub(super) enum Watch {
+    /// HTTP/1.1: the heads that come.
+    Heads(HeadScan),
+    /// HTTP/2: the streams that are ended, each of which is told.
+    Resets(ResetScan, Tell),
+}
 
 /// What the connection knows of the heads that came over it.
 #[derive(Debug)]
 pub(super) struct Seen {
+    /// Requests that were understood and begun.
+    pub(super) requests: AtomicU64,
     ambiguous_from: AtomicU64,
     in_head: AtomicBool,
     late: AtomicBool,
@@ -39,12 +57,13 @@ impl Seen {
 }
 
 /// A guarded connection.
-#[derive(Debug)]
 pub(super) struct Guarded<S> {
     inner: S,
-    scan: Option<HeadScan>,
+    watch: Watch,
     seen: Arc<Seen>,
     late: Late,
+    /// What is still to be written in place of an answer without words.
+    instead: Option<Bytes>,
     writing: Patience,
     /// What may still be read and thrown away before the socket closes.
     linger: usize,
@@ -57,15 +76,15 @@ const LINGER_BYTES: usize = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 impl<S> Guarded<S> {
-    /// Guards a connection; `scan` for HTTP/1.1 only, where a head may take as long as `head`. A write may stand still
-    /// for `patience`.
+    /// Guards a connection. Over HTTP/1.1 a head may take as long as `head`. A write may stand still for `patience`.
     pub(super) fn new(
         inner: S,
-        scan: Option<HeadScan>,
+        watch: Watch,
         head: Duration,
         patience: Duration,
     ) -> (Self, Arc<Seen>) {
         let seen = Arc::new(Seen {
+            requests: AtomicU64::new(0),
             ambiguous_from: AtomicU64::new(u64::MAX),
             in_head: AtomicBool::new(false),
             late: AtomicBool::new(false),
@@ -73,15 +92,46 @@ impl<S> Guarded<S> {
         (
             Self {
                 inner,
-                scan,
+                watch,
                 seen: seen.clone(),
                 late: Late::new(head),
+                instead: None,
                 writing: Patience::new(patience),
                 linger: LINGER_BYTES,
                 lingering: Patience::new(LINGER),
             },
             seen,
         )
+    }
+
+    /// What is to be said in place of these bytes, if they answer, without words, a head that nothing was asked about.
+    fn instead_of(&self, bytes: &[u8]) -> Option<Refusal> {
+        let Watch::Heads(scan) = &self.watch else {
+            return None;
+        };
+        let requests = self.seen.requests.load(Ordering::Relaxed);
+        if scan.begun() <= requests {
+            return None;
+        }
+        Some(match is_wordless(bytes)? {
+            Wordless::TooLarge => Refusal::LargeHead,
+            Wordless::NotUnderstood if self.seen.is_ambiguous(requests) => Refusal::AmbiguousLength,
+            Wordless::NotUnderstood => Refusal::Malformed,
+        })
+    }
+
+    /// Tells what the bytes just written ended.
+    fn tell_ended(&mut self, bytes: &[u8]) {
+        let Watch::Resets(scan, tell) = &mut self.watch else {
+            return;
+        };
+        for fault in scan.take(bytes) {
+            tell(match fault {
+                Fault::Broke => &Refusal::Malformed,
+                Fault::TooMany => &Refusal::TooManyAtOnce,
+                Fault::LargeHead => &Refusal::LargeHead,
+            });
+        }
     }
 
     fn wrote(
@@ -120,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<S> {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         };
         read?;
-        if let Some(scan) = &mut this.scan {
+        if let Watch::Heads(scan) = &mut this.watch {
             if let Some(number) = scan.take(buffer.filled().get(before..).unwrap_or_default()) {
                 this.seen.ambiguous_from.store(number, Ordering::Relaxed);
             }
@@ -140,7 +190,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        if let Some(refusal) = this.instead_of(bytes) {
+            let words = this.instead.get_or_insert_with(|| last_words(&refusal));
+            let polled = poll_say(&mut this.inner, words, cx).map_ok(|()| bytes.len());
+            return this.wrote(polled, cx);
+        }
         let polled = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        if let Poll::Ready(Ok(written)) = polled {
+            this.tell_ended(bytes.get(..written).unwrap_or_default());
+        }
         this.wrote(polled, cx)
     }
 
@@ -149,8 +207,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Some(first) = parts.iter().find(|part| !part.is_empty())
+            && self.instead_of(first).is_some()
+        {
+            return self.poll_write(cx, first);
+        }
         let this = self.get_mut();
         let polled = Pin::new(&mut this.inner).poll_write_vectored(cx, parts);
+        if let Poll::Ready(Ok(mut written)) = polled {
+            for part in parts {
+                let here = part.get(..written).unwrap_or(part);
+                this.tell_ended(here);
+                written -= here.len();
+            }
+        }
         this.wrote(polled, cx)
     }
 

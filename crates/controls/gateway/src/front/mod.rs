@@ -15,6 +15,7 @@ mod serving;
 mod status;
 mod tenant;
 mod tunnel;
+mod unasked;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,7 +1,6 @@
 //! One request, from its head to its release: what is judged without asking anybody, and where it goes then.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use aws_lc_rs::digest;
 use http::header::{
@@ -51,7 +50,7 @@ pub(super) async fn answer(
     connection: Arc<Connection>,
     request: Request<Incoming>,
 ) -> Response<Outgoing> {
-    let number = connection.requests.fetch_add(1, Ordering::Relaxed);
+    let number = connection.begin();
     // After a chunked body the next head is not watched, so there is none (RFC 9112, 6.1 asks for the same).
     let last = connection.is_ambiguous(number) || request.headers().contains_key(TRANSFER_ENCODING);
     let facts = (request.method().clone(), request.uri().clone());

@@ -214,7 +214,7 @@ async fn reader(
         method: request.method().as_str().to_owned(),
         path: PATH.to_owned(),
         token_digest: Some(token),
-        client: connection.client,
+        client: connection.client.ip(),
         tls: connection.tls,
         unsafe_method: false,
         upgrade: false,

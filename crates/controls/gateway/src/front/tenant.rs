@@ -66,7 +66,7 @@ pub(super) async fn to_tenant(
         method: request.method().as_str().to_owned(),
         path: request.uri().path().to_owned(),
         token_digest: head.token,
-        client: connection.client,
+        client: connection.client.ip(),
         tls: connection.tls,
         unsafe_method,
         upgrade,

@@ -20,6 +20,7 @@ pub struct HeadScan {
     state: State,
     head: Vec<u8>,
     heads: u64,
+    begun: u64,
     cap: usize,
 }
 
@@ -38,6 +39,7 @@ impl HeadScan {
             state: State::Head,
             head: Vec::new(),
             heads: 0,
+            begun: 0,
             cap,
         }
     }
@@ -45,6 +47,11 @@ impl HeadScan {
     /// Whether a head has begun and not ended.
     pub const fn in_head(&self) -> bool {
         matches!(self.state, State::Head) && !self.head.is_empty()
+    }
+
+    /// How many heads have begun.
+    pub const fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Takes the bytes just read; returns the number of the head (from 0) whose framing is ambiguous, if one is.
@@ -70,6 +77,7 @@ impl HeadScan {
                             .take_while(|byte| matches!(byte, b'\r' | b'\n'))
                             .count();
                         bytes = bytes.get(skip..).unwrap_or_default();
+                        self.begun += u64::from(!bytes.is_empty());
                     }
                     let from = self.head.len();
                     self.head.extend_from_slice(bytes);

@@ -6,4 +6,5 @@ pub mod head_scan;
 pub mod names;
 pub mod origin;
 pub mod path;
+pub mod reset_scan;
 pub mod response;

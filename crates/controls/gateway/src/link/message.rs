@@ -437,8 +437,8 @@ pub struct Refused {
     pub path: Option<String>,
     /// The entry rule that was broken, if it was one.
     pub entry: Option<String>,
-    /// The client's address.
-    pub client: IpAddr,
+    /// The client's address and port.
+    pub client: SocketAddr,
     /// SHA-256 of the session cookie's value, if there was one.
     pub token_digest: Option<[u8; 32]>,
     /// From the request's head to this; nothing of what had no head.

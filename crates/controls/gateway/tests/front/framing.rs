@@ -149,6 +149,11 @@ async fn a_request_that_can_be_read_two_ways_is_refused_and_never_forwarded() {
     ] {
         let answer = stage.raw(&request).await;
         assert_eq!(answer.status, status, "{what}");
+        assert!(
+            answer.body.contains("try again") || answer.body.contains("sign in"),
+            "{what}: {}",
+            answer.body
+        );
         // Of one reason only the first in a second is told at once, so the last word is not waited for here.
     }
     assert_eq!(stage.refused().await.status, 400);

@@ -133,6 +133,27 @@ fn sound<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     fields
 }
 
+/// The core hears once, and for this reason, of what came over this connection.
+async fn told_once(stage: &mut Stage, two: &Two, reason: &str) {
+    let refused = stage.refused().await;
+    let client = two.0.get_ref().0.local_addr().unwrap();
+    assert_eq!(
+        (refused.reason.as_str(), refused.count, refused.client),
+        (reason, 1, client)
+    );
+}
+
+/// The next thing that the core hears of is a sound request: nothing before it reached an instance or was told twice.
+async fn only_a_sound_request_is_asked_about(stage: &mut Stage) {
+    let mut two = Two::connect(stage).await;
+    two.request(1, &sound(&[("x-last", "1")])).await;
+    assert_eq!(two.done().await, Done::Answered(1));
+    match stage.told().await {
+        Told::Begin(begin) => assert_eq!(begin.path, "/wards/7/assessments/12"),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn a_sound_request_by_hand_is_answered() {
     let stage = Stage::set().await;
@@ -179,14 +200,9 @@ async fn a_head_that_breaks_the_protocol_ends_its_stream_and_reaches_nobody() {
             ),
             "{fields:?}: {done:?}"
         );
+        told_once(&mut stage, &two, "malformed").await;
     }
-    // The first thing that the core hears of is the first sound request.
-    let mut two = Two::connect(&stage).await;
-    two.request(1, &sound(&[("x-last", "1")])).await;
-    assert_eq!(two.done().await, Done::Answered(1));
-    while let Told::Refused(refused) = stage.told().await {
-        assert_eq!(refused.reason, "malformed");
-    }
+    only_a_sound_request_is_asked_about(&mut stage).await;
 }
 
 #[tokio::test]
@@ -199,69 +215,57 @@ async fn a_path_or_a_host_that_can_be_read_in_two_ways_reaches_no_instance() {
         fields.insert(0, (name, value));
         fields
     };
-    for fields in [
-        sound(&[("host", "lakeside.acuity.test")]),
-        sound(&[("host", TENANT), ("host", TENANT)]),
-        other(":path", "/wards/../secret"),
-        other(":path", "/wards%2f7"),
-        other(":path", "*"),
-        other(":authority", "user@riverside.acuity.test"),
-        other(":authority", "lakeside.acuity.test"),
+    for (fields, reason) in [
+        (
+            sound(&[("host", "lakeside.acuity.test")]),
+            "ambiguous-target",
+        ),
+        (
+            sound(&[("host", TENANT), ("host", TENANT)]),
+            "ambiguous-target",
+        ),
+        (other(":path", "/wards/../secret"), "ambiguous-target"),
+        (other(":path", "/wards%2f7"), "ambiguous-target"),
+        (other(":path", "*"), "ambiguous-target"),
+        (
+            other(":authority", "user@riverside.acuity.test"),
+            "ambiguous-target",
+        ),
+        (other(":authority", "lakeside.acuity.test"), "misdirected"),
     ] {
         let mut two = Two::connect(&stage).await;
         two.request(1, &fields).await;
-        let done = two.done().await;
-        assert!(
-            matches!(
-                done,
-                Done::Answered(1) | Done::Reset(1, _) | Done::Away(Some(_))
-            ),
-            "{fields:?}: {done:?}"
-        );
+        assert_eq!(two.done().await, Done::Answered(1), "{fields:?}");
+        told_once(&mut stage, &two, reason).await;
     }
-    let mut two = Two::connect(&stage).await;
-    two.request(1, &sound(&[("x-last", "1")])).await;
-    assert_eq!(two.done().await, Done::Answered(1));
-    // The core was asked about the last alone, and told of the others.
-    let mut told = 0;
-    loop {
-        match stage.told().await {
-            Told::Refused(_) => told += 1,
-            Told::Begin(begin) => {
-                assert_eq!(begin.path, "/wards/7/assessments/12");
-                break;
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    assert!(told > 0);
+    only_a_sound_request_is_asked_about(&mut stage).await;
 }
 
 #[tokio::test]
 async fn a_tunnel_cannot_be_asked_for_by_connect() {
     let mut stage = Stage::set().await;
     mirror(&stage.app_socket());
-    for fields in [
-        vec![(":method", "CONNECT"), (":authority", "127.0.0.1:22")],
-        [
-            vec![(":protocol", "websocket"), (":method", "CONNECT")],
-            sound(&[])[1..].to_vec(),
-        ]
-        .concat(),
+    for (fields, reason) in [
+        (
+            vec![(":method", "CONNECT"), (":authority", "127.0.0.1:22")],
+            "method",
+        ),
+        (
+            [
+                vec![(":protocol", "websocket"), (":method", "CONNECT")],
+                sound(&[])[1..].to_vec(),
+            ]
+            .concat(),
+            "malformed",
+        ),
     ] {
         let mut two = Two::connect(&stage).await;
         two.request(1, &fields).await;
         let done = two.done().await;
         assert_ne!(done, Done::Away(None), "{fields:?}");
+        told_once(&mut stage, &two, reason).await;
     }
-    stage.get("/", "").await;
-    loop {
-        match stage.told().await {
-            Told::Begin(begin) => break assert_eq!(begin.method, "GET"),
-            Told::Refused(_) => {}
-            other => panic!("{other:?}"),
-        }
-    }
+    only_a_sound_request_is_asked_about(&mut stage).await;
 }
 
 #[tokio::test]
@@ -296,23 +300,36 @@ async fn a_head_larger_than_the_limit_is_refused_and_reaches_nobody() {
     two.send(CONTINUATION, END_HEADERS, 1, &block(&[("x-b", &long)]))
         .await;
     assert_eq!(two.done().await, Done::Answered(1));
-    assert_eq!(stage.refused().await.reason, "large-head");
-    let mut two = Two::connect(&stage).await;
-    two.request(1, &sound(&[("x-last", "1")])).await;
-    two.done().await;
-    assert!(matches!(stage.told().await, Told::Begin(_)));
-    assert!(matches!(stage.told().await, Told::End(_)));
+    told_once(&mut stage, &two, "large-head").await;
+    only_a_sound_request_is_asked_about(&mut stage).await;
 }
 
 #[tokio::test]
-async fn more_requests_at_once_than_allowed_are_refused_one_by_one() {
-    let stage = Stage::set().await;
+async fn a_head_larger_than_is_read_at_all_is_refused_and_told() {
+    let mut stage = Stage::set().await;
+    mirror(&stage.app_socket());
+    let mut two = Two::connect(&stage).await;
+    let field = block(&[("x-a", &"a".repeat(16_000))]);
+    two.send(HEADERS, END_STREAM, 1, &block(&sound(&[]))).await;
+    for _ in 0..70 {
+        two.send(CONTINUATION, 0, 1, &field).await;
+    }
+    two.send(CONTINUATION, END_HEADERS, 1, &field).await;
+    assert_eq!(two.done().await, Done::Answered(1));
+    told_once(&mut stage, &two, "large-head").await;
+    only_a_sound_request_is_asked_about(&mut stage).await;
+}
+
+#[tokio::test]
+async fn more_requests_at_once_than_allowed_are_refused_one_by_one_and_told() {
+    let mut stage = Stage::set().await;
     instance(&stage.app_socket(), |_| std::future::pending());
     let mut two = Two::connect(&stage).await;
     for number in 0..129 {
         two.request(2 * number + 1, &sound(&[])).await;
     }
     assert_eq!(two.done().await, Done::Reset(257, REFUSED_STREAM));
+    told_once(&mut stage, &two, "too-many-at-once").await;
 }
 
 #[tokio::test]
