@@ -116,6 +116,10 @@ pub fn job() -> Result<u8, Fail> {
                 let clock = clock();
                 Err(changes::follow(&follow, &|| clock()).await.into())
             }
+            Spec::FollowServer { follow } => {
+                let clock = clock();
+                Err(changes::postgres::follow(&follow, &|| clock()).await.into())
+            }
             spec => avouch_backup::job::run(spec, input.password.as_ref(), Some(&dial)).await,
         }
     };

@@ -170,7 +170,7 @@ impl Jobs for Runner {
             let grants = self.grants(&access, uid);
             let to = input.spec.place().and_then(Place::carried_to);
             let timeout = match &input.spec {
-                Spec::Follow { .. } => FOLLOWS,
+                Spec::Follow { .. } | Spec::FollowServer { .. } => FOLLOWS,
                 _ => TIMEOUT,
             };
             let result = self

@@ -116,6 +116,7 @@ async fn restore(scratch: &Path, at: Timestamp) -> Result<(), Box<dyn Error>> {
         head: one.head,
         at,
         into: scratch.join("restored"),
+        server: None,
     };
     run(Spec::Changes { task }).await?;
     part("rebuild", begun);

@@ -1,8 +1,9 @@
-//! Following a SQLite database while it is written to, so that it can be restored to any moment.
+//! Following a database while it is written to, so that it can be restored to any moment.
 //!
-//! A *follower* holds a read transaction, so that no committed page leaves the write-ahead log unread, and copies what is
+//! A SQLite database's *follower* holds a read transaction, so that no committed page leaves the write-ahead log unread, and copies what is
 //! committed into a *generation*: a base image of the database and a log of every page that changed since, with the moment
-//! it was seen. What a generation holds is shipped to the repositories; from there the database is rebuilt as it was.
+//! it was seen. What a generation holds is shipped to the repositories; from there the database is rebuilt as it was. A generation of a PostgreSQL server is the
+//! same with an image of the whole server and its own write-ahead log: see [`postgres`].
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,7 @@ mod index;
 mod leftovers;
 mod log;
 pub mod moments;
+pub mod postgres;
 mod rebuild;
 pub mod reckoning;
 mod resume;
@@ -25,6 +27,7 @@ pub(crate) mod room;
 mod ship;
 pub mod task;
 mod wal;
+mod word;
 
 #[cfg(test)]
 mod testing;
@@ -36,6 +39,7 @@ pub use error::ChangesError;
 pub use follow::{Follow, follow};
 pub use log::{Head, Noted, Stall};
 pub use rebuild::{Rebuilt, rebuild};
+pub use word::Word;
 
 /// The image that a generation begins with.
 pub const BASE: &str = "base.db";
@@ -60,6 +64,9 @@ pub struct Facts {
     pub follows: Option<String>,
     /// SHA-256 of the image, in hexadecimal.
     pub image: String,
+    /// The server's own facts, if it is an image of a whole PostgreSQL server.
+    #[serde(default)]
+    pub cluster: Option<postgres::Cluster>,
 }
 
 /// The file of a generation's log with this number; numbers begin with one.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     changes::{
         Follow,
+        postgres::FollowServer,
         task::{self, Done, Task},
     },
     far::{Dial, Place, PublicKey, Site},
@@ -153,6 +154,11 @@ pub enum Spec {
         /// Which, and how.
         follow: Follow,
     },
+    /// The same with a server; see [`crate::changes::postgres::follow`], which is its entry. As the jobs' user; no key.
+    FollowServer {
+        /// Which, and how.
+        follow: FollowServer,
+    },
     /// Something else about changes.
     Changes {
         /// What.
@@ -175,6 +181,7 @@ impl Spec {
             Self::Changes { task } => task.place(),
             Self::Snapshot { .. }
             | Self::Follow { .. }
+            | Self::FollowServer { .. }
             | Self::Compare { .. }
             | Self::Gather { .. }
             | Self::Beside { .. } => None,
@@ -411,7 +418,7 @@ pub async fn run(
         Spec::Attempt { repository, key } => {
             attempt::attempt(&there(&repository)?, &key).map(Outcome::Attempted)
         }
-        Spec::Follow { .. } => Err(JobError::NoClock),
+        Spec::Follow { .. } | Spec::FollowServer { .. } => Err(JobError::NoClock),
         Spec::Changes { task } => {
             let done = task::run(task, password, dial).await?;
             Ok(Outcome::Changes { done })

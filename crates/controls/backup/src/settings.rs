@@ -364,7 +364,13 @@ expect = ["select count(*) > 0 from assessment"]
             (
                 "\"sqlite\"\npath = \"$DATA/acuity.db\"",
                 "\"files\"\npath = \"$DATA\"\nchanges = { within = \"14 d\", lose-at-most = \"5 min\" }",
-                "only a tenant's database of the kind `sqlite` is followed",
+                "only a tenant's database of the kind `sqlite`, or a PostgreSQL server, is followed",
+            ),
+            (
+                "\"sqlite\"\npath = \"$DATA/acuity.db\"",
+                "\"postgres\"\ndatabase = \"app_$TENANT\"\nsocket = \"/run/postgresql\"\nuser = \"backup\"\n\
+                 credentials = \"/etc/pass\"\nchanges = { within = \"14 d\", lose-at-most = \"5 min\" }",
+                "a PostgreSQL server is followed as a whole",
             ),
             ("back-within = \"15 min\"", "", "does not say `back-within`"),
             (

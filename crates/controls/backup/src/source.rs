@@ -13,14 +13,14 @@ use crate::{
     settings::{Command, Server},
 };
 
-mod child;
+pub(crate) mod child;
 mod credentials;
 mod fault;
 mod folder;
 mod gather;
 mod mariadb;
 mod output;
-mod postgres;
+pub(crate) mod postgres;
 mod reach;
 mod sqlite;
 mod trial;
@@ -28,6 +28,7 @@ mod trial;
 pub use fault::{Fault, SourceFault};
 pub(crate) use gather::{beside, gather};
 pub use reach::Reach;
+pub(crate) use reach::TAR;
 pub use sqlite::{Damage, expect, inspect};
 pub(crate) use trial::try_out;
 
@@ -296,7 +297,7 @@ pub fn read(path: &Path) -> Result<Manifest, SourceError> {
     })
 }
 
-fn write(path: &Path, manifest: &Manifest) -> Result<(), SourceError> {
+pub(crate) fn write(path: &Path, manifest: &Manifest) -> Result<(), SourceError> {
     let partial = path.with_extension("partial");
     std::fs::write(&partial, manifest.to_bytes()).map_err(SourceError::io("write", &partial))?;
     std::fs::rename(&partial, path).map_err(SourceError::io("write", path))

@@ -21,8 +21,9 @@ pub struct Beat {
     pub up_to: Timestamp,
     /// The ends of the files of the log that were closed last, and until when nothing changed after each.
     pub closes: Vec<Close>,
-    /// How many transactions the database had had, by its own count.
-    pub transactions: u32,
+    /// How far the database had come, by its own count: of transactions, or a server's of the bytes of its log.
+    #[serde(alias = "transactions")]
+    pub count: u64,
     /// What keeps the next generation from being begun, in words.
     pub trouble: Option<String>,
 }

@@ -82,6 +82,30 @@ pub enum ChangesError {
         /// Why.
         source: sqlx::Error,
     },
+    /// The server, or one of its programs, did not do what it was asked.
+    #[error("cannot follow the database `{database}`")]
+    Server {
+        /// Which database.
+        database: String,
+        /// Why.
+        source: SourceError,
+    },
+    /// The server is not one that can be followed.
+    #[error("the database `{database}` is not followed: {why}")]
+    Refused {
+        /// Which database.
+        database: String,
+        /// Why not, and what is to be done.
+        why: String,
+    },
+    /// A server's log does not go on where it was left, so that something may have been missed.
+    #[error("the log of the database `{database}` does not go on where it was left: {why}")]
+    Broken {
+        /// Which database.
+        database: String,
+        /// What does not fit.
+        why: String,
+    },
     /// A file could not be read or written.
     #[error("cannot {act} {path}", path = path.display())]
     Io {

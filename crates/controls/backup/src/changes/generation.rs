@@ -10,13 +10,15 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
+    time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::{
     BASE, ChangesError, FACTS, Facts,
+    beat::Closes,
     index::Mark,
     log::{Head, Seen, Writer},
     name,
@@ -27,6 +29,12 @@ use super::{
 
 /// A file of the log is closed when it is longer than this, whatever its age: it is read back whole.
 const LONGEST: u64 = 8 << 20;
+
+/// A generation whose log is longer than its image is followed by another, but not for less than this.
+const SHORTEST: u64 = 64 << 20;
+
+/// So many bytes of a server's own log are a record.
+const PART: usize = 64 << 10;
 
 /// A generation that is being written.
 pub(super) struct Generation {
@@ -140,6 +148,30 @@ impl Generation {
             .map_err(ChangesError::io("write the log of", &self.folder))
     }
 
+    /// Bytes of a server's own log, by the place of the first. What is nought is not written: the server fills up with that.
+    pub fn wal(&mut self, mut at: u64, bytes: &[u8]) -> Result<(), ChangesError> {
+        for part in bytes.chunks(PART) {
+            if part.iter().any(|byte| *byte != 0) {
+                self.writer
+                    .wal(at, part)
+                    .map_err(ChangesError::io("write the log of", &self.folder))?;
+                if self.writer.length() > LONGEST {
+                    self.turn()?;
+                }
+            }
+            at += part.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Notes how far a server's own log was copied for all that is in this one.
+    pub fn reached(&mut self, place: u64) -> Result<(), ChangesError> {
+        self.writer
+            .reached(place)
+            .and_then(|()| self.writer.flush())
+            .map_err(ChangesError::io("write the log of", &self.folder))
+    }
+
     /// Notes how far the database's own log was read for all that is in this one.
     pub fn mark(&mut self, mark: Mark) -> Result<(), ChangesError> {
         self.writer
@@ -166,11 +198,34 @@ impl Generation {
     }
 
     /// Closes the present file of the log and begins the next.
-    pub fn close(&mut self, now: Timestamp) -> Result<(), ChangesError> {
+    fn close(&mut self, now: Timestamp) -> Result<(), ChangesError> {
         self.turn()?;
         self.opened = now;
         self.changed = false;
         Ok(())
+    }
+
+    /// Closes the present file of the log, if it has changes in it that have waited long enough at this look.
+    pub fn close_if_due(
+        &mut self,
+        looked: Timestamp,
+        after: Duration,
+        closes: &mut Closes,
+    ) -> Result<(), ChangesError> {
+        if !self.changed {
+            self.opened = looked;
+        } else if looked.duration_since(self.opened) >= length_of(after) {
+            self.seen(Seen::quiet(looked))?;
+            self.close(looked)?;
+            closes.closed(self.closed_hash());
+        }
+        Ok(())
+    }
+
+    /// Whether another is to be begun, since this one, of an image so long, is old or its log is long.
+    pub fn is_over(&self, image: u64, looked: Timestamp, lasts: Duration) -> bool {
+        let age = looked.duration_since(self.began);
+        self.length > SHORTEST.max(image) || age >= length_of(lasts)
     }
 
     /// Closes the last file of the log.
@@ -181,16 +236,51 @@ impl Generation {
 
     /// Begins to copy the image.
     pub fn copy(&self, database: &Arc<File>) -> Image {
+        let from = Arc::clone(database);
+        self.image(move |to| copy(&from, to))
+    }
+
+    /// Has the image made by somebody else, who gives its hash and its length.
+    pub fn image(
+        &self,
+        make: impl FnOnce(&Path) -> io::Result<(String, u64)> + Send + 'static,
+    ) -> Image {
         let at = self.open.join(format!("{}.image", self.name));
-        let (from, to) = (Arc::clone(database), at.clone());
+        let to = at.clone();
         Image {
-            copying: std::thread::spawn(move || copy(&from, &to)),
+            copying: std::thread::spawn(move || make(&to)),
             at,
         }
     }
 
+    /// From now on this one counts, whose image is copied, and the one before ends. `last` is a look that saw nothing more,
+    /// after which it is complete.
+    pub fn change_over(
+        mut self,
+        image: Image,
+        mut facts: Facts,
+        last: Seen,
+        current: &mut Option<(Self, u64)>,
+        closes: &mut Closes,
+    ) -> Result<(), ChangesError> {
+        self.seen(last)?;
+        self.close(facts.complete)?;
+        if let Some((before, _)) = current {
+            before.seen(last)?;
+        }
+        facts.follows = current.as_ref().map(|(before, _)| before.hash());
+        let length = self.complete(image, facts)?;
+        let closed = self.closed_hash();
+        if let Some((before, _)) = current.replace((self, length)) {
+            closes.closed(before.hash());
+            before.end()?;
+        }
+        closes.closed(closed);
+        Ok(())
+    }
+
     /// Puts the image into the folder, and beside it what is known of it; that it is there says that the generation counts.
-    pub fn complete(&self, image: Image, mut facts: Facts) -> Result<u64, ChangesError> {
+    fn complete(&self, image: Image, mut facts: Facts) -> Result<u64, ChangesError> {
         let copied = image
             .copying
             .join()
@@ -263,7 +353,7 @@ fn writer(
     Ok(writer)
 }
 
-fn create(path: &Path) -> Result<File, ChangesError> {
+pub(super) fn create(path: &Path) -> Result<File, ChangesError> {
     let made = OpenOptions::new().write(true).create_new(true).open(path);
     let file = made.map_err(ChangesError::io("create", path))?;
     file.set_permissions(Permissions::from_mode(0o644))
@@ -293,4 +383,8 @@ fn copy(from: &File, to: &Path) -> io::Result<(String, u64)> {
     }
     file.sync_all()?;
     Ok((hex::encode(hash.finalize()), at))
+}
+
+fn length_of(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }

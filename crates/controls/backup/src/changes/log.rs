@@ -19,6 +19,8 @@ const PAGES: u8 = b'P';
 const SEEN: u8 = b'S';
 const MARK: u8 = b'M';
 const CLOCK: u8 = b'C';
+const WAL: u8 = b'W';
+const REACHED: u8 = b'R';
 
 /// No record is longer: pages are written so many at a time.
 const LONGEST: usize = 4 << 20;
@@ -141,6 +143,10 @@ pub(crate) enum Record {
     Mark(Mark),
     /// By which clock the times after it are noted.
     Clock(Reckoning),
+    /// Bytes of a server's own log, by the place of the first.
+    Wal(u64, Vec<u8>),
+    /// The server's own log has been copied whole up to this place, which is the end of one of its records.
+    Reached(u64),
 }
 
 /// A look at the database.
@@ -150,7 +156,7 @@ pub(crate) struct Seen {
     pub from: Timestamp,
     /// When it had seen what it saw: all of that was committed before.
     pub at: Timestamp,
-    /// Pages of the database then; nought if nothing had changed.
+    /// Pages of the database then, or one if it is a server's; nought if nothing had changed.
     pub pages: u32,
     /// How long before `from` the look before was, in milliseconds; nought if nothing had changed.
     pub apart_ms: u32,
@@ -209,6 +215,15 @@ impl Writer {
     pub fn mark(&mut self, mark: Mark) -> io::Result<()> {
         self.write_pages()?;
         self.write(MARK, &mark.to_bytes())
+    }
+
+    pub fn wal(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let body = [at.to_be_bytes().as_slice(), bytes].concat();
+        self.write(WAL, &body)
+    }
+
+    pub fn reached(&mut self, place: u64) -> io::Result<()> {
+        self.write(REACHED, &place.to_be_bytes())
     }
 
     /// Notes by which clock the times are that follow, and gives that to the system.
@@ -292,13 +307,19 @@ pub(crate) fn read(
             SEEN => seen(&body).map(Record::Seen),
             MARK => Mark::from_bytes(&body).map(Record::Mark),
             CLOCK => Reckoning::from_bytes(&body).map(Record::Clock),
+            WAL => body
+                .split_first_chunk::<8>()
+                .map(|(at, bytes)| Record::Wal(u64::from_be_bytes(*at), bytes.to_vec())),
+            REACHED => <[u8; 8]>::try_from(body.as_slice())
+                .ok()
+                .map(|place| Record::Reached(u64::from_be_bytes(place))),
             _ => None,
         };
         let record = record.ok_or(Bad::Altered(at))?;
         match &record {
             Record::Seen(seen) => head.take(seen),
             Record::Clock(by) => head.clocked(by),
-            Record::Pages(_) | Record::Mark(_) => {}
+            Record::Pages(_) | Record::Mark(_) | Record::Wal(..) | Record::Reached(_) => {}
         }
         take(record).map_err(Bad::Failed)?;
         head.hash = hex::encode(hash);

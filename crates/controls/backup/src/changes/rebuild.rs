@@ -25,7 +25,7 @@ pub struct Rebuilt {
     pub last: Option<Timestamp>,
     /// When the first change that is not in it was seen, if there is one.
     pub next: Option<Timestamp>,
-    /// Pages that were written over the image.
+    /// Pages that were written over the image; of a server, those of its own log.
     pub pages: u64,
 }
 
@@ -93,7 +93,7 @@ pub fn rebuild(
                     size = Some(u64::from(seen.pages) * u64::from(facts.page_size));
                 }
             }
-            Record::Mark(_) | Record::Clock(_) => {}
+            Record::Mark(_) | Record::Clock(_) | Record::Wal(..) | Record::Reached(_) => {}
         }
         Ok(())
     })?;

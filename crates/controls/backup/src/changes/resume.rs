@@ -45,7 +45,9 @@ pub(super) struct Left {
     /// By which clock that was noted last, if it says.
     pub by: Option<Reckoning>,
     /// How far the database's own log had been read for that.
-    mark: Mark,
+    mark: Option<Mark>,
+    /// How far a server's own log had been copied for that.
+    pub reached: Option<u64>,
 }
 
 /// The newest generation, if it can be read as far as is needed here.
@@ -70,22 +72,25 @@ fn end(name: String, folder: PathBuf) -> Option<Left> {
     let segments = (1..)
         .take_while(|number| folder.join(segment(*number)).is_file())
         .last()?;
-    let (mut hash, mut up_to, mut mark, mut by, mut log) = (None, None, None, None, 0);
+    let (mut hash, mut up_to, mut mark, mut reached, mut by) = (None, None, None, None, None);
+    let mut log = 0;
     for number in (1..=segments).rev() {
         let path = folder.join(segment(number));
         log += fs::metadata(&path).ok()?.len();
-        if mark.is_some() && up_to.is_some() {
+        if (mark.is_some() || reached.is_some()) && up_to.is_some() {
             continue;
         }
         let mut head = Head::start(&name);
         if number > 1 {
             head.hash = last_hash(&folder.join(segment(number - 1))).ok()?;
         }
-        let mut here = None;
+        let (mut here, mut copied) = (None, None);
         let file = BufReader::new(File::open(&path).ok()?);
         read(file, facts.page_size, &mut head, |record| {
-            if let Record::Mark(mark) = record {
-                here = Some(mark);
+            match record {
+                Record::Mark(mark) => here = Some(mark),
+                Record::Reached(place) => copied = Some(place),
+                _ => {}
             }
             Ok(())
         })
@@ -94,6 +99,7 @@ fn end(name: String, folder: PathBuf) -> Option<Left> {
         by = by.or_else(|| head.clocks.pop().map(|last| last.by));
         up_to = up_to.or(head.up_to);
         mark = mark.or(here);
+        reached = reached.or(copied);
     }
     let mut bytes = [0; 32];
     hex::decode_to_slice(hash?, &mut bytes).ok()?;
@@ -105,16 +111,23 @@ fn end(name: String, folder: PathBuf) -> Option<Left> {
         hash: bytes,
         up_to: up_to?,
         by,
-        mark: mark?,
+        mark,
+        reached,
         folder,
     })
 }
 
 impl Left {
+    /// Whether times noted now can go on from it, after everything that is known to be stored.
+    pub fn is_before(&self, now: Timestamp, by: Option<&Reckoning>, last: Option<&str>) -> bool {
+        let set = matches!((&self.by, by), (Some(left), Some(by)) if left.was_set(by));
+        self.up_to <= now && !set && last.is_none_or(|last| *self.name >= *last)
+    }
+
     /// The place up to which the database's own log was read, if what is published now goes on from there. While nobody
     /// writes.
     pub fn goes_on(&self, files: &Files, published: &Published) -> Option<Reader> {
-        let mark = self.mark;
+        let mark = self.mark?;
         if mark.frames == 0 || mark.salts != published.salts || mark.frames > published.frames {
             return None;
         }
@@ -172,7 +185,7 @@ impl Left {
                         size = Some(u64::from(seen.pages));
                     }
                 }
-                Record::Mark(_) | Record::Clock(_) => {}
+                Record::Mark(_) | Record::Clock(_) | Record::Wal(..) | Record::Reached(_) => {}
             }
             Ok(())
         })?;

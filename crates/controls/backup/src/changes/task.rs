@@ -3,34 +3,29 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp, civil};
+use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BASE, Beat, ChangesError, FACTS, Facts, index,
+    BASE, ChangesError, FACTS, Facts,
     log::Head,
+    postgres,
     rebuild::{Rebuilt, rebuild},
     room, segment,
     ship::ship,
+    word::{self, Word},
 };
 use crate::{
     far::{Dial, Place},
     job::JobError,
     manifest::{DATA, FILE},
-    records::Shipment,
     repository::{Finding, Label, Listed, Password, Repository, RepositoryError},
     retention::{SnapshotId, changes::ended},
+    settings::Server,
     source,
 };
-
-/// How often a follower's next word is looked for, and for how long.
-const ASK: Duration = Duration::from_millis(100);
-const ASKED: usize = 40;
-/// How long after the question a word may be of, for a clock that goes right.
-const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// At most this many findings are reported: an outcome must fit a message.
 const MOST: usize = 50;
@@ -65,7 +60,23 @@ pub enum Task {
         /// Now.
         now: Timestamp,
     },
-    /// Remove the generations that are stored everywhere, if they go no further. As the tenant; no key.
+    /// The same of a server. As the jobs' user; no key.
+    LookServer {
+        /// The server, and one of its databases.
+        server: Server,
+        /// The folder of its generations.
+        folder: PathBuf,
+        /// Now.
+        now: Timestamp,
+    },
+    /// Have a server keep nothing more of its log for a follower. As the jobs' user; no key.
+    LetGo {
+        /// The server, and one of its databases.
+        server: Server,
+        /// The folder of its generations.
+        folder: PathBuf,
+    },
+    /// Remove the generations that are stored everywhere, if they go no further. As whoever follows; no key.
     Forget {
         /// The folder of a source's generations.
         folder: PathBuf,
@@ -82,6 +93,9 @@ pub enum Task {
         at: Timestamp,
         /// The folder for the data and their manifest.
         into: PathBuf,
+        /// The server that the generation is of, if it is of one.
+        #[serde(default)]
+        server: Option<Server>,
     },
     /// Read what is stored, and say what is wrong. The repository's key.
     Read {
@@ -113,7 +127,11 @@ impl Task {
             Self::Ship { repository, .. }
             | Self::Read { repository, .. }
             | Self::Remove { repository, .. } => Some(repository),
-            Self::Look { .. } | Self::Forget { .. } | Self::Rebuild { .. } => None,
+            Self::Look { .. }
+            | Self::LookServer { .. }
+            | Self::LetGo { .. }
+            | Self::Forget { .. }
+            | Self::Rebuild { .. } => None,
         }
     }
 }
@@ -183,7 +201,7 @@ pub enum Done {
     },
     /// A follower was looked at.
     Looked(Word),
-    /// Generations that are stored everywhere are gone from here.
+    /// Generations that are stored everywhere are gone from here, or a server keeps nothing more.
     Forgotten,
     /// A database was rebuilt.
     Rebuilt {
@@ -210,29 +228,6 @@ pub enum Done {
         /// Those that are left.
         left: Vec<SnapshotId>,
     },
-}
-
-/// What a look at a follower showed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Word {
-    /// Its newest word, if there is any.
-    pub beat: Option<Beat>,
-    /// Whether that is newer than the look, and knows of everything that was committed before.
-    pub awake: bool,
-}
-
-impl Word {
-    /// Until when nothing had changed after what is stored, by the word of a follower that is awake.
-    pub(crate) fn quiet_since(&self, newest: &Shipment) -> Option<Timestamp> {
-        let beat = self.beat.as_ref().filter(|_| self.awake)?;
-        let end = beat.closes.iter().find(|end| end.log == newest.head.hash)?;
-        Some(end.quiet)
-    }
-
-    /// What the follower says that it cannot do.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.beat.as_ref()?.trouble.as_deref()
-    }
 }
 
 /// Does one task.
@@ -305,7 +300,18 @@ pub(crate) async fn run(
             database,
             folder,
             now,
-        } => look(&database, &folder, now).await.map(Done::Looked),
+        } => word::look(&database, &folder, now).await.map(Done::Looked),
+        Task::LookServer {
+            server,
+            folder,
+            now,
+        } => postgres::look(&server, &folder, now)
+            .await
+            .map(Done::Looked),
+        Task::LetGo { server, folder } => {
+            postgres::let_go(&server, &folder).await?;
+            Ok(Done::Forgotten)
+        }
         Task::Forget { folder, stored } => {
             for one in generations(&folder)? {
                 // A generation that was closed later goes further than what is stored, and stays.
@@ -321,13 +327,24 @@ pub(crate) async fn run(
             head,
             at,
             into,
+            server,
         } => {
             let data = into.join(DATA);
             fs::create_dir_all(&data).map_err(ChangesError::io("create", &data))?;
-            let rebuilt = rebuild(&generation, &head, at, &data)?;
-            let manifest = source::survey(&data, at)
+            let (rebuilt, dumped) = match server {
+                None => (rebuild(&generation, &head, at, &data)?, None),
+                Some(server) => {
+                    let fence = into.with_file_name("server");
+                    let places = (&*data, &*fence);
+                    let (rebuilt, file, database) =
+                        postgres::recover(&generation, &head, at, &server, places).await?;
+                    (rebuilt, Some((file, database)))
+                }
+            };
+            let mut manifest = source::survey(&data, at)
                 .await
                 .map_err(ChangesError::from)?;
+            manifest.databases.extend(dumped);
             // What reading it has left beside it is empty.
             for ending in ["-wal", "-shm"] {
                 for name in manifest.databases.keys() {
@@ -408,38 +425,4 @@ fn generations(folder: &Path) -> Result<Vec<Local>, ChangesError> {
     }
     found.sort_by(|a, b| a.generation.cmp(&b.generation));
     Ok(found)
-}
-
-/// Waits for a follower's next word, and compares it with what had been committed before.
-async fn look(database: &Path, folder: &Path, now: Timestamp) -> Result<Word, JobError> {
-    let mut path = database.as_os_str().to_owned();
-    path.push("-shm");
-    let path = PathBuf::from(path);
-    // A database that nobody has open has no index, and so no follower.
-    let committed = match fs::File::open(&path) {
-        Ok(file) => index::published(&file).map_err(ChangesError::io("read", &path))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(ChangesError::io("read", &path)(error).into()),
-    };
-    let mut word = Word {
-        beat: None,
-        awake: false,
-    };
-    for _ in 0..ASKED {
-        word.beat = Beat::read(folder)?;
-        if let (Some(beat), Some(committed)) = (&word.beat, committed)
-            && beat.up_to > now
-            // A word of a later time is of a clock that was wrong.
-            && beat.up_to < now + SOON
-        {
-            // The count wraps round, so the nearer way round tells which is further.
-            word.awake = beat.transactions.wrapping_sub(committed.changes) < 1 << 31;
-            // One that was said before the last of it was committed is followed by another.
-            if word.awake {
-                break;
-            }
-        }
-        tokio::time::sleep(ASK).await;
-    }
-    Ok(word)
 }

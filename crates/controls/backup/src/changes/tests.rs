@@ -392,7 +392,7 @@ async fn its_word_says_how_far_it_has_seen() {
         last(&quiet),
         "until the look before the change"
     );
-    assert_eq!(busy.transactions, quiet.transactions + 1);
+    assert_eq!(busy.count, quiet.count + 1);
     assert_eq!(
         busy.generation.as_deref(),
         generation.file_name().unwrap().to_str()

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use avouch_evidence::{Audience, BoxFuture, Check, Ctx, Seen};
-use avouch_statement::{ClaimId, Length, Slug, TenantId, Verdict};
+use avouch_statement::{ClaimId, Length, Slug, Verdict};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Judged, job_chain};
 use crate::{
-    changes::{Stall, moments::reach, reckoning::Reckoning, task::Word},
+    changes::{Stall, Word, moments::reach, reckoning::Reckoning},
     keeper::{Backups, KeeperError, Owner},
     records::{Shipment, last_of_each},
     repository::Finding,
@@ -81,17 +81,13 @@ impl Check for Followed {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
         Box::pin(async move {
-            let tenants = self
-                .backups
-                .owners()
-                .into_iter()
-                .filter_map(|owner| match owner {
-                    Owner::Tenant(tenant) => Some(tenant),
-                    Owner::Platform => None,
-                });
+            let owners = self.backups.owners().into_iter().filter(|owner| {
+                let mut sources = self.backups.sources(owner);
+                sources.any(|source| source.name == self.source.name)
+            });
             // One whose follower is silent is waited for, and keeps nobody else waiting.
-            let tried: Vec<Vec<Seen>> = stream::iter(tenants)
-                .map(|tenant| -> BoxFuture<'_, Vec<Seen>> { Box::pin(self.try_one(tenant, ctx)) })
+            let tried: Vec<Vec<Seen>> = stream::iter(owners)
+                .map(|owner| -> BoxFuture<'_, Vec<Seen>> { Box::pin(self.try_one(owner, ctx)) })
                 .buffered(AT_ONCE)
                 .collect()
                 .await;
@@ -108,33 +104,36 @@ impl Check for Followed {
 }
 
 impl Followed {
-    /// Tries it for one tenant, at each destination.
-    async fn try_one(&self, tenant: TenantId, ctx: &Ctx) -> Vec<Seen> {
-        let owner = Owner::Tenant(tenant.clone());
+    /// Tries it for one owner, at each destination.
+    async fn try_one(&self, owner: Owner, ctx: &Ctx) -> Vec<Seen> {
         // Everybody's copies are measured by the same word of the follower.
         let word = self.backups.look_at_follower(&owner, &self.source).await;
+        let trouble = self.backups.trouble(&owner, &self.source.name);
+        let trouble = trouble.or_else(|| word.as_ref().err().map(job_chain));
         // A look that fails, because there is nothing to look at, shows no follower that is awake.
         let asked = Asked {
             word: word.unwrap_or(Word {
                 beat: None,
                 awake: false,
+                kept: None,
             }),
             at: (ctx.clock)(),
-            trouble: self.backups.trouble(&owner, &self.source.name),
+            trouble,
             by: self.backups.reckoning(),
         };
         let mut seen = Vec::new();
         for place in self.backups.places(&self.source) {
             let said = match self.try_at(&owner, place, &asked).await {
-                Ok((verdict, observed)) => Seen::new(&self.claim, verdict, observed).of(&tenant),
+                Ok((verdict, observed)) => Seen::new(&self.claim, verdict, observed),
                 Err(error) => {
                     let why = format!("could not be tried: {}", job_chain(&error));
-                    Seen::new(&self.claim, Verdict::Unproven, why)
-                        .of(&tenant)
-                        .for_audience(Audience::Supplier)
+                    Seen::new(&self.claim, Verdict::Unproven, why).for_audience(Audience::Supplier)
                 }
             };
-            seen.push(said);
+            seen.push(match &owner {
+                Owner::Tenant(tenant) => said.of(tenant),
+                Owner::Platform => said,
+            });
         }
         seen
     }
@@ -201,14 +200,19 @@ struct Asked {
 impl Asked {
     fn said(&self) -> String {
         let trouble = self.trouble.as_deref().map(|why| format!(": {why}"));
-        match (self.word.awake, self.word.trouble()) {
+        let kept = self.word.kept.map(|kept| {
+            format!("; the server keeps {kept} bytes of its log for it that have not come over")
+        });
+        let kept = kept.unwrap_or_default();
+        let said = match (self.word.awake, self.word.trouble()) {
             (true, None) => "the follower is awake and knows of everything committed".to_owned(),
             (true, Some(why)) => format!("the follower is awake, but {why}"),
             (false, _) => format!(
                 "the follower does not answer{}",
                 trouble.unwrap_or_default()
             ),
-        }
+        };
+        said + &kept
     }
 }
 

@@ -13,9 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Access, Backups, KeeperError, Outcome, Owner, SourceSettings, Spec, Who, chain, job};
 use crate::{
     changes::{
-        Follow,
+        Follow, Word,
+        postgres::FollowServer,
         reckoning::{Reckoning, boot},
-        task::{Done, Task, Word},
+        task::{Done, Task},
     },
     far::Place,
     repository::Finding,
@@ -24,6 +25,7 @@ use crate::{
     source::Source,
 };
 
+mod letting_go;
 mod shipping;
 
 /// How long a follower that ended is left before the next begins.
@@ -77,6 +79,10 @@ impl Backups {
     /// Keeps the changes of every source that is to be followed, until it is dropped.
     pub async fn keep_changes(self: &Arc<Self>) {
         let mut tasks = tokio::task::JoinSet::new();
+        for (owner, source) in self.followed_once() {
+            let keeper = Arc::clone(self);
+            tasks.spawn(async move { keeper.let_go(&owner, &source).await });
+        }
         loop {
             for (owner, source, changes) in self.followed() {
                 let which = (owner.clone(), source.name.clone());
@@ -171,27 +177,50 @@ impl Backups {
         source: &SourceSettings,
         changes: Changes,
     ) -> Result<(), KeeperError> {
-        let follow = Follow {
-            database: self.database(owner, source)?,
-            folder: self.changes_folder(owner).join(source.name.as_str()),
-            close_after: pace(changes),
-            generation: GENERATION,
-            last: self
-                .records
-                .last_generation(&owner.to_string(), source.name.as_str())
-                .await?,
-            boot: boot().map(str::to_owned),
+        let folder = self.changes_folder(owner, source);
+        let mut write = vec![folder.clone()];
+        let folder = folder.join(source.name.as_str());
+        let (close_after, boot) = (pace(changes), boot().map(str::to_owned));
+        let last = self
+            .records
+            .last_generation(&owner.to_string(), source.name.as_str())
+            .await?;
+        let spec = match self.resolve(owner, source) {
+            Source::Sqlite { path } => {
+                write.insert(0, self.jobs.data(owner));
+                Spec::Follow {
+                    follow: Follow {
+                        database: path,
+                        folder,
+                        close_after,
+                        generation: GENERATION,
+                        last,
+                        boot,
+                    },
+                }
+            }
+            Source::Postgres { server } => Spec::FollowServer {
+                follow: FollowServer {
+                    server,
+                    folder,
+                    close_after,
+                    generation: GENERATION,
+                    last,
+                    boot,
+                },
+            },
+            _ => return Err(KeeperError::Confused),
         };
         let access = Access {
             read: vec![],
-            write: vec![self.jobs.data(owner), self.changes_folder(owner)],
+            write,
         };
         let input = job::Input {
-            spec: Spec::Follow { follow },
+            spec,
             password: None,
         };
         self.jobs
-            .run(Who::Owner(owner.clone()), access, input)
+            .run(follower(owner, source), access, input)
             .await?;
         Ok(())
     }
@@ -207,18 +236,31 @@ impl Backups {
         owner: &Owner,
         source: &SourceSettings,
     ) -> Result<Word, KeeperError> {
-        let folder = self.changes_folder(owner);
-        let task = Task::Look {
-            database: self.database(owner, source)?,
-            folder: folder.join(source.name.as_str()),
-            now: (self.clock)(),
+        let above = self.changes_folder(owner, source);
+        let (folder, now) = (above.join(source.name.as_str()), (self.clock)());
+        let mut read = vec![above];
+        let task = match self.resolve(owner, source) {
+            Source::Sqlite { path } => {
+                read.insert(0, self.jobs.data(owner));
+                Task::Look {
+                    database: path,
+                    folder,
+                    now,
+                }
+            }
+            Source::Postgres { server } => Task::LookServer {
+                server,
+                folder,
+                now,
+            },
+            _ => return Err(KeeperError::Confused),
         };
         let access = Access {
-            read: vec![self.jobs.data(owner), folder],
+            read,
             write: vec![],
         };
         match self
-            .task(Who::Owner(owner.clone()), access, task, None)
+            .task(follower(owner, source), access, task, None)
             .await?
         {
             Done::Looked(word) => Ok(word),
@@ -305,16 +347,24 @@ impl Backups {
         Ok(folder.with_file_name(format!("{owner}.changes")))
     }
 
-    /// The folder of an owner's generations, beside its data.
-    fn changes_folder(&self, owner: &Owner) -> PathBuf {
-        self.jobs.data(owner).with_file_name("changes")
-    }
-
-    fn database(&self, owner: &Owner, source: &SourceSettings) -> Result<PathBuf, KeeperError> {
-        match self.resolve(owner, source) {
-            Source::Sqlite { path } => Ok(path),
-            _ => Err(KeeperError::Confused),
+    /// The folder of an owner's generations: beside its data, or, of a server, beside the repositories, where none of those
+    /// whose data they are has a part in it.
+    fn changes_folder(&self, owner: &Owner, source: &SourceSettings) -> PathBuf {
+        match source.kind.is_in_a_folder() {
+            true => self.jobs.data(owner).with_file_name("changes"),
+            false => {
+                let followed = self.jobs.backups().join(".followed");
+                followed.join(format!("{owner}.{}", source.name))
+            }
         }
+    }
+}
+
+/// As whom a source is followed: a server is reached by the jobs' user alone.
+fn follower(owner: &Owner, source: &SourceSettings) -> Who {
+    match source.kind.is_in_a_folder() {
+        true => Who::Owner(owner.clone()),
+        false => Who::Jobs,
     }
 }
 

@@ -61,7 +61,7 @@ pub enum KeeperError {
     /// No database of the owner is followed.
     #[error(
         "no changes of {0} are followed, so only whole backups can be restored; `changes` in a `[[backup.source]]` of the \
-         kind `sqlite` has them followed"
+         kind `sqlite` or `postgres` has them followed"
     )]
     NotFollowed(Owner),
     /// The database cannot be restored as it was at that moment.

@@ -18,6 +18,7 @@ use crate::{
     records::{Shipment, Taken},
     retention::Snapshot,
     settings::Changes,
+    source::Source,
 };
 
 /// A moment, and what it is restored from.
@@ -220,7 +221,7 @@ impl Backups {
             source: source.name.clone(),
             what,
             place: self.resolve(owner, source).place(),
-            into_place: true,
+            into_place: source.kind.is_in_a_folder(),
             measured: None,
             moment: Some(Moment {
                 at,
@@ -245,7 +246,11 @@ impl Backups {
         let fetched = self
             .fetch_generation(owner, &plan.what, moment, scratch)
             .await?;
-        let compared = self.rebuild(&fetched.moment, scratch).await?.0;
+        let source = self.one_followed(owner, Some(plan.source.as_str()))?;
+        let compared = self
+            .rebuild(owner, source, &fetched.moment, scratch)
+            .await?
+            .0;
         Ok((compared, fetched.instead))
     }
 
@@ -337,6 +342,8 @@ impl Backups {
     /// Rebuilds the database from there; what was found, and its manifest's digest.
     pub(super) async fn rebuild(
         &self,
+        owner: &Owner,
+        source: &SourceSettings,
         moment: &Moment,
         scratch: &Path,
     ) -> Result<(Compared, String), KeeperError> {
@@ -345,6 +352,10 @@ impl Backups {
             head: moment.head.clone(),
             at: moment.at,
             into: scratch.join("restored"),
+            server: match self.resolve(owner, source) {
+                Source::Postgres { server } => Some(server),
+                _ => None,
+            },
         };
         let access = Access {
             read: vec![],

@@ -272,6 +272,7 @@ pub(crate) mod testing {
                 complete: complete.parse().unwrap(),
                 follows: None,
                 image: String::new(),
+                cluster: None,
             },
             verified: up_to.parse().unwrap(),
         }

@@ -4,7 +4,7 @@ use avouch_statement::{Draft, Figure, Length, Table, Unit};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::FRESH;
+use super::{FRESH, Kind};
 use crate::schedule::At;
 
 /// Evidence of how much would be lost is old after an hour.
@@ -36,7 +36,7 @@ impl Changes {
     }
 }
 
-pub(super) fn read(mut table: Table<'_>, places: &[String]) -> Option<Changes> {
+pub(super) fn read(mut table: Table<'_>, kind: &Kind, places: &[String]) -> Option<Changes> {
     let days = Length::new(1, Unit::Day)..=Length::new(10, Unit::Year);
     let within = table.need_length_within("within", "14 d", days);
     let short = Length::new(10, Unit::Second)..=Length::new(1, Unit::Day);
@@ -47,13 +47,22 @@ pub(super) fn read(mut table: Table<'_>, places: &[String]) -> Option<Changes> {
         Draft::enforced(
             format!("The database can be restored as it was at any moment of the last {within}."),
             Figure::Length(within),
+            if let Kind::Postgres(_) = kind {
+                format!(
+                    "The whole server is followed: its own log is kept, in which each transaction says when it ended. A time of \
+                     which the log is missing, longer than {lose_at_most}, is a gap: no moment in it can be restored, and this \
+                     is broken for as long as it lies in the window. Stored changes are read and hashed in each place: what is \
+                     new at each trial, everything once a day."
+                )
+            } else {
             format!(
                 "Every change is followed as it is committed, ten times a second. A time in which the database was written to \
                  and not looked at, longer than {lose_at_most}, is a gap: no moment in it can be restored, and this is broken \
                  for as long as it lies in the window. In a shorter one the database comes back as it was last seen; the \
                  observation says how long the longest was. Stored changes are read and hashed in each place: what is new at \
                  each trial, everything once a day."
-            ),
+            )
+            },
         )
         .fresh_for(FRESH),
     );

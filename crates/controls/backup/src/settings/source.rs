@@ -72,16 +72,27 @@ pub(super) fn read(
     })
 }
 
-/// Only a tenant's SQLite database is followed, and its changes are stored in folders.
+/// A tenant's SQLite database is followed, or a whole PostgreSQL server; and changes are stored in folders.
 fn followed(changes: Table<'_>, kind: &Kind, to: &[Slug], far: &[Slug]) -> Option<Changes> {
     let at = changes.at();
     let refuse = |why, help| changes.fault(at, "`changes` cannot be kept here", why, help);
-    if !matches!(kind, Kind::Sqlite { .. }) || kind.is_platform() {
-        refuse(
-            "only a tenant's database of the kind `sqlite` is followed",
-            "leave `changes` out, or name a database in `$DATA`",
-        );
-        return None;
+    match kind {
+        Kind::Sqlite { .. } if !kind.is_platform() => {}
+        Kind::Postgres(_) if kind.is_platform() => {}
+        Kind::Postgres(_) => {
+            refuse(
+                "a PostgreSQL server is followed as a whole, with the databases of every tenant",
+                "leave `changes` out, or add a source whose `database` has no `$TENANT`, which is the platform's",
+            );
+            return None;
+        }
+        _ => {
+            refuse(
+                "only a tenant's database of the kind `sqlite`, or a PostgreSQL server, is followed",
+                "leave `changes` out, or name a database in `$DATA`",
+            );
+            return None;
+        }
     }
     let places: Vec<String> = to
         .iter()
@@ -95,7 +106,7 @@ fn followed(changes: Table<'_>, kind: &Kind, to: &[Slug], far: &[Slug]) -> Optio
         );
         return None;
     }
-    changes::read(changes, &places)
+    changes::read(changes, kind, &places)
 }
 
 fn to(table: &mut Table<'_>, destinations: &[Slug]) -> Option<Vec<Slug>> {

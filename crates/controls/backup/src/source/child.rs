@@ -16,7 +16,7 @@ const LONGEST: usize = 64 << 10;
 const SHOWN: usize = 300;
 
 /// A command with nothing of this process's environment, whose child ends with whoever waits for it.
-pub(super) fn command(program: &Path) -> Command {
+pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -29,7 +29,7 @@ pub(super) fn command(program: &Path) -> Command {
 }
 
 /// Starts it; `of` is what it reads, for whoever reads the error.
-pub(super) fn start(command: &mut Command, of: &str) -> Result<Child, SourceError> {
+pub(crate) fn start(command: &mut Command, of: &str) -> Result<Child, SourceError> {
     command.spawn().map_err(|source| {
         let program = name(command);
         if source.kind() == io::ErrorKind::NotFound {
@@ -40,13 +40,13 @@ pub(super) fn start(command: &mut Command, of: &str) -> Result<Child, SourceErro
 }
 
 /// Runs it to its end, which must be a good one.
-pub(super) async fn run(mut command: Command, of: &str) -> Result<(), SourceError> {
+pub(crate) async fn run(mut command: Command, of: &str) -> Result<(), SourceError> {
     let child = start(&mut command, of)?;
     ended(child, &name(&command), of).await
 }
 
 /// Waits for its end, which must be a good one.
-pub(super) async fn ended(mut child: Child, program: &str, of: &str) -> Result<(), SourceError> {
+pub(crate) async fn ended(mut child: Child, program: &str, of: &str) -> Result<(), SourceError> {
     let complaints = match child.stderr.take() {
         Some(stderr) => complaints(stderr).await,
         None => String::new(),
@@ -70,7 +70,7 @@ pub(super) async fn ended(mut child: Child, program: &str, of: &str) -> Result<(
 }
 
 /// What it writes to standard error, to the end of it.
-pub(super) async fn complaints(mut from: impl AsyncRead + Unpin) -> String {
+pub(crate) async fn complaints(mut from: impl AsyncRead + Unpin) -> String {
     let mut kept = Vec::new();
     let mut part = [0; 4096];
     while let Ok(read @ 1..) = from.read(&mut part).await {
@@ -82,7 +82,7 @@ pub(super) async fn complaints(mut from: impl AsyncRead + Unpin) -> String {
 }
 
 /// The name that a program is spoken of by.
-pub(super) fn name(command: &Command) -> String {
+pub(crate) fn name(command: &Command) -> String {
     let program = Path::new(command.as_std().get_program());
     program.file_name().map_or_else(
         || program.display().to_string(),
@@ -90,7 +90,7 @@ pub(super) fn name(command: &Command) -> String {
     )
 }
 
-pub(super) fn failed(program: String, of: &str, said: &str) -> SourceError {
+pub(crate) fn failed(program: String, of: &str, said: &str) -> SourceError {
     SourceError::Program {
         program,
         of: of.to_owned(),
@@ -99,7 +99,7 @@ pub(super) fn failed(program: String, of: &str, said: &str) -> SourceError {
 }
 
 /// The line that says why, without where the server is: evidence goes to the tenant, and places are the supplier's.
-pub(super) fn said(complaints: &str) -> Option<String> {
+pub(crate) fn said(complaints: &str) -> Option<String> {
     let lines = || {
         complaints
             .lines()

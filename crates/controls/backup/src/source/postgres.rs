@@ -9,9 +9,11 @@ use crate::{manifest::Database, settings::Server};
 
 mod cluster;
 mod psql;
+mod recovered;
 
 pub(super) use cluster::Cluster;
-use psql::Session;
+pub(crate) use psql::Session;
+pub(crate) use recovered::{Until, recover};
 
 /// Where Debian keeps each version's programs.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -21,7 +23,7 @@ pub(super) const ROLES: &str = "roles.sql";
 
 /// How a server is reached, and as whom.
 #[derive(Debug, Clone)]
-struct At {
+pub(crate) struct At {
     /// The folder of the programs.
     programs: PathBuf,
     /// The folder of the server's socket.
@@ -33,9 +35,29 @@ struct At {
 }
 
 impl At {
+    /// A server as it is stated, with the newest programs that are installed.
+    pub(crate) fn of(server: &Server) -> Result<Self, SourceError> {
+        credentials::check(&server.credentials)?;
+        Ok(Self {
+            programs: programs()?,
+            socket: server.socket.clone(),
+            port: server.port,
+            user: server.user.clone(),
+            passwords: Some(server.credentials.clone()),
+        })
+    }
+
+    /// The same with the programs of just this version: nothing else reads a copy of the server's own files.
+    pub(crate) fn of_version(self, version: &str) -> Result<Self, SourceError> {
+        Ok(Self {
+            programs: programs_of(version)?,
+            ..self
+        })
+    }
+
     /// One of the server's programs, told where the server is and as whom to go there. The password is in a file that
     /// only its name is given of.
-    fn client(&self, program: &str) -> Command {
+    pub(crate) fn client(&self, program: &str) -> Command {
         let mut command = child::command(&self.programs.join(program));
         command
             .env("PGCONNECT_TIMEOUT", "30")
@@ -54,7 +76,7 @@ impl At {
 }
 
 /// The name of a database's dump.
-pub(super) fn file(database: &str) -> String {
+pub(crate) fn file(database: &str) -> String {
     format!("{database}.dump")
 }
 
@@ -64,16 +86,12 @@ pub(super) fn file(database: &str) -> String {
 ///
 /// If the server cannot be reached or does not get through, or the database has no table.
 pub(super) async fn copy(server: &Server, data: &Path) -> Result<Database, SourceError> {
-    credentials::check(&server.credentials)?;
-    let at = At {
-        programs: programs()?,
-        socket: server.socket.clone(),
-        port: server.port,
-        user: server.user.clone(),
-        passwords: Some(server.credentials.clone()),
-    };
-    let name = &server.database;
-    let mut session = Session::open(&at, name).await?;
+    dump(&At::of(server)?, &server.database, data).await
+}
+
+/// The same of a server that is reached so.
+async fn dump(at: &At, name: &str, data: &Path) -> Result<Database, SourceError> {
+    let mut session = Session::open(at, name).await?;
     let snapshot = session.snapshot().await?;
     let mut dump = at.client("pg_dump");
     // Not packed, so that what did not change between two dumps is stored once.
@@ -90,7 +108,7 @@ pub(super) async fn copy(server: &Server, data: &Path) -> Result<Database, Sourc
     let found = session.survey().await?;
     session.close().await?;
     if found.tables.is_empty() {
-        return Err(SourceError::NoTable(name.clone()));
+        return Err(SourceError::NoTable(name.to_owned()));
     }
     let mut roles = at.client("pg_dumpall");
     roles
@@ -100,6 +118,19 @@ pub(super) async fn copy(server: &Server, data: &Path) -> Result<Database, Sourc
         .arg(data.join(ROLES));
     child::run(roles, name).await?;
     Ok(found)
+}
+
+/// The folder of the programs of a version.
+pub(crate) fn programs_of(version: &str) -> Result<PathBuf, SourceError> {
+    let programs = Path::new(VERSIONS).join(version).join("bin");
+    match programs.join("pg_receivewal").is_file() {
+        true => Ok(programs),
+        false => Err(SourceError::NotInstalled {
+            program: format!(
+                "PostgreSQL {version}'s pg_receivewal (Debian's package postgresql-{version}), of the server's own version,"
+            ),
+        }),
+    }
 }
 
 /// The programs of the newest version that is installed: they read every older one.

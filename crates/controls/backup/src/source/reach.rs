@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Source;
 use crate::{
+    changes::task::Task,
     job::Spec,
     manifest::Engine,
     settings::{Command, Kind, Server, Settings},
@@ -11,6 +12,9 @@ use crate::{
 
 /// The shell, without which PostgreSQL makes no new cluster.
 const SHELL: &str = "/bin/sh";
+
+/// What unpacks the image of a whole server.
+pub(crate) const TAR: &str = "/bin/tar";
 
 /// Programs, files and folders, each by its path without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,6 +57,16 @@ impl Reach {
                 engine: Some(engine),
                 ..
             } => Self::of_engine(*engine),
+            Spec::FollowServer { follow } => Self::of_server(Engine::Postgres, &follow.server),
+            Spec::Changes { task } => match task {
+                Task::LookServer { server, .. } | Task::LetGo { server, .. } => {
+                    Self::of_server(Engine::Postgres, server)
+                }
+                Task::Rebuild {
+                    server: Some(_), ..
+                } => Self::of_engine(Engine::Postgres),
+                _ => Self::default(),
+            },
             _ => Self::default(),
         }
         .settled();
@@ -89,7 +103,7 @@ impl Reach {
         match engine {
             // Debian keeps PostgreSQL's programs with the libraries, which every job may execute.
             Engine::Postgres => Self {
-                execute: paths(&[SHELL]),
+                execute: paths(&[SHELL, TAR]),
                 read: paths(&["/usr/share/postgresql"]),
                 write: Vec::new(),
             },

@@ -15,13 +15,7 @@ impl Follower<'_> {
         let name = self.what.database.file_name().unwrap_or_default();
         left.facts.page_size == self.page_size
             && *left.facts.database == *name.to_string_lossy()
-            && left.up_to <= now
-            && !matches!((&left.by, &self.by), (Some(left), Some(by)) if left.was_set(by))
-            && self
-                .what
-                .last
-                .as_ref()
-                .is_none_or(|last| left.name >= *last)
+            && left.is_before(now, self.by.as_ref(), self.what.last.as_deref())
     }
 
     /// Goes on with what is left, if it is shown that nothing was missed; false otherwise.

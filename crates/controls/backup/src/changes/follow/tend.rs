@@ -1,7 +1,7 @@
 //! What a follower sees to about once a second: that the files are the same, that files of the log are closed and the
 //! database's own log stays short, that the next generation is begun in time, and its word.
 
-use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt};
 
 use jiff::SignedDuration;
 
@@ -13,9 +13,6 @@ const LONG: u32 = 1000;
 
 /// How long after the log was let go it may be let go again: writers wait meanwhile.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
-
-/// A generation whose log is longer than its image is followed by another, but not for less than this.
-const SHORTEST: u64 = 64 << 20;
 
 /// How often it is looked whether there is room for more, and whether there is again.
 const ROOM: SignedDuration = SignedDuration::from_mins(1);
@@ -50,7 +47,7 @@ impl Follower<'_> {
             log: current.map(Generation::hash),
             up_to: self.looked,
             closes: self.closes.told(self.looked),
-            transactions: self.published.changes,
+            count: self.published.changes.into(),
             trouble: self.room.1.clone(),
         };
         beat.write(&self.what.folder)
@@ -58,19 +55,12 @@ impl Follower<'_> {
 
     /// Closes the present file of the log, if it has changes in it that have waited long enough.
     fn close_what_is_due(&mut self) -> Result<(), ChangesError> {
-        let after = length_of(self.what.close_after);
-        let looked = self.looked;
-        let Some((generation, _)) = &mut self.current else {
-            return Ok(());
-        };
-        if !generation.changed {
-            generation.opened = looked;
-        } else if looked.duration_since(generation.opened) >= after {
-            generation.seen(Seen::quiet(looked))?;
-            generation.close(looked)?;
-            self.closes.closed(generation.closed_hash());
+        match &mut self.current {
+            Some((generation, _)) => {
+                generation.close_if_due(self.looked, self.what.close_after, &mut self.closes)
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Begins the next generation, if its time has come and there is room; sees in any case that there still is some.
@@ -78,9 +68,7 @@ impl Follower<'_> {
         let Some((generation, image)) = &self.current else {
             return Ok(());
         };
-        let age = self.looked.duration_since(generation.began);
-        let due =
-            generation.length > SHORTEST.max(*image) || age >= length_of(self.what.generation);
+        let due = generation.is_over(*image, self.looked, self.what.generation);
         let looked_for_room = self.looked.duration_since(self.room.0) < ROOM;
         if !looked_for_room {
             self.room = (self.looked, None);
@@ -120,35 +108,24 @@ impl Follower<'_> {
         // What was committed while the image was copied is in the log before the generation counts.
         self.look().await?;
         let now = self.now();
-        let Some((mut generation, image)) = self.rising.take() else {
+        let Some((generation, image)) = self.rising.take() else {
             return Ok(());
         };
         let last = Seen {
             at: now,
             ..Seen::quiet(self.looked)
         };
-        generation.seen(last)?;
-        generation.close(now)?;
-        if let Some((before, _)) = &mut self.current {
-            before.seen(last)?;
-        }
         let name = self.what.database.file_name().unwrap_or_default();
         let facts = Facts {
             database: name.to_string_lossy().into_owned(),
             page_size: self.page_size,
             mode: self.mode,
             complete: now,
-            follows: self.current.as_ref().map(|(before, _)| before.hash()),
+            follows: None,
             image: String::new(),
+            cluster: None,
         };
-        let length = generation.complete(image, facts)?;
-        let closed = generation.closed_hash();
-        if let Some((before, _)) = self.current.replace((generation, length)) {
-            self.closes.closed(before.hash());
-            before.end()?;
-        }
-        self.closes.closed(closed);
-        Ok(())
+        generation.change_over(image, facts, last, &mut self.current, &mut self.closes)
     }
 
     /// Lets the log begin anew, since it is long: everything is read, on the disk, and written back while nobody writes.
@@ -189,8 +166,4 @@ impl Follower<'_> {
         }
         Ok(())
     }
-}
-
-fn length_of(time: Duration) -> SignedDuration {
-    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }

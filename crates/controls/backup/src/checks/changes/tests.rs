@@ -30,13 +30,14 @@ fn asked(awake: bool, quiet: &str) -> Asked {
             log: newest().head.hash,
             quiet: at(quiet),
         }],
-        transactions: 7,
+        count: 7,
         trouble: None,
     };
     Asked {
         word: Word {
             beat: Some(beat),
             awake,
+            kept: None,
         },
         at: at("12:10:00"),
         trouble: None,

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use avouch_statement::Slug;
 
-use super::super::{Access, Backups, KeeperError, Owner, SourceSettings, Who, chain};
+use super::{
+    super::{Access, Backups, KeeperError, Owner, SourceSettings, Who, chain},
+    follower,
+};
 use crate::{
     changes::{
         room::most,
@@ -56,7 +59,7 @@ impl Backups {
         }
         let gone = superfluous(&local, &stored, places.len());
         if !gone.is_empty() && (self.steady)() {
-            let folder = self.changes_folder(owner);
+            let folder = self.changes_folder(owner, source);
             let task = Task::Forget {
                 folder: folder.join(of),
                 stored: gone,
@@ -65,7 +68,7 @@ impl Backups {
                 read: vec![],
                 write: vec![folder],
             };
-            let forgotten = self.task(Who::Owner(owner.clone()), access, task, None);
+            let forgotten = self.task(follower(owner, source), access, task, None);
             first = first.or(forgotten.await.err());
         }
         first.map_or(Ok(count), Err)
@@ -143,7 +146,7 @@ impl Backups {
         known: &[Shipment],
     ) -> Result<(Vec<Shipped>, Vec<Local>, Vec<Unstored>), KeeperError> {
         let now = (self.clock)();
-        let folder = self.changes_folder(owner);
+        let folder = self.changes_folder(owner, source);
         let access = Access {
             read: vec![folder.clone()],
             write: vec![repository.to_path_buf()],

@@ -84,7 +84,7 @@ impl Backups {
         let mut what = what.clone();
         let mut compared = None;
         let comparing = async {
-            let rebuilt = self.rebuild(moment, scratch).await;
+            let rebuilt = self.rebuild(owner, source, moment, scratch).await;
             let (found, manifest) = rebuilt.map_err(|error| chain(&error))?;
             what.manifest = manifest;
             let asked = self.compare(questions, &what, scratch).await;

@@ -48,10 +48,7 @@ impl Cluster {
             user: OWNER.to_owned(),
             passwords: None,
         };
-        let socket = folder.join(".s.PGSQL.5432");
-        if socket.as_os_str().len() > LONGEST {
-            return Err(SourceError::TooDeep(folder.to_owned()));
-        }
+        must_fit(folder)?;
         fs::create_dir_all(folder).map_err(SourceError::io("create", folder))?;
         let data = folder.join("data");
         make(&at, folder, &data).await?;
@@ -136,11 +133,7 @@ impl Cluster {
     ///
     /// With the first thing that is wrong.
     pub(in crate::source) async fn check(&self, database: &str) -> Result<(), SourceError> {
-        let mut check = self.at.client("pg_amcheck");
-        check
-            .args(["--install-missing", "--heapallindexed", "--parent-check"])
-            .arg(database);
-        child::run(check, database).await
+        check(&self.at, database).await
     }
 
     /// Stops the server and removes all of it.
@@ -148,13 +141,8 @@ impl Cluster {
     /// # Errors
     ///
     /// If it cannot be removed.
-    pub(in crate::source) async fn end(mut self) -> Result<(), SourceError> {
-        let mut stop = child::command(&self.at.programs.join("pg_ctl"));
-        stop.args(["stop", "--mode=immediate", "--silent", "-D"])
-            .arg(self.folder.join("data"));
-        child::run(stop, "a fresh server").await?;
-        let _ = self.server.wait().await;
-        fs::remove_dir_all(&self.folder).map_err(SourceError::io("remove", &self.folder))
+    pub(in crate::source) async fn end(self) -> Result<(), SourceError> {
+        stop(&self.at, &self.folder, self.server).await
     }
 
     async fn wait(&mut self, log: &Path) -> Result<(), SourceError> {
@@ -179,6 +167,34 @@ impl Cluster {
             waited += LOOK;
         }
     }
+}
+
+/// Refuses a folder whose name is too long for a server's socket in it.
+pub(super) fn must_fit(folder: &Path) -> Result<(), SourceError> {
+    let socket = folder.join(".s.PGSQL.5432");
+    match socket.as_os_str().len() > LONGEST {
+        true => Err(SourceError::TooDeep(folder.to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// Has a server look through every table and index of a database.
+pub(super) async fn check(at: &At, database: &str) -> Result<(), SourceError> {
+    let mut check = at.client("pg_amcheck");
+    check
+        .args(["--install-missing", "--heapallindexed", "--parent-check"])
+        .arg(database);
+    child::run(check, database).await
+}
+
+/// Stops a server and removes the folder that it and its data are in.
+pub(super) async fn stop(at: &At, folder: &Path, mut server: Child) -> Result<(), SourceError> {
+    let mut stop = child::command(&at.programs.join("pg_ctl"));
+    stop.args(["stop", "--mode=immediate", "--silent", "-D"])
+        .arg(folder.join("data"));
+    child::run(stop, "a fresh server").await?;
+    let _ = server.wait().await;
+    fs::remove_dir_all(folder).map_err(SourceError::io("remove", folder))
 }
 
 /// Makes a new cluster.

@@ -38,8 +38,8 @@ const ABOUT: &str = "select pg_catalog.current_setting('server_version_num'), \
 
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// A session in one transaction that only reads.
-pub(super) struct Session {
+/// A session.
+pub(crate) struct Session {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -50,8 +50,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects and begins the transaction.
+    /// Connects and begins one transaction that only reads.
     pub(super) async fn open(at: &At, database: &str) -> Result<Self, SourceError> {
+        let mut session = Self::connect(at, database).await?;
+        session.ask(BEGIN).await?;
+        Ok(session)
+    }
+
+    /// Connects; each statement is a transaction of its own.
+    pub(crate) async fn connect(at: &At, database: &str) -> Result<Self, SourceError> {
         let mut command = at.client("psql");
         command
             .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only"])
@@ -74,7 +81,6 @@ impl Session {
             database: database.to_owned(),
         };
         session.ask(PLAIN).await?;
-        session.ask(BEGIN).await?;
         Ok(session)
     }
 
@@ -140,7 +146,8 @@ impl Session {
         })
     }
 
-    async fn ask(&mut self, sql: &str) -> Result<Vec<String>, SourceError> {
+    /// Sends a statement; the lines of its answer.
+    pub(crate) async fn ask(&mut self, sql: &str) -> Result<Vec<String>, SourceError> {
         let mut lines = Vec::new();
         self.each(sql, |line| {
             lines.push(String::from_utf8_lossy(line).into_owned());
