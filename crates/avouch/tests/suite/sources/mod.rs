@@ -2,6 +2,7 @@
 
 mod command;
 mod mariadb;
+mod moments;
 mod postgres;
 mod server;
 

@@ -19,14 +19,14 @@ const ACCOUNTS: i64 = 500;
 const SUM: i64 = ACCOUNTS * 100;
 
 /// A server with a database for each tenant.
-struct Postgres {
-    home: Home,
+pub(super) struct Postgres {
+    pub(super) home: Home,
     programs: PathBuf,
-    running: Running,
+    pub(super) running: Running,
 }
 
 impl Postgres {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let home = Home::new("postgres");
         let programs = fs::read_dir("/usr/lib/postgresql")
             .unwrap()
@@ -73,7 +73,7 @@ impl Postgres {
     }
 
     /// Starts it again after it has ended.
-    fn again(&mut self) {
+    pub(super) fn again(&mut self) {
         self.running = Self::run(&self.home, &self.programs);
         self.ready();
     }
@@ -108,7 +108,7 @@ impl Postgres {
         );
     }
 
-    fn client(&self, program: &str, database: &str) -> Command {
+    pub(super) fn client(&self, program: &str, database: &str) -> Command {
         let mut command = Command::new(self.programs.join(program));
         command
             .env("PGPASSWORD", OWNER)
@@ -119,7 +119,7 @@ impl Postgres {
     }
 
     #[track_caller]
-    fn sql(&self, database: &str, sql: &str) -> String {
+    pub(super) fn sql(&self, database: &str, sql: &str) -> String {
         let done = self
             .client("psql", database)
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
