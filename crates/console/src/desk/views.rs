@@ -261,6 +261,12 @@ pub struct TrailQuery {
     pub what: String,
     /// A record's subject, exactly.
     pub subject: String,
+    /// One of [`KINDS`], or empty for any.
+    pub kind: String,
+    /// The locality, exactly.
+    pub locality: String,
+    /// The address that it came from, exactly.
+    pub address: String,
     /// `allowed`, `refused` or `failed`.
     pub outcome: String,
     /// The first day, in UK time.
@@ -272,6 +278,28 @@ pub struct TrailQuery {
     /// Only events whose index in the ledger is below this: where the page before ended.
     pub before: Option<u64>,
 }
+
+/// The kinds of event that can be looked for, each with its words.
+pub const KINDS: [(&str, &str); 18] = [
+    ("sign-in", "Signing in"),
+    ("sign-out", "Signing out"),
+    ("connection", "Connection"),
+    ("request", "Request that opened no record"),
+    ("record-opened", "Record opened"),
+    ("record-changed", "Record changed"),
+    ("search", "Search of the trail"),
+    ("export", "Evidence taken away"),
+    ("administration", "Administration"),
+    ("backup", "Backup"),
+    ("restore", "Restore"),
+    ("drill", "Drill"),
+    ("checks", "Checks"),
+    ("finding", "Claim that stands otherwise"),
+    ("release", "Release"),
+    ("system", "The platform itself"),
+    ("timing", "Time in a browser"),
+    ("server-login", "Login to the server"),
+];
 
 /// One page of a longer list.
 #[derive(Debug, Clone)]

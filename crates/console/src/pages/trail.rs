@@ -9,14 +9,17 @@ use super::{Answer, days, kept};
 use crate::ask::Ask;
 use crate::callers::TenantAdministrator;
 use crate::desk::second_factor::Act;
-use crate::desk::views::{EventRow, Page as Rows, Proofs, ProofsAsk, TrailQuery};
+use crate::desk::views::{EventRow, KINDS, Page as Rows, Proofs, ProofsAsk, TrailQuery};
 use crate::desk::{DeskError, Role};
 use crate::html::{Cell, FieldError, Frame, Nav, Table, error_of, render};
 use crate::service::encode;
 use crate::shown;
 
-/// The outcomes that can be looked for, with their words.
-const OUTCOMES: [(&str, &str); 4] = [
+/// A value that can be chosen, and its words.
+type Choice = (&'static str, &'static str);
+
+/// The outcomes that can be looked for.
+const OUTCOMES: [Choice; 4] = [
     ("", "Any"),
     ("allowed", "Done"),
     ("refused", "Refused"),
@@ -53,6 +56,9 @@ struct Typed {
     who: String,
     what: String,
     subject: String,
+    kind: String,
+    locality: String,
+    address: String,
     outcome: String,
     from: String,
     to: String,
@@ -168,6 +174,9 @@ impl Typed {
             who: field("who"),
             what: field("what"),
             subject: field("subject"),
+            kind: field("kind"),
+            locality: field("locality"),
+            address: field("address"),
             outcome: field("outcome"),
             from: field("from"),
             to: field("to"),
@@ -176,7 +185,7 @@ impl Typed {
     }
 
     /// Name, label, hint, kind and value of each field that is typed.
-    fn fields(&self) -> [(&'static str, &'static str, &'static str, &'static str, &str); 6] {
+    fn fields(&self) -> [(&'static str, &'static str, &'static str, &'static str, &str); 8] {
         [
             (
                 "who",
@@ -192,6 +201,20 @@ impl Typed {
                 "A record’s subject, exactly",
                 "text",
                 &self.subject,
+            ),
+            (
+                "locality",
+                "Locality",
+                "A ward or unit, exactly",
+                "text",
+                &self.locality,
+            ),
+            (
+                "address",
+                "Where from",
+                "An address, such as 192.0.2.7",
+                "text",
+                &self.address,
             ),
             (
                 "from",
@@ -217,21 +240,41 @@ impl Typed {
         ]
     }
 
+    /// Name, label, hint, choices and value of each field that is chosen.
+    fn chosen(&self) -> [(&'static str, &'static str, &'static str, Vec<Choice>, &str); 2] {
+        let kinds = [("", "Any")].into_iter().chain(KINDS).collect();
+        [
+            ("kind", "Kind", "What sort of event", kinds, &self.kind),
+            (
+                "outcome",
+                "Outcome",
+                "What came of it",
+                OUTCOMES.to_vec(),
+                &self.outcome,
+            ),
+        ]
+    }
+
     /// The query, and what is wrong with it.
     fn read(&self, before: &str) -> (TrailQuery, Vec<FieldError>) {
         let mut errors = Vec::new();
         let (from, to) = days(&self.from, &self.to, &mut errors);
-        if !OUTCOMES.iter().any(|(value, _)| *value == self.outcome) {
-            errors.push(FieldError {
-                field: "outcome",
-                text: "Choose an outcome from the list".to_owned(),
-            });
+        for (field, _, _, choices, value) in self.chosen() {
+            if !choices.iter().any(|(known, _)| *known == value) {
+                errors.push(FieldError {
+                    field,
+                    text: "Choose one from the list".to_owned(),
+                });
+            }
         }
         let query = TrailQuery {
             of: self.of.clone().unwrap_or_default(),
             who: self.who.clone(),
             what: self.what.clone(),
             subject: self.subject.clone(),
+            kind: self.kind.clone(),
+            locality: self.locality.clone(),
+            address: self.address.clone(),
             outcome: self.outcome.clone(),
             from,
             to,
@@ -242,12 +285,15 @@ impl Typed {
     }
 
     /// Name and value of each part of the search, for a form that asks for the same.
-    fn parts(&self) -> [(&'static str, &str); 8] {
+    fn parts(&self) -> [(&'static str, &str); 11] {
         [
             ("of", self.of.as_deref().unwrap_or_default()),
             ("who", &self.who),
             ("what", &self.what),
             ("subject", &self.subject),
+            ("kind", &self.kind),
+            ("locality", &self.locality),
+            ("address", &self.address),
             ("outcome", &self.outcome),
             ("from", &self.from),
             ("to", &self.to),

@@ -194,6 +194,9 @@ fn parts(asked: &views::TrailQuery) -> impl Iterator<Item = (&'static str, Strin
         ("who", asked.who.clone()),
         ("what", asked.what.clone()),
         ("subject", asked.subject.clone()),
+        ("kind", asked.kind.clone()),
+        ("locality", asked.locality.clone()),
+        ("address", asked.address.clone()),
         ("outcome", asked.outcome.clone()),
         ("from", day(asked.from)),
         ("to", day(asked.to)),
@@ -213,6 +216,9 @@ fn query(asked: &views::TrailQuery, reach: &Reach) -> Query {
         who: given(&asked.who),
         words: given(&asked.what),
         subject: given(&asked.subject),
+        action: given(&asked.kind),
+        locality: given(&asked.locality),
+        source: given(&asked.address),
         outcome: given(&asked.outcome).map(|word| match word.as_str() {
             "allowed" => "done".to_owned(),
             _ => word,
@@ -271,5 +277,17 @@ fn download(form: Form, bytes: Vec<u8>) -> Download {
         name: name.to_owned(),
         content_type,
         bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use avouch_console::views::KINDS;
+    use avouch_events::Action;
+
+    #[test]
+    fn the_console_offers_every_kind_of_event_in_the_catalogue() {
+        let offered: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
+        assert_eq!(offered, Action::ALL.map(|action| action.to_string()));
     }
 }
