@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::{Done, Place, avouch};
 
 /// The claims that the widest statement makes beside the demo's, and the file whose test turns each.
-const TURNED: [(&str, &str); 15] = [
+const TURNED: [(&str, &str); 17] = [
     (
         "access.second-factor.again-after",
         "second_factor/sabotages",
@@ -22,6 +22,11 @@ const TURNED: [(&str, &str); 15] = [
     ("backup.reach.second-person", "second_factor/second_person"),
     ("backup.read-all-within", "stored"),
     ("backup.room-for", "stored"),
+    (
+        "backup.source.bookings.changes.lose-at-most",
+        "sources/moments",
+    ),
+    ("backup.source.bookings.changes.within", "sources/moments"),
     ("backup.source.tenant-data.changes.lose-at-most", "moments"),
     ("backup.source.tenant-data.changes.within", "moments"),
     ("keys.escrow", "escrow"),
@@ -92,13 +97,14 @@ credential = "far.token"
 const SOURCES: &str = r#"[[backup.source]]
 name = "bookings"
 kind = "postgres"
-database = "bookings_$TENANT"
+database = "bookings"
 socket = "/run/postgresql"
 user = "backup"
 credentials = "/etc/avouch/bookings.pgpass"
 at = "04:00 UTC"
 keep = { daily = "14 d" }
-to = ["local", "far"]
+to = ["local", "offsite"]
+changes = { within = "14 d", lose-at-most = "5 min" }
 
 [[backup.source]]
 name = "rota"
