@@ -328,7 +328,9 @@ fn evidence(table: &mut Table<'_>) -> Option<Evidence> {
             Draft::enforced(
                 "Anybody can read and download an overview of these promises, with whether each one is true now.",
                 Figure::Word("public".to_owned()),
-                "Tried by downloading the page and its document as a stranger and comparing date, statement digest and every status with what the checks found. Not tried: from outside this machine.",
+                "Tried by downloading the page and its JSON document as a stranger and comparing the statement's digest and each \
+                 promise's words and status, on both, with what the checks found; and the page's totals, and the document's \
+                 date. Not tried: from outside this machine.",
             )
             .for_audience(Audience::Public),
         );

@@ -1,5 +1,7 @@
 //! Every check of every control, joined to what it observes.
 
+mod overview;
+
 use std::sync::Arc;
 
 use avouch_access::checks::Page;
@@ -7,13 +9,12 @@ use avouch_audit::checks::{
     Connections, CustodyCheck, DisclosedCheck, ExportedCheck, Keep, KeptReports, LoginsCheck,
     ManagementCheck, Reports, Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
 };
-use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen};
+use avouch_evidence::Check;
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
 use avouch_runtime::checks::{Canary, RestartWithin};
 use avouch_runtime::layout::Layout;
 use avouch_status::checks::{FaultsCheck, KeptCheck, NotifiedCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
-use jiff::{SignedDuration, Timestamp};
 
 use super::joins::{
     Custodian, Faults, Incidents, LoginRecord, Operator, Prober, Refusals, Reporter, Reviewer,
@@ -21,8 +22,6 @@ use super::joins::{
 };
 use super::state::Core;
 use super::status::{Office, Stage};
-use crate::document::Report;
-use crate::fail::chain;
 
 /// All checks that this statement needs.
 pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
@@ -150,7 +149,7 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
             checks.push(Box::new(FaultsCheck::new(Arc::new(Faults(core.clone())))));
         }
     }
-    checks.push(Box::new(Overview(core.clone())));
+    checks.push(Box::new(overview::Overview(core.clone())));
     checks.extend(avouch_backup::checks::all(&core.backups));
     for record in &statement.governance.inherited {
         let folder = core.layout.core().join("statement");
@@ -198,185 +197,5 @@ fn canary(core: &Core) -> Canary {
         instance,
         folder,
         grants,
-    }
-}
-
-/// A download that is dated so far from now is not of now.
-const LATELY: SignedDuration = SignedDuration::from_mins(1);
-
-/// Judges `evidence.overview`: what a stranger downloads is what the checks found.
-struct Overview(Arc<Core>);
-
-impl Check for Overview {
-    fn name(&self) -> &str {
-        "overview"
-    }
-
-    fn claims(&self) -> Vec<ClaimId> {
-        vec![ClaimId::new("evidence.overview")]
-    }
-
-    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Vec<Seen>> {
-        Box::pin(async move {
-            let claim = ClaimId::new("evidence.overview");
-            let seen = match self.observe(ctx).await {
-                Ok((page, document)) => {
-                    let now = (ctx.clock)();
-                    judge(
-                        &claim,
-                        &page,
-                        &document,
-                        &self.0.report(),
-                        &ctx.statement,
-                        now,
-                    )
-                }
-                Err(why) => Seen::broken(
-                    &claim,
-                    format!("A stranger could not download the overview: {why}."),
-                ),
-            };
-            vec![seen]
-        })
-    }
-}
-
-impl Overview {
-    async fn observe(&self, ctx: &Ctx) -> Result<(String, Result<Report, String>), String> {
-        let page = ctx
-            .gateway
-            .send("", Ask::get("/"))
-            .await
-            .map_err(|error| chain(&error))?;
-        if !page.status.is_success() {
-            return Err(format!("the page was answered with {}", page.status));
-        }
-        let document = ctx
-            .gateway
-            .send("", Ask::get("/statement.json"))
-            .await
-            .map_err(|error| chain(&error))?;
-        Ok((
-            page.text(),
-            serde_json::from_slice(&document.body).map_err(|error| error.to_string()),
-        ))
-    }
-}
-
-fn judge(
-    claim: &ClaimId,
-    page: &str,
-    document: &Result<Report, String>,
-    known: &Report,
-    statement: &str,
-    now: Timestamp,
-) -> Seen {
-    let document = match document {
-        Ok(document) => document,
-        Err(why) => {
-            return Seen::broken(
-                claim,
-                format!("The downloaded overview cannot be read: {why}."),
-            );
-        }
-    };
-    if document.statement != statement {
-        return Seen::broken(
-            claim,
-            "The downloaded overview is of another statement than the one in force.",
-        );
-    }
-    if now.duration_since(document.at).abs() > LATELY {
-        return Seen::broken(
-            claim,
-            format!(
-                "The overview that was downloaded at {now} is dated {}.",
-                document.at
-            ),
-        );
-    }
-    let differing: Vec<&str> = known
-        .claims
-        .iter()
-        .filter(|claim| {
-            !document.claims.iter().any(|shown| {
-                shown.id == claim.id && shown.status == claim.status && shown.text == claim.text
-            })
-        })
-        .map(|claim| claim.id.as_str())
-        .collect();
-    if !differing.is_empty() {
-        return Seen::broken(
-            claim,
-            format!(
-                "The downloaded overview differs from what the checks found on {}.",
-                differing.join(", ")
-            ),
-        );
-    }
-    let unshown = known
-        .claims
-        .iter()
-        .filter(|claim| !page.contains(&claim.id))
-        .count();
-    if unshown > 0 {
-        return Seen::broken(claim, format!("The page leaves out {unshown} claims."));
-    }
-    Seen::held(
-        claim,
-        format!("Downloaded as a stranger: {} claims, each with the status that the checks found, dated {}, of statement {}.", known.claims.len(), document.at, statement.get(..12).unwrap_or_default()),
-    )
-    .for_audience(avouch_evidence::Audience::Public)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use avouch_evidence::Verdict;
-
-    #[test]
-    fn an_overview_of_another_day_or_statement_or_without_a_claim_is_not_the_one_of_now() {
-        let claim = ClaimId::new("evidence.overview");
-        let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
-        let of = |text: &str| -> Report {
-            let claims = [("a.b", "held"), ("a.c", "broken")].map(|(id, status)| {
-                serde_json::json!({
-                    "id": id, "text": "…", "assurance": "enforced", "status": status, "why": "",
-                    "limits": "", "checks": [],
-                })
-            });
-            serde_json::from_value(serde_json::json!({
-                "statement": text, "at": now, "service": "Acuity", "supplier": "Us", "claims": claims,
-            }))
-            .unwrap()
-        };
-        let check = |change: fn(&mut Report), page: &str, verdict, says: &str| {
-            let mut document = of("s1");
-            change(&mut document);
-            let seen = judge(&claim, page, &Ok(document), &of("s1"), "s1", now);
-            assert_eq!(seen.verdict, verdict, "{}", seen.observed);
-            assert!(seen.observed.contains(says), "{}", seen.observed);
-        };
-        use Verdict::{Broken, Held};
-        check(|_| {}, "a.b a.c", Held, "2 claims");
-        check(
-            |document| document.at -= SignedDuration::from_mins(2),
-            "a.b a.c",
-            Broken,
-            "is dated 2026-03-02T11:58:00Z",
-        );
-        check(
-            |document| "s2".clone_into(&mut document.statement),
-            "a.b a.c",
-            Broken,
-            "another statement",
-        );
-        check(
-            |document| "held".clone_into(&mut document.claims[1].status),
-            "a.b a.c",
-            Broken,
-            "differs from what the checks found on a.c",
-        );
-        check(|_| {}, "a.b", Broken, "leaves out 1 claims");
     }
 }

@@ -51,6 +51,17 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
+        what: "somebody changes the page of the overview alone",
+        turns: &[("evidence.overview", "broken")],
+        act: |bench| {
+            let imposter = impersonate(
+                &bench.service,
+                &["spoil", "GET / ", ">Held</strong>", ">Fine</strong>"],
+            );
+            Box::new(|bench| imposter.leave(&bench.service))
+        },
+    },
+    &Sabotage {
         what: "another certificate is filed in the place of the provider's",
         turns: &[("inherited.data-centre", "broken")],
         act: |bench| {
