@@ -1,10 +1,10 @@
 //! Every check of every control, joined to what it observes.
 
 mod overview;
+mod sites;
 
 use std::sync::Arc;
 
-use avouch_access::checks::Page;
 use avouch_audit::checks::{
     Connections, CustodyCheck, DisclosedCheck, ExportedCheck, Keep, KeptReports, LoginsCheck,
     ManagementCheck, Reports, Requests, ReviewCheck, Tampering, Targets, WitnessedCheck,
@@ -51,7 +51,7 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
     checks.extend(avouch_access::checks::checks(
         &core.access,
         Arc::new(Refusals(core.clone())),
-        pages(core),
+        sites::of(core),
     ));
     let records = statement.audit.records.clone();
     let is_record = Arc::new(move |path: &str| avouch_audit::is_record(path, &records));
@@ -162,27 +162,6 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         checks.push(Box::new(AttestedCheck::new(record.clone())));
     }
     checks.into_iter().map(Arc::from).collect()
-}
-
-/// The pages that nobody may see without a session: the console's, and each tenant's own.
-fn pages(core: &Core) -> Vec<Page> {
-    let page = |label: &str, path: &str| Page {
-        label: label.to_owned(),
-        path: path.to_owned(),
-    };
-    let mut pages: Vec<Page> = [
-        "/", "/people", "/tenants", "/trail", "/unusual", "/sharing", "/subject", "/reports",
-        "/backups", "/drills", "/checks", "/rounds", "/pack", "/status", "/support",
-    ]
-    .iter()
-    .map(|path| page("console", path))
-    .collect();
-    for tenant in core.tenants.ids() {
-        pages.push(page(tenant.as_str(), &core.statement.tenancy.crawl_from));
-        pages.push(page(tenant.as_str(), &core.statement.app.question));
-        pages.push(page(tenant.as_str(), "/.avouch/support"));
-    }
-    pages
 }
 
 fn canary(core: &Core) -> Canary {

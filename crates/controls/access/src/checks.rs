@@ -23,7 +23,7 @@ pub trait Trail: Send + Sync {
     fn refusals<'a>(&'a self, person: &'a PersonId) -> BoxFuture<'a, Result<u64, String>>;
 }
 
-/// A page that must not be shown without a session.
+/// One place of a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// The first label of its host: `console`, or a tenant.
@@ -32,17 +32,25 @@ pub struct Page {
     pub path: String,
 }
 
-/// Every check of this control. `pages` are the pages to be asked for without a session; none of them is public.
-pub fn checks(
-    access: &Arc<Access>,
-    trail: Arc<dyn Trail>,
-    pages: Vec<Page>,
-) -> Vec<Box<dyn Check>> {
+/// All that the product's sites answer to, beside what is public.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sites {
+    /// What is shown within a session alone.
+    pub pages: Vec<Page>,
+    /// What takes a form within a session alone.
+    pub forms: Vec<Page>,
+    /// What takes a form from anybody: signing in.
+    pub entrances: Vec<Page>,
+}
+
+/// Every check of this control.
+pub fn checks(access: &Arc<Access>, trail: Arc<dyn Trail>, sites: Sites) -> Vec<Box<dyn Check>> {
     let with = || Arc::clone(access);
+    let sites = Arc::new(sites);
     let mut checks: Vec<Box<dyn Check>> = vec![
         Box::new(Visiting(sign_in::SignIn {
             access: with(),
-            pages: pages.clone(),
+            sites: Arc::clone(&sites),
         })),
         Box::new(Visiting(administrators::Administrators {
             access: with(),
@@ -50,7 +58,7 @@ pub fn checks(
         })),
         Box::new(Visiting(issued::Issued {
             access: with(),
-            pages,
+            sites,
         })),
         Box::new(generated::Generated { access: with() }),
         Box::new(session::Limit::idle(with())),

@@ -69,7 +69,7 @@ type Promise = (&'static str, &'static str);
 const SIGN_IN: Promise = (
     "Signing in takes an email address that belongs to one account only, in any letter case, and that account's password.",
     "Tried by registering a synthetic address again in capitals and at another tenant, by signing in without either part, \
-     and by asking for every page without a session; every account in the store is compared with every other. Possession \
+     and by asking for every page, and sending every form, without a session; every account in the store is compared with every other. Possession \
      of the mailbox is not tested. An administrator who gives somebody an address that another organisation uses is told \
      that it cannot be had, and so learns that it is in use; that is recorded, and happens at most 10 times a day in an \
      organisation.",

@@ -1,6 +1,8 @@
-//! Who gets in: triggers in the store undo what the core writes, while the core goes on as if nothing were.
+//! Who gets in: triggers in the store undo what the core writes, while the core goes on as if nothing were; and somebody stands
+//! in the place of its pages.
 
 use super::{Bench, Mend, Sabotage};
+use crate::harness::impersonate;
 
 /// Microseconds since 1970, as SQLite counts them.
 const NOW: &str = "cast((julianday('now') - 2440587.5) * 86400000000 as integer)";
@@ -43,6 +45,17 @@ pub const ALL: &[&Sabotage] = &[
             let body =
                 "update person set email_key = email_key || '#' where email_key = new.email_key";
             trigger(bench, "before insert on person", body)
+        },
+    },
+    &Sabotage {
+        what: "somebody's own page is shown to whoever asks",
+        turns: &[("access.sign-in", "broken")],
+        act: |bench| {
+            let imposter = impersonate(
+                &bench.service,
+                &["spoil", "GET /account ", "303 See Other", "200 See Other"],
+            );
+            Box::new(|bench| imposter.leave(&bench.service))
         },
     },
 ];

@@ -72,7 +72,7 @@ impl Visit for Administrators {
             ("reset a password", reset.as_str(), &[]),
             ("close an account", disable.as_str(), &[]),
         ] {
-            let answer = stay.submit(path, fields).await?;
+            let answer = stay.submit("console", path, fields).await?;
             met.asked.push((what, answer.status.as_u16()));
         }
         met.recorded = self.trail.refusals(id).await?.saturating_sub(recorded);

@@ -46,6 +46,11 @@ pub(super) async fn knock(
     Door::of(ctx.gateway.send(label, ask).await)
 }
 
+/// Sends an empty form, without a session.
+pub(super) async fn send(ctx: &Ctx, label: &str, path: &str) -> Door {
+    Door::of(submit(ctx, label, path, None, &[]).await)
+}
+
 /// Sends a form to a page as its own script-free form would.
 pub(super) async fn submit(
     ctx: &Ctx,

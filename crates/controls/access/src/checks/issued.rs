@@ -1,7 +1,7 @@
 //! Judges `access.password.issued`: wherever a chosen password is offered, it does not become one.
 
 use super::{
-    Page,
+    Page, Sites,
     door::Attempt,
     stay::{Stay, Visit},
 };
@@ -16,7 +16,7 @@ const CHOSEN: &str = "Correct4Horse9";
 /// The check of every way in for a chosen password.
 pub(super) struct Issued {
     pub(super) access: Arc<Access>,
-    pub(super) pages: Vec<Page>,
+    pub(super) sites: Arc<Sites>,
 }
 
 /// What came of it.
@@ -50,9 +50,9 @@ impl Visit for Issued {
             ("confirm", CHOSEN),
             ("email", email),
         ];
-        let paths = self.paths(stay.guest.id.as_str());
-        for path in &paths {
-            stay.submit(path, &offered).await?;
+        let forms = self.forms(stay);
+        for Page { label, path } in &forms {
+            stay.submit(label, path, &offered).await?;
         }
         let both = [("email", email), ("password", generated)];
         let changing = [&both[..], &[("new-password", CHOSEN)]].concat();
@@ -60,7 +60,7 @@ impl Visit for Issued {
         let accounts = stay.accounts().await?;
         let in_use = accounts.iter().filter(|account| account.password.is_some());
         Ok(Met {
-            forms: paths.len() + 1,
+            forms: forms.len() + 1,
             with_chosen: stay
                 .attempt(&[("email", email), ("password", CHOSEN)])
                 .await?,
@@ -76,23 +76,30 @@ impl Visit for Issued {
 }
 
 impl Issued {
-    /// The console's pages, and where other products change passwords.
-    fn paths(&self, guest: &str) -> Vec<String> {
-        let pages = self.pages.iter().filter(|page| page.label == "console");
+    /// Every form of the hosts that the guest can be at, those about the guest, and where other products change passwords.
+    fn forms(&self, stay: &Stay<'_>) -> Vec<Page> {
+        let (tenant, guest) = (stay.tenant.as_str(), stay.guest.id.as_str());
         let own = format!("/people/{guest}");
-        pages
-            .map(|page| page.path.clone())
-            .chain([format!("{own}/reset"), format!("{own}/password"), own])
-            .chain(
-                [
-                    "/people",
-                    "/account/password",
-                    "/password",
-                    "/reset",
-                    "/register",
-                ]
-                .map(String::from),
-            )
+        let elsewhere = [
+            format!("{own}/reset"),
+            format!("{own}/password"),
+            own,
+            String::from("/account/password"),
+            String::from("/password"),
+            String::from("/reset"),
+            String::from("/register"),
+        ];
+        let Sites {
+            forms, entrances, ..
+        } = self.sites.as_ref();
+        let stated = forms.iter().chain(entrances);
+        stated
+            .filter(|form| ["console", "signin", tenant].contains(&form.label.as_str()))
+            .cloned()
+            .chain(elsewhere.map(|path| Page {
+                label: String::from("console"),
+                path,
+            }))
             .collect()
     }
 }

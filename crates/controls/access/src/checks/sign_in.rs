@@ -3,8 +3,8 @@
 //! Source: OWASP ASVS 5.0.0, 6.3.8 (the same answer for an unknown user).
 
 use super::{
-    Page,
-    door::{Attempt, Door, knock},
+    Page, Sites,
+    door::{Attempt, Door, knock, send},
     stay::{Stay, Visit, text},
 };
 use crate::{Access, AccessError, email, people::Account};
@@ -15,7 +15,7 @@ use std::{collections::HashSet, sync::Arc};
 /// The check of signing in.
 pub(super) struct SignIn {
     pub(super) access: Arc<Access>,
-    pub(super) pages: Vec<Page>,
+    pub(super) sites: Arc<Sites>,
 }
 
 /// What came of it.
@@ -31,8 +31,8 @@ pub(super) struct Met {
     accounts: usize,
     /// People whose address is another's too, or is not compared as it should be.
     shared: Vec<String>,
-    /// What was shown without a session.
-    pages: Vec<(String, Door)>,
+    /// What became of each page and each form without a session.
+    doors: Vec<(String, Door)>,
 }
 
 impl Visit for SignIn {
@@ -81,9 +81,13 @@ impl Visit for SignIn {
         let accounts = stay.accounts().await?;
         met.accounts = accounts.len();
         met.shared = shared(&accounts);
-        for Page { label, path } in &self.pages {
+        for Page { label, path } in &self.sites.pages {
             let door = knock(ctx, label, path, None).await;
-            met.pages.push((format!("{label}{path}"), door));
+            met.doors.push((format!("GET {label}{path}"), door));
+        }
+        for Page { label, path } in &self.sites.forms {
+            let door = send(ctx, label, path).await;
+            met.doors.push((format!("POST {label}{path}"), door));
         }
         Ok(met)
     }
@@ -123,11 +127,11 @@ fn judge(met: &Met) -> (Verdict, String) {
         ));
     }
     if let Some((page, _)) = met
-        .pages
+        .doors
         .iter()
         .find(|(_, door)| matches!(door, Door::Open(_)))
     {
-        return broken(format!("{page} was shown without a session"));
+        return broken(format!("{page} was answered without a session"));
     }
     let mut answers = met.refused.iter();
     if let Some((one, first)) = answers.next()
@@ -145,23 +149,24 @@ fn judge(met: &Met) -> (Verdict, String) {
             format!("signing in with {what} was refused, so a refusal proves nothing"),
         );
     }
-    if let Some((page, Door::Unclear(why))) = met
-        .pages
-        .iter()
-        .find(|(_, door)| matches!(door, Door::Unclear(_)))
-    {
-        return (
-            Verdict::Unproven,
-            format!("{page} gave no clear answer: {why}"),
-        );
+    let unclear = |(page, door): &(String, Door)| match door {
+        Door::Open(_) | Door::Shut(303 | 401 | 403) => None,
+        // One that was looked for before it was asked who asks.
+        Door::Shut(status) => Some(format!(
+            "{page} was answered with {status}, which asks for no session"
+        )),
+        Door::Unclear(why) => Some(format!("{page} gave no clear answer: {why}")),
+    };
+    if let Some(why) = met.doors.iter().find_map(unclear) {
+        return (Verdict::Unproven, why);
     }
-    let (tries, accounts, pages) = (met.refused.len(), met.accounts, met.pages.len());
+    let (tries, accounts, doors) = (met.refused.len(), met.accounts, met.doors.len());
     (
         Verdict::Held,
         format!(
             "both parts sign in and {tries} attempts that lacked one met the same refusal; an address in use could not be \
-             registered again in capitals; {accounts} accounts have an address each; {pages} pages asked for without a \
-             session were not shown"
+             registered again in capitals; {accounts} accounts have an address each; {doors} pages and forms were \
+             asked for without a session and refused"
         ),
     )
 }
@@ -178,7 +183,7 @@ mod tests {
         Met {
             admitted: vec![("both parts", Attempt::Admitted)],
             refused: vec![("no password", refused()), ("no address", refused())],
-            pages: vec![(String::from("console/people"), Door::Shut(303))],
+            doors: vec![(String::from("GET console/people"), Door::Shut(303))],
             ..Met::default()
         }
     }
@@ -218,7 +223,7 @@ mod tests {
             ),
             (
                 Met {
-                    pages: vec![(String::from("console/people"), Door::Open(200))],
+                    doors: vec![(String::from("GET console/people"), Door::Open(200))],
                     ..sound()
                 },
                 Verdict::Broken,
@@ -232,7 +237,14 @@ mod tests {
             ),
             (
                 Met {
-                    pages: vec![(String::from("a/"), Door::Unclear(String::new()))],
+                    doors: vec![(String::from("GET a/"), Door::Unclear(String::new()))],
+                    ..sound()
+                },
+                Verdict::Unproven,
+            ),
+            (
+                Met {
+                    doors: vec![(String::from("GET console/drills/0"), Door::Shut(404))],
                     ..sound()
                 },
                 Verdict::Unproven,

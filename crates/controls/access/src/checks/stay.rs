@@ -91,19 +91,20 @@ impl<'a> Stay<'a> {
         met
     }
 
-    /// Sends a form to the console in a new session of the guest's.
+    /// Sends a form to a host in a new session of the guest's there.
     pub(super) async fn submit(
         &self,
+        label: &str,
         path: &str,
         fields: &[(&str, &str)],
     ) -> Result<Answer, String> {
-        let host = self.ctx.gateway.host("console");
+        let host = self.ctx.gateway.host(label);
         let session = self
             .access
             .guest_session(&self.guest, &host, (self.ctx.clock)())
             .await
             .map_err(text)?;
-        door::submit(self.ctx, "console", path, Some(&session.token), fields)
+        door::submit(self.ctx, label, path, Some(&session.token), fields)
             .await
             .map_err(text)
     }
