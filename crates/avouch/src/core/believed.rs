@@ -48,6 +48,18 @@ impl Core {
         doubt
     }
 
+    /// The time that has come for certain: while the clock is in doubt, the last that was believed. What somebody must wait
+    /// for is compared with it.
+    pub fn certain(&self) -> Timestamp {
+        self.steady.between(self.now()).0
+    }
+
+    /// The latest that the clock has said and been believed, or says now. What lets somebody in ends by it, so that a clock in
+    /// doubt ends it too early rather than too late.
+    pub fn latest(&self) -> Timestamp {
+        self.steady.between(self.now()).1
+    }
+
     /// Believes the clock as it is now, on the word of somebody who has compared it with another.
     pub fn believe(&self, now: Timestamp) {
         self.steady.believe(now);

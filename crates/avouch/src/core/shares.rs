@@ -2,7 +2,10 @@
 //!
 //! A share is with an email address, whether or not somebody signs in with it: so sharing tells nobody whose addresses the
 //! supplier's people have. Each row is sealed, so that one which was written behind Avouch's back shares nothing. One that is over shares nothing
-//! either, so putting an old one back brings at most what was shared anyway.
+//! either, so putting an old one back brings at most what was shared anyway. By which time one is over is [`Core::latest`]'s to
+//! say: a clock that is set back opens none again.
+//!
+//! [`Core::latest`]: super::state::Core::latest
 
 use avouch_keyring::Secret;
 use avouch_statement::TenantId;

@@ -98,6 +98,13 @@ impl Steady {
         seen.judge(Reading::of(now))
     }
 
+    /// Between which times it is now: the last that was believed, and the latest that the clock has said. While the clock is
+    /// believed, both are now.
+    pub fn between(&self, now: Timestamp) -> (Timestamp, Timestamp) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.between(Reading::of(now))
+    }
+
     /// Believes the clock as it is now, since somebody has compared it with another.
     pub fn believe(&self, now: Timestamp) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,6 +137,13 @@ impl Seen {
             self.mark = self.mark.max(Some(now.time));
         }
         doubt
+    }
+
+    fn between(&mut self, now: Reading) -> (Timestamp, Timestamp) {
+        let doubted = self.judge(now).is_some();
+        let mark = self.mark.unwrap_or(now.time);
+        let latest = mark.max(now.time);
+        (if doubted { mark } else { latest }, latest)
     }
 
     /// Whether the clock was set, and that is the first correction after the start.
@@ -216,6 +230,26 @@ mod tests {
             check(&mut seen, "2026-03-02T12:00:01Z", 1, true);
             check(&mut seen, wrong, 3600, false);
             check(&mut seen, "2026-03-02T14:00:00Z", 7200, true);
+        }
+    }
+
+    #[test]
+    fn a_clock_in_doubt_ends_no_wait_and_brings_nothing_back_that_has_ended() {
+        let time = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let mark = "2026-03-02T12:59:00Z";
+        for (now, certain, latest) in [
+            (
+                "2026-03-02T13:00:00Z",
+                "2026-03-02T13:00:00Z",
+                "2026-03-02T13:00:00Z",
+            ),
+            ("2026-03-02T12:00:00Z", mark, mark),
+            ("2027-03-02T13:00:00Z", mark, "2027-03-02T13:00:00Z"),
+        ] {
+            let mut seen = seen("2026-03-02T11:59:00Z");
+            check(&mut seen, mark, 3540, true);
+            let between = seen.between(reading(now, 3600));
+            assert_eq!(between, (time(certain), time(latest)), "{now}");
         }
     }
 

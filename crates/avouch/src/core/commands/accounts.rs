@@ -94,7 +94,7 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
         Request::UserRemoveSecondFactor { email } => {
             let found = named(core, &email).await?;
             core.access
-                .remove_factor(&core.access.operator(), &found.id, core.now())
+                .remove_factor(&core.access.operator(), &found.id, core.latest())
                 .await
                 .map_err(|error| Fail::new("the second factor was not taken away").from(error))?;
             Ok(json!({ "email": email, "second-factor": null }))
@@ -103,7 +103,7 @@ pub async fn perform(core: &Core, request: Request) -> Result<Value, Fail> {
             let found = named(core, &email).await?;
             let password = core
                 .access
-                .reset(&core.access.operator(), &found.id, core.now())
+                .reset(&core.access.operator(), &found.id, core.latest())
                 .await
                 .map_err(|error| Fail::new("the password was not made").from(error))?;
             Ok(with_password(json!({ "email": email }), password.expose()))

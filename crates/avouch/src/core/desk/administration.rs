@@ -5,6 +5,7 @@ use avouch_console::views::{self, PersonRow, TenantRow};
 use avouch_console::{Actor, DeskError, Role, Secret, Target};
 use avouch_events::{Action, Outcome};
 
+use super::asked::tenant_of;
 use super::{Reception, asker, failed, shown, unable};
 use crate::core::localities::Locality;
 
@@ -30,6 +31,21 @@ impl Reception {
         let session = self.session_of(actor.session, &host).await?;
         let session = session.ok_or(DeskError::Absent)?;
         self.core.access.administrator(&session).map_err(failed)
+    }
+
+    /// The same, for what makes a way into an account. While the clock is in doubt, an account that opens no trail yet makes
+    /// none, since what it made would have to wait as well, and until when cannot be said.
+    pub(super) async fn nominator(
+        &self,
+        actor: &Actor,
+        operation: &str,
+    ) -> Result<Administrator, DeskError> {
+        if self.core.steady.doubt(self.core.now()).is_some() {
+            let event = asker(actor).event(Action::Administration, operation);
+            let event = event.of(tenant_of(actor).as_ref());
+            self.of_the_trail(actor, event).await?;
+        }
+        self.administrator(actor).await
     }
 
     /// Does one act on accounts, with an event before and one after.
@@ -78,7 +94,7 @@ impl Reception {
             .into_iter()
             .map(|person| PersonRow {
                 id: person.id.as_str().to_owned(),
-                waits_until: person.waits_until(self.core.now()),
+                waits_until: person.waits_until(self.core.certain()),
                 name: person.name,
                 email: person.email,
                 role: shown::role(person.role),
@@ -112,7 +128,7 @@ impl Reception {
         actor: &Actor,
         new: views::NewPerson,
     ) -> Result<Secret, DeskError> {
-        let by = self.administrator(actor).await?;
+        let by = self.nominator(actor, "person add").await?;
         let role = match new.role {
             Role::Supplier => avouch_access::Role::Supplier,
             Role::Administrator => avouch_access::Role::Administrator,
@@ -135,7 +151,7 @@ impl Reception {
             let (made, password) = self
                 .core
                 .access
-                .create(&by, account, self.core.now())
+                .create(&by, account, self.core.latest())
                 .await?;
             self.belongs(&made.id, &locality).await?;
             Ok((made, password))
@@ -188,10 +204,10 @@ impl Reception {
     }
 
     pub(super) async fn reset(&self, actor: &Actor, id: &str) -> Result<Secret, DeskError> {
-        let by = self.administrator(actor).await?;
+        let by = self.nominator(actor, "person reset password").await?;
         let person = PersonId::new(id);
         let account = self.account(actor, id).await?;
-        let act = self.core.access.reset(&by, &person, self.core.now());
+        let act = self.core.access.reset(&by, &person, self.core.latest());
         let (parameters, tenant) = (account.named(id), account.tenant.as_deref());
         let password = self
             .manage(actor, "person reset password", &parameters, tenant, act)

@@ -12,7 +12,7 @@ use avouch_console::{Actor, Answer, DeskError, Moment, Secret, Target};
 use avouch_events::{Action, Event, Outcome};
 use avouch_keyring::Secret as Kept;
 
-use super::{Reception, asker, failed, tenant_of, unable, visitor};
+use super::{Reception, asker, tenant_of, unable, visitor};
 use crate::core::admission::actor as named;
 use crate::core::strangers::Sort;
 
@@ -315,14 +315,13 @@ impl SecondFactors for Reception {
 
     fn remove_factor<'a>(&'a self, actor: &'a Actor, id: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
-            let (session, _) = self.own(actor).await?;
-            let by = self.core.access.administrator(&session).map_err(failed)?;
+            let by = self.nominator(actor, "person second factor remove").await?;
             let person = PersonId::new(id);
             let account = self.account(actor, id).await?;
             let act = self
                 .core
                 .access
-                .remove_factor(&by, &person, self.core.now());
+                .remove_factor(&by, &person, self.core.latest());
             let (parameters, tenant) = (account.named(id), account.tenant.as_deref());
             self.manage(
                 actor,

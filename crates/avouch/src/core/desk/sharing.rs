@@ -71,7 +71,7 @@ impl Reception {
                 let tenant: TenantId = of.parse().map_err(|_| DeskError::Absent)?;
                 self.core.tenants.get(&tenant).ok_or(DeskError::Absent)?;
                 let email = actor.person.email.as_str();
-                let (store, now) = (&self.core.store, self.core.now());
+                let (store, now) = (&self.core.store, self.core.latest());
                 let shares = self.core.shares.hold(store, (&tenant, email), now);
                 let shared = shares.await.map_err(failed)?;
                 match !custody || shared {
@@ -87,7 +87,7 @@ impl Reception {
         if self.core.statement.audit.custody.is_none() {
             return Ok(None);
         }
-        let (id, now) = (PersonId::new(&actor.person.id), self.core.now());
+        let (id, now) = (PersonId::new(&actor.person.id), self.core.certain());
         let waits = self.core.access.waits_until(&id, now).await;
         waits.map_err(unable)
     }
@@ -144,7 +144,7 @@ impl Reception {
         let shares = self
             .core
             .shares
-            .of(&self.core.store, &tenant, self.core.now());
+            .of(&self.core.store, &tenant, self.core.latest());
         let rows = shares.await.map_err(failed)?.into_iter();
         // Nobody has a check's address, and it is there for seconds.
         let rows = rows.filter(|share| !share.email.ends_with(SYNTHETIC));
@@ -178,6 +178,9 @@ impl Reception {
             .with("because", &asked.because);
         let event = self.of_the_trail(actor, event).await?;
         let unfit = match until.duration_since(since) {
+            _ if self.core.steady.doubt(since).is_some() => {
+                Some("The service’s clock is in doubt, so it cannot be said when this would end: try again later".to_owned())
+            }
             _ if until <= since => Some("The last day is past".to_owned()),
             length if length > most.duration() => Some(format!(
                 "A trail is shared for {most} at most: choose an earlier last day"

@@ -57,7 +57,7 @@ impl Reception {
 
     /// Into whose accounts the supplier made a way that their organisation should know of.
     async fn entrusted(&self, tenant: &TenantId) -> Result<Vec<(String, Timestamp)>, DeskError> {
-        let (access, now) = (&self.core.access, self.core.now());
+        let (access, now) = (&self.core.access, self.core.certain());
         let people = access.list(&access.operator()).await.map_err(unable)?;
         let own = people
             .into_iter()

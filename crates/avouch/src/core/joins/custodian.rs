@@ -94,7 +94,7 @@ impl Custodian {
 
     async fn set(&self, tenant: &TenantId, who: &str, shared: Shared) -> Result<(), String> {
         let core = &self.0;
-        let since = core.now();
+        let since = core.latest();
         let until = |until: Timestamp| Share {
             tenant: tenant.clone(),
             email: address(who),
@@ -169,7 +169,7 @@ impl Custodian {
                 Err(error) => return Err(chain(&error)),
             }
             let whose = (tenant, &*address(who));
-            let held = core.shares.hold(&core.store, whose, core.now()).await;
+            let held = core.shares.hold(&core.store, whose, core.latest()).await;
             barred.push(Barred {
                 what,
                 came_about: held.map_err(|error| chain(&error))?,

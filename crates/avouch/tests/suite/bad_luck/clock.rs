@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use http::StatusCode;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::Value;
 
-use crate::harness::{Browser, Options, Service, eventually, example, kill, named};
+use crate::custody::issued;
+use crate::harness::{Browser, Options, Service, User, eventually, example, kill, named};
 use crate::sabotage::replace;
+use crate::walk::person_in;
 
 /// The claims of the demo's statement that are judged by the date.
 const DATED: [&str; 10] = [
@@ -129,6 +132,83 @@ fn a_clock_an_hour_behind_is_doubted_until_it_is_right_and_people_go_on_working(
     assert_eq!(not_held(&service, &["attested.ig-lead"]), BTreeMap::new());
     assert_eq!(doubts(&service), 1);
     service.avouch(&["audit", "verify"]).with(0);
+}
+
+/// All in the past, since the browsers that look in go by the right clock. Three days ahead is believed, and so a share ends by
+/// it and the mark goes ahead; twelve more are not, nor is the way back.
+#[test]
+fn a_clock_in_doubt_opens_no_trail_again_and_ends_nobodys_wait() {
+    let service = Service::start(Options::default());
+    let (supplier, mut owner) = (
+        service.user("", "supplier"),
+        service.user("riverside", "administrator"),
+    );
+    let people = |user: &User| {
+        let mut somebody = None;
+        eventually("somebody to be let into the console", 60, || {
+            let mut browser = Browser::new(&service);
+            browser
+                .can_enter("console", user)
+                .then(|| somebody = Some(browser))
+        });
+        somebody.unwrap()
+    };
+    let read = |user: &User, expected: StatusCode, says: &str| {
+        let trail = people(user).get("console", "/trail?of=riverside&why=a+fault");
+        assert_eq!(trail.status, expected, "{}", trail.text());
+        assert!(trail.text().contains(says), "{}", trail.text());
+    };
+    let closed = |user: &User| read(user, StatusCode::FORBIDDEN, "decides who reads its trail");
+
+    set_clock(&service, "-20d");
+    doubted(&service, 1);
+    let then = Timestamp::now() - SignedDuration::from_hours(20 * 24);
+    let believe = [
+        "clock",
+        "believe",
+        &then.to_string(),
+        "--because",
+        "the one in the hall",
+    ];
+    service.avouch(&believe).with(0);
+    let last = then + SignedDuration::from_hours(24);
+    let share = [
+        ("email", supplier.email.as_str()),
+        ("last", &last.strftime("%d/%m/%Y").to_string()),
+        ("because", "a fault"),
+    ];
+    let shared = people(&owner).post("console", "/sharing", &share);
+    assert_eq!(shared.status, StatusCode::SEE_OTHER, "{}", shared.text());
+    read(&supplier, StatusCode::OK, "share the trail");
+
+    set_clock(&service, "-17d");
+    closed(&supplier);
+    let mut engineer = people(&supplier);
+    let list = engineer.get("console", "/people").text();
+    let reset = format!("{}/reset", person_in(&list, "Ade Administrator"));
+    let made = engineer.post("console", &reset, &[]);
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text());
+    owner.password = issued(&made.text());
+    let waits = |user: &User| read(user, StatusCode::FORBIDDEN, "Not yet");
+    waits(&owner);
+
+    set_clock(&service, "-5d");
+    doubted(&service, 2);
+    waits(&owner);
+    let another = [
+        ("name", "Bea Second"),
+        ("email", "bea@riverside.example"),
+        ("role", "administrator"),
+        ("tenant", "riverside"),
+    ];
+    let refused = people(&owner).post("console", "/people", &another);
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text());
+
+    set_clock(&service, "-20d");
+    doubted(&service, 3);
+    closed(&supplier);
+    waits(&owner);
+    assert_eq!(not_held(&service, &["audit.custody"]), BTreeMap::new());
 }
 
 /// Three days ahead is within what is believed, and so what removes by the date is seen at work. A year ahead is not.
