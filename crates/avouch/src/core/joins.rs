@@ -9,6 +9,7 @@ mod logins;
 mod management;
 mod reporting;
 mod reviewing;
+mod running;
 mod status;
 mod trail;
 mod witnesses;

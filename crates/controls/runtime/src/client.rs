@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::grant::{Change, Grant};
-use crate::protocol::{self, FromSupervisor, InstanceSpec, Job, JobResult, ToSupervisor};
+use crate::protocol::{self, FromSupervisor, InstanceSpec, Job, JobResult, Looked, ToSupervisor};
 
 /// Events kept for a subscriber that is busy; one that lags further is told so.
 const REMEMBERED: usize = 1024;
@@ -46,6 +46,7 @@ struct Waiting {
     jobs: HashMap<u64, oneshot::Sender<JobResult>>,
     grants: HashMap<u64, oneshot::Sender<Option<String>>>,
     stops: HashMap<String, Vec<oneshot::Sender<()>>>,
+    looks: HashMap<u64, oneshot::Sender<Looked>>,
 }
 
 impl SupervisorClient {
@@ -177,6 +178,20 @@ impl SupervisorClient {
         self.ask(|id| ToSupervisor::Remove { id, path }).await
     }
 
+    /// Has the process looked at that answers in an instance's place.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub async fn look(&self, name: &str, pid: u32) -> Result<Looked, ClientError> {
+        let (done, looked) = oneshot::channel();
+        let id = self.wait_as(|waiting, id| {
+            waiting.looks.insert(id, done);
+        })?;
+        let name = name.to_owned();
+        self.say(ToSupervisor::Look { id, name, pid }).await?;
+        looked.await.map_err(|_| ClientError::Lost)
+    }
+
     /// Tells that everything serves. The first line told is printed by `avouch up`.
     ///
     /// # Errors
@@ -224,6 +239,11 @@ fn answer(waiting: &Mutex<Waiting>, message: &FromSupervisor) {
         FromSupervisor::Granted { id, refused } => {
             if let Some(done) = waiting.grants.remove(id) {
                 done.send(refused.clone()).ok();
+            }
+        }
+        FromSupervisor::Looked { id, found } => {
+            if let Some(done) = waiting.looks.remove(id) {
+                done.send(found.clone()).ok();
             }
         }
         FromSupervisor::Stopped { name } => {

@@ -31,6 +31,7 @@ pub mod probe;
 pub mod protocol;
 pub mod restart;
 mod settings;
+pub mod standing;
 pub mod supervisor;
 
 pub use settings::{RESTART_WITHIN, Settings, read};

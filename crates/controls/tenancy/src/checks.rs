@@ -4,7 +4,7 @@ mod crawl;
 mod inside;
 mod segregation;
 
-pub use inside::{Confinement, Inside, Outcome, Probed, Tried};
+pub use inside::{Confinement, Inside, Outcome, Probed, Running, Tried};
 pub use segregation::{IsRecord, MOST_ATTACKERS, Segregation, Turns};
 
 pub use crawl::SAMPLE;

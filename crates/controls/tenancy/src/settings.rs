@@ -46,7 +46,10 @@ pub fn read(section: &mut Table<'_>) -> Option<Settings> {
                  and taken in turn until all were tried, is asked for again with another tenant's sign-in, and every \
                  record among them also to be changed (by up to {MOST_ATTACKERS} tenants a round, taken in turn). A probe \
                  in each tenant's confinement tries files, sockets, network, processes and namespaces; the finding says \
-                 what the kernel of this machine confined it by, and what that leaves. Not tried: the keys, \
+                 what the kernel of this machine confined it by, and what that leaves. The process that answers for each \
+                 tenant is looked at from outside: whether the supervisor started it, its ids, capabilities, filter of \
+                 system calls and namespaces. Not tried: Landlock's rules on that process, which the kernel shows to \
+                 nobody, so that the probe alone stands for them; the keys, \
                  each of which is drawn at random and bound to its tenant; pages that no link leads to; \
                  recounting totals, which come from a process that cannot open another tenant's data; and scripts in a \
                  browser, where one tenant's application can have its own visitors signed out everywhere by filling \

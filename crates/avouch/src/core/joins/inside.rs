@@ -11,6 +11,7 @@ use avouch_runtime::probe::{self, Act, Judged};
 use avouch_statement::TenantId;
 use avouch_tenancy::checks::{Inside, Outcome, Probed, Tried};
 
+use super::running::running;
 use crate::core::state::Core;
 use crate::fail::chain;
 
@@ -55,6 +56,7 @@ impl Inside for Prober {
                 .next()
                 .and_then(|line| serde_json::from_str(line).ok())
                 .ok_or("it did not say what confined it")?;
+            let running = running(core, tenant, uid, &applied).await;
             Ok(Probed {
                 confined_by: applied.sentence(),
                 limits: applied.limits(),
@@ -62,6 +64,7 @@ impl Inside for Prober {
                     .into_iter()
                     .map(|named| outcome(named, &tried))
                     .collect(),
+                running,
             })
         })
     }

@@ -1,11 +1,14 @@
 //! Keys, isolation, restarts, the overview, and what others answer for.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
 
 use super::bench::{chmod, replace};
-use super::{Bench, Sabotage};
-use crate::harness::{example, impersonate, profile_folder};
+use super::{Bench, Mend, Sabotage};
+use crate::harness::{eventually, example, impersonate, named, profile_folder};
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -29,6 +32,11 @@ pub const ALL: &[&Sabotage] = &[
             fill_ward(bench, &theirs);
             Box::new(move |bench| fill_ward(bench, &kept))
         },
+    },
+    &Sabotage {
+        what: "a tenant's application runs beside its fence",
+        turns: &[("tenancy.isolation", "broken")],
+        act: unfenced,
     },
     &Sabotage {
         what: "the application does not start a second time",
@@ -98,6 +106,42 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
 ];
+
+/// Puts another process of a tenant's application in the place of the one that runs: the same program under the same user,
+/// with the same surroundings, but started by somebody else.
+fn unfenced(bench: &mut Bench) -> Mend {
+    let socket = bench.data("tenants/hillside/run/app.sock");
+    let aside = socket.with_extension("fenced");
+    let of = named(&bench.service.data(), "hillside").expect("the application");
+    let surroundings = fs::read(format!("/proc/{of}/environ")).unwrap();
+    let surroundings: Vec<(String, String)> = surroundings
+        .split(|byte| *byte == 0)
+        .filter_map(|pair| {
+            let (name, value) = std::str::from_utf8(pair).unwrap().split_once('=')?;
+            Some((name.to_owned(), value.to_owned()))
+        })
+        .collect();
+    let owner = fs::metadata(bench.data("tenants/hillside/data")).unwrap();
+    fs::rename(&socket, &aside).unwrap();
+    let mut unfenced = Command::new("setpriv")
+        .arg(format!("--reuid={}", owner.uid()))
+        .arg(format!("--regid={}", owner.gid()))
+        .args(["--clear-groups", "sh", "-c", "umask 007; exec \"$0\""])
+        .arg(bench.data("bin/acuity"))
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .envs(surroundings)
+        .spawn()
+        .unwrap();
+    eventually("the other process to answer", 40, || {
+        UnixStream::connect(&socket).ok()
+    });
+    Box::new(move |_| {
+        unfenced.kill().unwrap();
+        unfenced.wait().unwrap();
+        fs::rename(aside, socket).unwrap();
+    })
+}
 
 /// Fills one of hillside's wards with what is in another database.
 fn fill_ward(bench: &Bench, from: &Path) {

@@ -16,6 +16,7 @@ pub use line::{LONGEST_LINE, LineError, read, write};
 
 use crate::confine::Confinement;
 use crate::grant::{Change, Grant};
+use crate::standing::Standing;
 
 /// Standard output of a job beyond this ends it: its answer must fit one line.
 pub const LONGEST_OUTPUT: usize = 4 * 1024 * 1024;
@@ -72,6 +73,15 @@ pub enum ToSupervisor {
     Ready {
         /// What to print.
         line: String,
+    },
+    /// Look at the process that answers in an instance's place.
+    Look {
+        /// Repeated in the answer.
+        id: u64,
+        /// The instance's name.
+        name: String,
+        /// The process.
+        pid: u32,
     },
 }
 
@@ -130,6 +140,25 @@ pub enum FromSupervisor {
     },
     /// Everything is about to be stopped.
     Stopping,
+    /// How a process stands that was to be looked at.
+    Looked {
+        /// The id of what was asked.
+        id: u64,
+        /// What was seen.
+        found: Looked,
+    },
+}
+
+/// What was seen of a process that answers in an instance's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Looked {
+    /// It is the instance's, and this is how it stands.
+    Own(Standing),
+    /// The supervisor did not start it as that instance.
+    Foreign,
+    /// It has gone, or the kernel does not show it; in words.
+    Unseen(String),
 }
 
 /// An application process to keep running.

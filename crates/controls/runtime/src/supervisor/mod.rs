@@ -27,7 +27,10 @@ use crate::confine::{BaseSystem, Confinement};
 use crate::grant::Grounds;
 use crate::ids::Ids;
 use crate::layout::Layout;
-use crate::protocol::{FromSupervisor, InstanceSpec, JobResult, LineError, Status, ToSupervisor};
+use crate::protocol::{
+    FromSupervisor, InstanceSpec, JobResult, LineError, Looked, Status, ToSupervisor,
+};
+use crate::standing::{Standing, descends};
 use bounds::Bounds;
 use child::Living;
 pub use holder::Holder;
@@ -317,6 +320,22 @@ impl<R: FnOnce(&str)> Supervisor<R> {
                     on_ready(&line);
                 }
             }
+            ToSupervisor::Look { id, name, pid } => {
+                let found = self.look(&name, pid);
+                self.tell(FromSupervisor::Looked { id, found });
+            }
+        }
+    }
+
+    /// Looks at a process that answers in an instance's place; at no other of the machine's.
+    fn look(&self, name: &str, pid: u32) -> Looked {
+        let started = self.kept.get(name).and_then(Kept::pid);
+        match (Standing::of(pid), started) {
+            (Err(error), _) => Looked::Unseen(error.to_string()),
+            (Ok(standing), Some(started)) if self.is_instance(name) && descends(pid, started) => {
+                Looked::Own(standing)
+            }
+            (Ok(_), _) => Looked::Foreign,
         }
     }
 

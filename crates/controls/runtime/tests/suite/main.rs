@@ -15,5 +15,6 @@ mod folder;
 mod grants;
 mod requests;
 mod service;
+mod standing;
 mod supervision;
 mod world;

@@ -24,6 +24,21 @@ pub struct Probed {
     pub limits: Vec<String>,
     /// What it tried.
     pub tried: Vec<Tried>,
+    /// What answers in the tenant's name while this is tried.
+    pub running: Running,
+}
+
+/// The process that answers for a tenant, looked at from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Running {
+    /// Nothing answers.
+    Absent,
+    /// It is confined as the probe was, as far as the kernel shows.
+    Within,
+    /// It is not: in what, in words that follow `it`.
+    Outside(Vec<String>),
+    /// It could not be looked at, because of this.
+    Unseen(String),
 }
 
 /// One thing tried.
@@ -107,7 +122,15 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
     let refused = list(false, &[Outcome::Refused]);
     let hindered = list(true, &[Outcome::Refused, Outcome::Unclear]);
     let by = &probed.confined_by;
-    let (verdict, observed) = if !escaped.is_empty() {
+    let (verdict, observed) = if let Running::Outside(lacks) = &probed.running {
+        (
+            Verdict::Broken,
+            format!(
+                "The process that answers for this tenant is not within its confinement: it {}.",
+                lacks.join("; it ")
+            ),
+        )
+    } else if !escaped.is_empty() {
         (
             Verdict::Broken,
             format!(
@@ -131,14 +154,25 @@ fn judge(probe: &Result<Probed, String>) -> Seen {
                 unclear.join("; ")
             ),
         )
+    } else if let Running::Unseen(why) = &probed.running {
+        (
+            Verdict::Unproven,
+            format!("The process that answers for this tenant could not be looked at: {why}."),
+        )
     } else if refused.is_empty() {
         (Verdict::Unproven, "The probe tried nothing.".to_owned())
     } else {
         (
             Verdict::Held,
             format!(
-                "A probe in the place of this tenant's application tried {} acts against other tenants and the platform; all were refused. {by} What this leaves: {}",
+                "A probe in the place of this tenant's application tried {} acts against other tenants and the platform; all were refused. {by} {} What this leaves: {}",
                 refused.len(),
+                match probed.running {
+                    Running::Absent => "No process of the application runs now.",
+                    _ =>
+                        "The process that answers for this tenant is the one that was started, under the same ids, without \
+                          capabilities, with the same filter of system calls and the same namespaces.",
+                },
                 probed.limits.join(" ")
             ),
         )
@@ -166,7 +200,7 @@ mod tests {
             (
                 vec![(OWN, Worked), (FILE, Refused), (SOCKET, Refused)],
                 Held,
-                "tried 2 acts against other tenants and the platform; all were refused. Landlock ABI 5. What this leaves: One kernel. Sockets.",
+                "tried 2 acts against other tenants and the platform; all were refused. Landlock ABI 5. The process that answers for this tenant",
             ),
             (
                 vec![(OWN, Worked), (FILE, Refused), (SOCKET, Worked)],
@@ -208,10 +242,54 @@ mod tests {
                 confined_by: "Landlock ABI 5.".to_owned(),
                 limits: vec!["One kernel.".to_owned(), "Sockets.".to_owned()],
                 tried,
+                running: Running::Within,
             }));
             assert_eq!(seen.verdict, verdict, "{}", seen.observed);
             assert!(seen.observed.contains(says), "{}", seen.observed);
             assert_eq!(seen.audience == Audience::Supplier, verdict != Held);
+        }
+    }
+
+    #[test]
+    fn a_process_that_runs_outside_breaks_it_whatever_the_probe_met() {
+        use Verdict::{Broken, Held, Unproven};
+        let lacks = || {
+            ["shares the machine's network", "may make any system call"]
+                .map(String::from)
+                .to_vec()
+        };
+        for (running, verdict, says) in [
+            (Running::Within, Held, "is the one that was started"),
+            (Running::Absent, Held, "No process of the application runs"),
+            (
+                Running::Outside(lacks()),
+                Broken,
+                "it shares the machine's network; it may make any system call.",
+            ),
+            (
+                Running::Unseen("not permitted".to_owned()),
+                Unproven,
+                "could not be looked at: not permitted",
+            ),
+        ] {
+            let tried = [
+                ("read its own data", true, Outcome::Worked),
+                ("connect", false, Outcome::Refused),
+            ];
+            let seen = judge(&Ok(Probed {
+                confined_by: "Landlock ABI 5.".to_owned(),
+                limits: vec!["One kernel.".to_owned()],
+                tried: tried
+                    .map(|(act, allowed, outcome)| Tried {
+                        act: act.to_owned(),
+                        allowed,
+                        outcome,
+                    })
+                    .to_vec(),
+                running,
+            }));
+            assert_eq!(seen.verdict, verdict, "{}", seen.observed);
+            assert!(seen.observed.contains(says), "{}", seen.observed);
         }
     }
 
