@@ -8,23 +8,28 @@ use avouch_keyring::{Keyring, Purpose, Source};
 
 use crate::harness::{Place, Service, eventually, run, shared};
 
-/// A tenant's repository at a destination, with its password from the service's keys.
-struct Repository {
-    folder: String,
+/// A repository at a destination, with its password from the service's keys.
+pub struct Repository {
+    pub folder: String,
     password: String,
 }
 
-fn repository(service: &Service, destination: &str) -> Repository {
+/// Opens a tenant's, or the platform's.
+pub fn repository(service: &Service, owner: &str, destination: &str) -> Repository {
     let data = service.data();
     let master = Source::File {
         path: data.join("keys/master.key"),
     };
     let keys = Keyring::unlock(&data.join("core/keys"), &master).unwrap();
-    let purpose = Purpose::Repository {
-        tenant: "riverside".parse().unwrap(),
-        destination: destination.parse().unwrap(),
+    let place = destination.parse().unwrap();
+    let purpose = match owner {
+        "platform" => Purpose::PlatformRepository { destination: place },
+        tenant => Purpose::Repository {
+            tenant: tenant.parse().unwrap(),
+            destination: place,
+        },
     };
-    let folder = data.join("backups").join(destination).join("riverside");
+    let folder = data.join("backups").join(destination).join(owner);
     Repository {
         folder: folder.to_str().unwrap().to_owned(),
         password: hex::encode(keys.named(&purpose).unwrap().expose()),
@@ -33,7 +38,7 @@ fn repository(service: &Service, destination: &str) -> Repository {
 
 impl Repository {
     /// What `restic` says, if it succeeds. Without its locks, which would be another user's in the repository.
-    fn restic(&self, words: &[&str]) -> Result<String, String> {
+    pub fn restic(&self, words: &[&str]) -> Result<String, String> {
         let output = Command::new("restic")
             .args(["--no-cache", "--no-lock", "--repo", &self.folder])
             .args(words)
@@ -83,7 +88,7 @@ fn stock_restic_lists_checks_and_restores_what_a_running_service_stored_at_each_
     let live = wards(&service.data().join("tenants/riverside/data/acuity.db"));
     assert!(live.starts_with("ok\n"), "{live}");
     for destination in ["local", "offsite"] {
-        let repository = repository(service, destination);
+        let repository = repository(service, "riverside", destination);
         // Other tests may take backups meanwhile.
         eventually("both to list the same", 60, || {
             let told = told(service, destination);

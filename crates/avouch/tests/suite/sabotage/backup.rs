@@ -1,11 +1,15 @@
 //! Copies: repositories that decay, are read, or lose what they hold; sources that are not whole; drills that fail.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use super::bench::{chmod, files, flip, flip_at};
 use super::{Bench, Mend, Sabotage};
 use crate::harness::run;
+use crate::restic;
 
 pub const ALL: &[&Sabotage] = &[
     &Sabotage {
@@ -50,6 +54,24 @@ pub const ALL: &[&Sabotage] = &[
             ("backup.encryption", "unproven"),
         ],
         act: |bench| lose(bench, "platform"),
+    },
+    &Sabotage {
+        what: "a tenant's copy of years ago is put back",
+        turns: &[
+            ("backup.source.tenant-data.keep.daily", "broken"),
+            ("backup.source.tenant-data.keep.weekly", "broken"),
+            ("backup.source.tenant-data.keep.monthly", "broken"),
+        ],
+        act: |bench| put_back(bench, "riverside"),
+    },
+    &Sabotage {
+        what: "a copy of the platform's of years ago is put back",
+        turns: &[
+            ("backup.source.platform.keep.daily", "broken"),
+            ("backup.source.platform.keep.weekly", "broken"),
+            ("backup.source.platform.keep.monthly", "broken"),
+        ],
+        act: |bench| put_back(bench, "platform"),
     },
     &Sabotage {
         what: "a tenant's database speaks of a ward that it does not have",
@@ -188,6 +210,58 @@ fn decay(bench: &Bench, owner: &str) -> Mend {
         .expect("a pack");
     let at = flip(&largest);
     Box::new(move |_| flip_at(&largest, at))
+}
+
+/// Has Debian's `restic` store what is there once more, as it would lie there if it had been taken years ago and had never been
+/// removed: with the words of a true snapshot, and with the owner of its files.
+fn put_back(bench: &Bench, owner: &str) -> Mend {
+    let repository = restic::repository(&bench.service, owner, "local");
+    let folder = PathBuf::from(&repository.folder);
+    let listed = repository.restic(&["snapshots", "--json"]).unwrap();
+    let listed: Vec<Value> = serde_json::from_str(&listed).unwrap();
+    let tags = listed.last().expect("a snapshot")["tags"]
+        .as_array()
+        .unwrap();
+    let tags = tags.iter().map(|tag| tag.as_str().unwrap());
+    let tags: Vec<String> = tags
+        .filter(|tag| !tag.starts_with("day=") && !tag.starts_with("grade="))
+        .chain([
+            "day=2020-01-01",
+            "grade=daily",
+            "grade=weekly",
+            "grade=monthly",
+        ])
+        .map(str::to_owned)
+        .collect();
+    let what = bench.service.place().join(&format!("of-{owner}"));
+    fs::write(&what, "a copy of years ago").unwrap();
+    // Whatever lies within a folder comes before it.
+    let lying = || -> Vec<String> {
+        let found = run("find", [&*repository.folder, "-mindepth", "1", "-depth"]);
+        found.lines().map(str::to_owned).collect()
+    };
+    let before = lying();
+    let mut words = vec!["backup", "--quiet", "--time", "2020-01-01 04:00:02"];
+    words.extend(tags.iter().flat_map(|tag| ["--tag", tag.as_str()]));
+    words.push(what.to_str().unwrap());
+    repository.restic(&words).unwrap();
+    let owner = fs::metadata(folder.join("config")).unwrap();
+    let mut after = lying();
+    after.retain(|path| !before.contains(path));
+    for path in &after {
+        chown(path, Some(owner.uid()), Some(owner.gid())).unwrap();
+        if Path::new(path).is_file() {
+            chmod(Path::new(path), 0o600);
+        }
+    }
+    Box::new(move |_| {
+        for path in after {
+            match Path::new(&path).is_dir() {
+                true => fs::remove_dir(path).unwrap(),
+                false => fs::remove_file(path).unwrap(),
+            }
+        }
+    })
 }
 
 /// Takes away every snapshot of an owner at the second place; what they hold stays.
