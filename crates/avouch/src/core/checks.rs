@@ -18,7 +18,7 @@ use avouch_tenancy::checks::{Confinement, Segregation};
 
 use super::joins::{
     Custodian, Faults, Incidents, LoginRecord, Operator, Prober, Refusals, Reporter, Reviewer,
-    Trail,
+    Trail, TurnedAway,
 };
 use super::state::Core;
 use super::status::{Office, Stage};
@@ -47,6 +47,7 @@ pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
         &statement.gateway,
         core.authority.der(),
         core.suites.clone(),
+        &(Arc::new(TurnedAway(core.clone())) as Arc<dyn avouch_gateway::checks::RefusalLog>),
     ));
     checks.extend(avouch_access::checks::checks(
         &core.access,

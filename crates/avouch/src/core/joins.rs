@@ -12,6 +12,7 @@ mod reviewing;
 mod running;
 mod status;
 mod trail;
+mod turned_away;
 mod witnesses;
 
 pub use custodian::Custodian;
@@ -23,4 +24,5 @@ pub use reporting::Reporter;
 pub use reviewing::Reviewer;
 pub use status::{Faults, Incidents};
 pub use trail::{Refusals, Trail};
+pub use turned_away::TurnedAway;
 pub use witnesses::{AUTHORITIES, Witnesses};

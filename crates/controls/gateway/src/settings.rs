@@ -234,7 +234,8 @@ fn entry_claim(name: &Slug, digits: u8) -> Draft {
         ),
         Figure::Word("numbers".to_owned()),
         "Tried as a synthetic person of each customer, who sends text, markup, dates, fractions, numbers that are too long, other \
-         content types and text in the address; every one must be turned away before the application sees it. Paths that the \
+         content types and text in the address; every one must be turned away before the application sees it, and the trail must \
+         show the gateway's own refusal of it. Paths that the \
          statement does not list as an entry are not covered.",
     )
 }

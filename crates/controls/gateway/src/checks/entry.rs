@@ -1,10 +1,24 @@
 //! Judges `gateway.entry.<name>.accept`: nothing but short numbers gets past the gateway where it is entered.
+//!
+//! What an answer says of itself proves nothing, since an application could say it as well. What counts is the entry that the
+//! gateway's refusal leaves in the trail, which is found by a number that this attempt alone has in its path.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use avouch_evidence::{Ask, BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
 use avouch_statement::TenantId;
+use aws_lc_rs::rand;
 use http::Method;
 
+use super::RefusalLog;
 use crate::link::EntryRule;
+
+/// How often, and after what pause, entries are looked for: 3 s in all.
+const LOOKS: usize = 30;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Why the gateway turns away what is no number, as its entry begins.
+const REASON: &str = "not-numbers";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -13,13 +27,16 @@ pub(super) struct Entry {
     name: String,
     claim: ClaimId,
     rule: EntryRule,
+    refusals: Arc<dyn RefusalLog>,
 }
 
 /// What came of sending one thing that is no number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Came {
-    /// The gateway's own refusal.
+    /// Refused, and the trail says so.
     Refused,
+    /// Answered as the gateway refuses, of which the trail says nothing.
+    Unwritten,
     /// Something else, with this status: it was let through.
     LetThrough(u16),
     /// Nothing could be learnt, and why.
@@ -27,11 +44,12 @@ enum Came {
 }
 
 impl Entry {
-    pub(super) fn new(rule: EntryRule) -> Self {
+    pub(super) fn new(rule: EntryRule, refusals: Arc<dyn RefusalLog>) -> Self {
         Self {
             name: format!("entry of {}", rule.name),
             claim: ClaimId::new(format!("gateway.entry.{}.accept", rule.name)),
             rule,
+            refusals,
         }
     }
 
@@ -44,10 +62,12 @@ impl Entry {
             .people
             .session(tenant, &ctx.gateway.host(tenant.as_str()))
             .await?;
-        let mut seen = Vec::new();
+        let size = self.refusals.size().await?;
+        let mut tried = Vec::new();
         for attack in attacks(self.rule.digits) {
+            let path = filled(&self.rule.path, &number()?);
             let mut ask = Ask::form(
-                format!("{}{}", filled(&self.rule.path), attack.query),
+                format!("{path}{}", attack.query),
                 &ctx.gateway.origin(tenant.as_str()),
                 attack.body.into_bytes(),
             )
@@ -63,9 +83,36 @@ impl Entry {
                 Ok(answer) => came(answer.status.as_u16(), &answer.text()),
                 Err(error) => Came::Unclear(error.to_string()),
             };
-            seen.push((attack.what, came));
+            tried.push((attack.what, path, came));
         }
-        Ok(seen)
+        self.written(size, &mut tried).await?;
+        let seen = tried.into_iter().map(|(what, _, came)| (what, came));
+        Ok(seen.collect())
+    }
+
+    /// Finds the entries of what was answered as a refusal: each comes shortly after its answer.
+    async fn written(
+        &self,
+        size: u64,
+        tried: &mut [(&'static str, String, Came)],
+    ) -> Result<(), String> {
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let entries = self.refusals.since(size).await?;
+            for (_, path, came) in tried.iter_mut() {
+                let is_its_own =
+                    |(of, why): &(String, String)| of.ends_with(&*path) && why.starts_with(REASON);
+                if *came == Came::Unwritten && entries.iter().any(is_its_own) {
+                    *came = Came::Refused;
+                }
+            }
+            if tried.iter().all(|(_, _, came)| *came != Came::Unwritten) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -109,11 +156,18 @@ fn attacks(digits: u8) -> Vec<Attack> {
     ]
 }
 
-/// The path with a number in every place.
-fn filled(pattern: &str) -> String {
+/// Nine random digits: an id that fits anywhere, and no record's.
+fn number() -> Result<String, String> {
+    let mut bytes = [0; 4];
+    rand::fill(&mut bytes).map_err(|_| "there is no randomness".to_owned())?;
+    Ok((100_000_000 + u32::from_le_bytes(bytes) % 900_000_000).to_string())
+}
+
+/// The path with this number in every place.
+fn filled(pattern: &str, number: &str) -> String {
     let fill = |segment: &str| {
         if segment.starts_with('{') {
-            "1".to_owned()
+            number.to_owned()
         } else {
             segment.to_owned()
         }
@@ -123,7 +177,8 @@ fn filled(pattern: &str) -> String {
 
 fn came(status: u16, text: &str) -> Came {
     match status {
-        422 if text.contains("Code: not-numbers") => Came::Refused,
+        // Until its entry is found.
+        422 if text.contains("Code: not-numbers") => Came::Unwritten,
         303 | 401 | 403 => {
             Came::Unclear(format!("the synthetic person was turned away ({status})"))
         }
@@ -178,6 +233,20 @@ fn judge(seen: &[(&'static str, Came)]) -> (Verdict, String) {
             format!("let through: {}", through.join(", ")),
         );
     }
+    let unwritten: Vec<_> = seen
+        .iter()
+        .filter(|(_, came)| *came == Came::Unwritten)
+        .map(|(what, _)| *what)
+        .collect();
+    if !unwritten.is_empty() {
+        return (
+            Verdict::Broken,
+            format!(
+                "answered as a refusal of the gateway's, which the trail does not show: {}",
+                unwritten.join(", ")
+            ),
+        );
+    }
     for (what, came) in seen {
         if let Came::Unclear(why) = came {
             return (Verdict::Unproven, format!("{what}: {why}"));
@@ -189,7 +258,7 @@ fn judge(seen: &[(&'static str, Came)]) -> (Verdict, String) {
         tried => (
             Verdict::Held,
             format!(
-                "{} attempts, each refused before the application saw it: {}",
+                "{} attempts, each refused before the application saw it, as the trail says: {}",
                 tried.len(),
                 tried.join(", ")
             ),
@@ -208,6 +277,7 @@ mod tests {
         for (seen, verdict) in [
             (vec![Came::Refused, Came::Refused], Verdict::Held),
             (vec![Came::Refused, Came::LetThrough(200)], Verdict::Broken),
+            (vec![Came::Refused, Came::Unwritten], Verdict::Broken),
             (vec![unclear(), Came::LetThrough(400)], Verdict::Broken),
             (vec![Came::Refused, unclear()], Verdict::Unproven),
             (vec![], Verdict::Unproven),
@@ -218,8 +288,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_gateways_own_page_counts_as_its_refusal() {
-        assert_eq!(came(422, "<p>Code: not-numbers</p>"), Came::Refused);
+    fn the_gateways_own_page_is_not_yet_its_refusal_and_no_other_page_is() {
+        assert_eq!(came(422, "<p>Code: not-numbers</p>"), Came::Unwritten);
         assert_eq!(
             came(422, "the application's own words"),
             Came::LetThrough(422)

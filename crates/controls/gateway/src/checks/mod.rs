@@ -8,7 +8,7 @@ mod suites;
 
 use std::sync::Arc;
 
-use avouch_evidence::Check;
+use avouch_evidence::{BoxFuture, Check};
 
 use crate::Settings;
 use crate::link::SuiteCount;
@@ -19,11 +19,21 @@ pub trait SuiteLog: Send + Sync {
     fn counts(&self) -> Vec<SuiteCount>;
 }
 
+/// What is written down of requests that were turned away before they went on.
+pub trait RefusalLog: Send + Sync {
+    /// How many entries there are.
+    fn size(&self) -> BoxFuture<'_, Result<u64, String>>;
+
+    /// Each entry since then that tells of one: the method, host and path that were asked for, and why it was turned away.
+    fn since(&self, size: u64) -> BoxFuture<'_, Result<Vec<(String, String)>, String>>;
+}
+
 /// Every check of this control. `authority` is the certificate (DER) that clients are to trust.
 pub fn checks(
     settings: &Settings,
     authority: &[u8],
     log: Arc<dyn SuiteLog>,
+    refusals: &Arc<dyn RefusalLog>,
 ) -> Vec<Box<dyn Check>> {
     let mut all: Vec<Box<dyn Check>> = vec![
         Box::new(minimum::Versions::new(
@@ -38,11 +48,8 @@ pub fn checks(
             log,
         )),
     ];
-    all.extend(
-        settings
-            .entries
-            .iter()
-            .map(|rule| -> Box<dyn Check> { Box::new(entry::Entry::new(rule.clone())) }),
-    );
+    all.extend(settings.entries.iter().map(|rule| -> Box<dyn Check> {
+        Box::new(entry::Entry::new(rule.clone(), Arc::clone(refusals)))
+    }));
     all
 }

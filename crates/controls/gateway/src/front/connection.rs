@@ -271,7 +271,7 @@ async fn at_rest(connection: &Connection, interval: Duration) {
 }
 
 fn tell(serving: &Serving, client: SocketAddr, refusal: &Refusal) {
-    serving.shared.refusals.tell(Refused {
+    let refused = Refused {
         id: serving.shared.link.id(),
         phase: refusal.phase(),
         reason: refusal.reason().to_owned(),
@@ -284,5 +284,6 @@ fn tell(serving: &Serving, client: SocketAddr, refusal: &Refusal) {
         token_digest: None,
         micros: None,
         count: 1,
-    });
+    };
+    serving.shared.refusals.tell(refused, false);
 }

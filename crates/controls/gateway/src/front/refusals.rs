@@ -1,5 +1,5 @@
 //! Telling the core what was refused unasked, so that a flood cannot fill the log: of each reason the first in a second
-//! is told with its facts, the rest as a count.
+//! is told with its facts, the rest as a count. What carries the mark of a check is always told with its facts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +21,13 @@ impl Refusals {
         }
     }
 
-    /// Tells one refusal, now or with the next count.
-    pub(super) fn tell(&self, refused: Refused) {
+    /// Tells one refusal, now or with the next count. A request with a mark costs whoever sends it no less than one that goes
+    /// on to the core, which is told of each of those too.
+    pub(super) fn tell(&self, refused: Refused, is_marked: bool) {
+        if is_marked {
+            self.link.say(&ToCore::Refused(refused));
+            return;
+        }
         let mut this_second = self
             .this_second
             .lock()

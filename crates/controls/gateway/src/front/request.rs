@@ -75,13 +75,11 @@ pub(super) async fn answer(
         let refusal = match stop {
             Stop::Told(refusal) => refusal,
             Stop::Untold(refusal) => {
-                connection.serving.shared.refusals.tell(refused(
-                    &connection,
-                    &refusal,
-                    known.as_ref(),
-                    &facts,
-                    started,
-                ));
+                let head = known.as_ref();
+                connection.serving.shared.refusals.tell(
+                    refused(&connection, &refusal, head, &facts, started),
+                    head.is_some_and(|head| head.mark.is_some()),
+                );
                 refusal
             }
         };

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use avouch_evidence::{BoxFuture, Ctx, Gateway, People, Seen, Verdict};
-use avouch_gateway::checks::{SuiteLog, checks};
+use avouch_gateway::checks::{RefusalLog, SuiteLog, checks};
 use avouch_gateway::link::{Ciphers, Configure, Limits, Minimum, SuiteCount};
 use avouch_gateway::{Settings, tls::TlsUsed};
 use avouch_statement::TenantId;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
 
-use crate::harness::{DOMAIN, Stage, mirror};
+use crate::harness::{Core, DOMAIN, Stage, instance, mirror};
 
 struct Member;
 
@@ -23,6 +26,21 @@ struct Log(Vec<SuiteCount>);
 impl SuiteLog for Log {
     fn counts(&self) -> Vec<SuiteCount> {
         self.0.clone()
+    }
+}
+
+struct Turned(Arc<Core>);
+
+impl RefusalLog for Turned {
+    fn size(&self) -> BoxFuture<'_, Result<u64, String>> {
+        let size = self.0.refusals.lock().unwrap().len() as u64;
+        Box::pin(async move { Ok(size) })
+    }
+
+    fn since(&self, size: u64) -> BoxFuture<'_, Result<Vec<(String, String)>, String>> {
+        let size = usize::try_from(size).unwrap();
+        let since = self.0.refusals.lock().unwrap()[size..].to_vec();
+        Box::pin(async move { Ok(since) })
     }
 }
 
@@ -46,11 +64,16 @@ async fn found(
         clock: Arc::new(jiff::Timestamp::now),
         statement: String::new(),
         tenants: vec!["riverside".parse().unwrap()],
-        gateway: Gateway::new(stage.addr, DOMAIN, stage.ca.certificate_der()).unwrap(),
+        // 32 bytes of nothing, which nobody else sends.
+        gateway: Gateway::new(stage.addr, DOMAIN, stage.ca.certificate_der())
+            .unwrap()
+            .marked(|| "A".repeat(43)),
         people: Arc::new(Member),
     };
+    let turned: Arc<dyn RefusalLog> = Arc::new(Turned(stage.core.clone()));
+    let authority = stage.ca.certificate_der();
     let mut found = Vec::new();
-    for check in checks(&settings, stage.ca.certificate_der(), Arc::new(Log(log))) {
+    for check in checks(&settings, authority, Arc::new(Log(log)), &turned) {
         for Seen { claim, verdict, .. } in check.run(&ctx).await {
             found.push((claim.to_string(), verdict));
         }
@@ -98,6 +121,21 @@ async fn a_gateway_that_takes_short_keys_or_words_is_found_out() {
     assert_eq!(
         found(&stage, &promised, Vec::new()).await,
         verdicts(Verdict::Held, Verdict::Broken, Verdict::Broken)
+    );
+}
+
+#[tokio::test]
+async fn an_application_that_refuses_in_the_gateways_words_does_not_stand_for_it() {
+    let (stage, promised) = stage(|configure| configure.entries.clear()).await;
+    let _application = instance(&stage.app_socket(), |_| async {
+        let page = "<p>Code: not-numbers</p>";
+        let mut answer = Response::new(Full::new(Bytes::from(page)));
+        *answer.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        answer
+    });
+    assert_eq!(
+        found(&stage, &promised, Vec::new()).await,
+        verdicts(Verdict::Held, Verdict::Held, Verdict::Broken)
     );
 }
 

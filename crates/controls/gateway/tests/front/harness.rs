@@ -103,6 +103,7 @@ impl Stage {
             reports: reports_to,
             keeping: Semaphore::new(1_000_000),
             admit: Mutex::new(forward(&folder.path().join("app.sock"))),
+            refusals: Mutex::default(),
         });
         let (configure_to, configured) = watch::channel(Arc::new(configure));
         let (core_end, stop_core, stop_front) = (

@@ -30,6 +30,8 @@ pub struct Core {
     /// One permit lets one end be kept.
     pub keeping: Semaphore,
     pub admit: Mutex<Admit>,
+    /// What was refused unasked: which path, and why.
+    pub refusals: Mutex<Vec<(String, String)>>,
 }
 
 impl Core {
@@ -80,6 +82,9 @@ impl Admission for Core {
     }
 
     async fn refused(&self, refused: Refused) {
+        let path = refused.path.clone().unwrap_or_default();
+        let refusal = (path, refused.reason.clone());
+        self.refusals.lock().unwrap().push(refusal);
         self.told.send(Told::Refused(refused)).unwrap();
     }
 
