@@ -2,7 +2,7 @@
 // nothing of anybody else's, changes nothing, and what it tried is in the trail.
 
 import assert from "node:assert/strict";
-import { chmod, copyFile, readdir, readFile, rename } from "node:fs/promises";
+import { chmod, copyFile, readFile, rename } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { becomes_so, launch, vouched_for } from "./browser.mjs";
@@ -63,7 +63,7 @@ async function take_over(tenant) {
   await copyFile(SPOILT, `${program}.new`);
   await chmod(`${program}.new`, 0o755);
   await rename(`${program}.new`, program);
-  process.kill(await application(tenant), "SIGKILL");
+  process.kill(await service.application(tenant), "SIGKILL");
   const { hostile } = victim;
   await assert.doesNotReject(async () => {
     for (;;) {
@@ -71,16 +71,6 @@ async function take_over(tenant) {
       if (answer.ok() && (await hostile.title()) === "Taken over") return;
     }
   });
-}
-
-/** The process of a tenant's application. */
-async function application(tenant) {
-  const socket = path.join(service.data, `tenants/${tenant}/run/app.sock`);
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    if (words.split("\0").includes(socket) && !words.includes("\0confine\0")) return Number(pid);
-  }
-  throw new Error(`no application of ${tenant} runs`);
 }
 
 /** What could have been changed: people, and another tenant's records. */

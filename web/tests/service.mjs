@@ -1,6 +1,6 @@
 // Starts the whole service, with the example tenants, in a folder and on a port of its own.
 
-import { chmod, cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import net from "node:net";
@@ -47,10 +47,18 @@ export async function start(edit = (text) => text) {
     data,
     folder,
     port,
+    pid: program.pid,
     /** The words of a command on the service. */
     command: (...words) => [PROGRAM, ...common, ...words],
     /** Runs a command on the service, and returns its exit code and what it wrote. */
     avouch: (...words) => run(PROGRAM, [...common, ...words]),
+    /** The process of a role. */
+    role: (name) => process_of((words) => words[1] === "role" && words[2] === name && words.some((word) => word.includes(data))),
+    /** The process of a tenant's application. */
+    application(tenant) {
+      const socket = path.join(data, `tenants/${tenant}/run/app.sock`);
+      return process_of((words) => words.includes(socket) && !words.includes("confine"));
+    },
     /** Tells it to stop, waits until it has, and returns its exit code and its log. */
     async stop() {
       program.kill("SIGTERM");
@@ -76,6 +84,15 @@ export async function run(program, words) {
     if (typeof failed.code !== "number") throw failed;
     return { code: failed.code, stdout: failed.stdout, stderr: failed.stderr };
   }
+}
+
+/** The process whose words fit. */
+async function process_of(fits) {
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (fits(words.split("\0"))) return Number(pid);
+  }
+  throw new Error("no such process runs");
 }
 
 /** A port that nobody listens on now. */

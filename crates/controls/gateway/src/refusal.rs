@@ -12,6 +12,9 @@ use crate::hygiene::entry::EntryFault;
 use crate::hygiene::response;
 use crate::phase::Phase;
 
+/// What the pages wear: of the published components of nhsuk-frontend, the rules for what is on them.
+const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/page.css"));
+
 /// Why a request gets no answer from where it wanted one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -353,15 +356,17 @@ impl Refusal {
         let see = see.map_or_else(String::new, |path| {
             format!("<p><a href=\"{path}\">How the service is</a></p>")
         });
-        let mut body = String::with_capacity(1024);
+        let mut body = String::with_capacity(4096);
         // Writing to a String cannot fail.
         let _ = write!(
             body,
-            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+            "<!doctype html><html lang=\"en-GB\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title}</title>\
-             <style>body{{font:1.1875rem/1.5 Arial,sans-serif;color:#212b32;background:#f0f4f5;margin:0}}\
-             main{{max-width:40rem;margin:3rem auto;padding:0 1rem}}h1{{font-size:2rem;line-height:1.2}}</style></head>\
-             <body><main><h1>{title}</h1><p>{text}{fault}</p>{see}<p>Code: {code}</p></main></body></html>",
+             <style>{STYLE}</style></head><body>\
+             <div class=\"nhsuk-header\"><div class=\"nhsuk-header__container nhsuk-width-container\"></div></div>\
+             <div class=\"nhsuk-width-container\"><main class=\"nhsuk-main-wrapper\">\
+             <h1 class=\"nhsuk-heading-l\">{title}</h1><p class=\"nhsuk-u-text-break-word\">{text}{fault}</p>{see}\
+             <p class=\"nhsuk-body-s\">Code: {code}</p></main></div></body></html>",
             title = told.title,
             text = told.text,
             fault = escape(&fault),
@@ -417,6 +422,19 @@ mod tests {
                 && text.contains("at most 3 digits")
                 && !text.contains("<script>")
         );
+    }
+
+    #[test]
+    fn a_page_wears_the_design_system_and_asks_for_nothing_elsewhere() {
+        let page = Refusal::Unreachable.page(None);
+        let text = std::str::from_utf8(page.body()).unwrap();
+        for rule in [".nhsuk-heading-l{", ".nhsuk-header{", "@media (min-width"] {
+            assert!(text.contains(rule), "{rule}");
+        }
+        for elsewhere in ["url(", "@import", "http:", "https:", "src=", "href="] {
+            assert!(!text.contains(elsewhere), "{elsewhere}");
+        }
+        assert!(text.len() < 4096, "{} bytes", text.len());
     }
 
     #[test]
