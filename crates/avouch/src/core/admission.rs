@@ -11,12 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use avouch_access::{Ended, Person, Role, Session, TokenDigest};
 use avouch_audit::checks::connections as named;
 use avouch_events::{Action, Actor, Event, Outcome, Role as EventRole};
-use avouch_gateway::checks::SuiteLog;
 use avouch_gateway::link::{
     self, Admission, Admit, Begin, Closed, End, Flowed, LinkId, NotRecorded, Read, Refused, Report,
-    SuiteCount,
 };
-use avouch_gateway::tls::TlsUsed;
 use avouch_statement::TenantId;
 use avouch_tenancy::permit;
 use jiff::Timestamp;
@@ -47,31 +44,6 @@ pub struct Gate {
 pub struct Heard {
     pub listening: Vec<std::net::SocketAddr>,
     pub failed: Option<String>,
-}
-
-/// What connections have negotiated since the core started.
-#[derive(Debug, Default)]
-pub struct Suites(Mutex<HashMap<TlsUsed, u64>>);
-
-impl Suites {
-    fn add(&self, counts: &[SuiteCount]) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for count in counts {
-            *seen.entry(count.tls).or_default() += count.count;
-        }
-    }
-}
-
-impl SuiteLog for Suites {
-    fn counts(&self) -> Vec<SuiteCount> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.iter()
-            .map(|(tls, count)| SuiteCount {
-                tls: *tls,
-                count: *count,
-            })
-            .collect()
-    }
 }
 
 /// A request under way: what its outcome's event needs.
@@ -335,7 +307,12 @@ impl Admission for Gate {
             Report::ListenFailed(address, reason) => self.heard.send_modify(|heard| {
                 heard.failed = Some(format!("cannot listen on {address}: {reason}"))
             }),
-            Report::Suites(counts) => self.core.suites.add(&counts),
+            // What is new of its day is never lost, and what adds up at most for a minute.
+            Report::Suites(counts) => {
+                if self.core.suites.add(&counts, self.core.now()) {
+                    self.core.keep_suites().await;
+                }
+            }
         }
     }
 }

@@ -37,6 +37,7 @@ mod state;
 mod status;
 mod steady;
 mod strangers;
+mod suites;
 mod tenants;
 mod ties;
 mod trails;

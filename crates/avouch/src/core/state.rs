@@ -21,7 +21,6 @@ use avouch_store::Store;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::admission::Suites;
 use super::authority::Authority;
 use super::believed::Believed;
 use super::jobs::Runner;
@@ -35,6 +34,7 @@ use super::shares::Shares;
 use super::status::Statuses;
 use super::steady::Steady;
 use super::strangers::Strangers;
+use super::suites::Suites;
 use super::tenants::Tenants;
 use super::ties::Ties;
 use crate::fail::{Fail, chain};
@@ -77,7 +77,7 @@ pub struct Core {
     pub runner: Arc<Runner>,
     /// Signs packs; the ledger signs its checkpoints with a copy of it.
     pub signer: LogKey,
-    /// Connections by negotiated suite since the core started.
+    /// Connections by day and negotiated suite.
     pub suites: Arc<Suites>,
     pub shutdown: CancellationToken,
     /// What somebody without a sign-in may leave in the trail.
@@ -167,6 +167,7 @@ impl Core {
             .named(&Purpose::Accounts)
             .map_err(|error| Fail::new("the accounts' key cannot be had").from(error))?;
         let status = Statuses::open(&store).await?;
+        let suites = Arc::new(Suites::open(&store).await?);
         let localities = Localities::open(&store, &seal).await?;
         let ties = Ties::open(&store, &seal).await?;
         let shares = Shares::open(&store, &seal).await?;
@@ -266,7 +267,7 @@ impl Core {
             )),
             runner,
             signer,
-            suites: Arc::default(),
+            suites,
             shutdown,
             strangers: Strangers::default(),
             marks: Arc::default(),
@@ -338,9 +339,20 @@ impl Core {
         }
     }
 
+    /// Writes down what connections negotiated since the last time.
+    pub async fn keep_suites(&self) {
+        if let Err(error) = self.suites.keep(&self.store).await {
+            tracing::warn!(
+                error = chain(&error),
+                "what connections negotiated was not written down"
+            );
+        }
+    }
+
     /// Leaves everything in order.
     pub async fn close(&self) {
         self.tell_of_strangers().await;
+        self.keep_suites().await;
         // What was believed until now is what the next start goes by.
         let _ = self.doubt();
         let _ = self.say("stop", Outcome::Done, "told to stop").await;

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::state::Core;
 use crate::fail::chain;
 
-/// How often what has ended is cleared away, strangers are told of, and the clock is looked at.
+/// How often what has ended is cleared away, what was counted is kept, strangers are told of, and the clock is looked at.
 const TIDY: Duration = Duration::from_secs(60);
 
 /// Starts to watch; ends with the core.
@@ -92,6 +92,7 @@ async fn tidy(core: Arc<Core>) {
             () = core.shutdown.cancelled() => return,
         }
         core.tell_of_strangers().await;
+        core.keep_suites().await;
         let doubt = core.doubt();
         if doubt.is_some() != doubted {
             let _ = match &doubt {
@@ -110,6 +111,12 @@ async fn tidy(core: Arc<Core>) {
             tracing::warn!(
                 error = chain(&error),
                 "ended sessions were not cleared away"
+            );
+        }
+        if let Err(error) = core.suites.tidy(&core.store, core.now()).await {
+            tracing::warn!(
+                error = chain(&error),
+                "what connections negotiated long ago was not cleared away"
             );
         }
         match core.access.run_out(core.now()).await {

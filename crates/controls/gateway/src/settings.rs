@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use avouch_statement::{Draft, Figure, Length, Pattern, Slug, Spanned, Table, Unit};
 
+use crate::checks::PERIOD;
 use crate::hygiene::path;
 use crate::link::{Ciphers, EntryRule, Limits, Minimum};
 
@@ -183,8 +184,10 @@ fn ciphers_claim(ciphers: Ciphers) -> Draft {
         Figure::Word(format!("{bits}-bit")),
         format!(
             "Tried by clients that offer shorter keys only, in each version of TLS that is spoken, none of which may connect, and \
-             by counting what every connection since the last start negotiated: none below {bits} bits. It is about the \
-             cipher's key; the certificate's is an elliptic-curve key of 256 bits, which is weaker than a cipher's."
+             by counting what every connection of the last {PERIOD} days negotiated: none below {bits} bits. The counts are kept \
+             by day; when the service is killed, those of its last minute are lost, but not that a suite was negotiated for \
+             the first time on its day. Whoever may write the service’s store may change them. It is about the cipher's key; \
+             the certificate's is an elliptic-curve key of 256 bits, which is weaker than a cipher's."
         ),
     )
     .for_audience(avouch_statement::Audience::Public)

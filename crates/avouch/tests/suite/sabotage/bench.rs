@@ -43,6 +43,11 @@ impl Bench {
     /// Stops the service and starts it again.
     pub fn restart(&mut self) {
         self.service.stop();
+        self.start();
+    }
+
+    /// Starts the service that was stopped.
+    pub fn start(&mut self) {
         self.service
             .up()
             .unwrap_or_else(|log| panic!("the service did not start again:\n{log}"));

@@ -9,14 +9,36 @@ mod suites;
 use std::sync::Arc;
 
 use avouch_evidence::{BoxFuture, Check};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
 
 use crate::Settings;
 use crate::link::SuiteCount;
 
-/// What connections have negotiated since the core started.
+/// Days, the present one among them, whose connections are judged: no month is longer.
+pub(crate) const PERIOD: i64 = 31;
+
+/// What connections have negotiated on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agreed {
+    /// The day, in UTC.
+    pub day: Date,
+    /// A version and a suite, and how often.
+    pub suite: SuiteCount,
+}
+
+/// What connections have negotiated, over restarts.
 pub trait SuiteLog: Send + Sync {
-    /// A count for each version and suite seen.
-    fn counts(&self) -> Vec<SuiteCount>;
+    /// A count for each day, version and suite seen.
+    fn counts(&self) -> Vec<Agreed>;
+}
+
+/// The first day (UTC) whose connections are judged `now`.
+#[must_use]
+pub fn first_day(now: Timestamp) -> Date {
+    let today = now.to_zoned(TimeZone::UTC).date();
+    today.saturating_sub(Span::new().days(PERIOD - 1))
 }
 
 /// What is written down of requests that were turned away before they went on.

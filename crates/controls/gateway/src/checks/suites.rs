@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use avouch_evidence::{BoxFuture, Check, ClaimId, Ctx, Seen, Verdict};
+use jiff::civil::Date;
 
-use super::SuiteLog;
 use super::hello::Reply;
 use super::shake::{Dial, Shaken, spoken};
-use crate::link::{Ciphers, Minimum, SuiteCount};
+use super::{Agreed, PERIOD, SuiteLog, first_day};
+use crate::link::{Ciphers, Minimum};
 use crate::settings::{CIPHERS, bits};
 
 /// TLS 1.2 suites with keys of 128 bits or fewer: AES-128 in three modes, 3DES, RC4, export, and no cipher at all.
@@ -38,8 +39,10 @@ struct Observed {
     clients: Vec<(&'static str, Shaken)>,
     /// What came of a client's offering everything, by version.
     open: Vec<(&'static str, Shaken)>,
-    /// What everybody negotiated since the core started.
-    log: Vec<SuiteCount>,
+    /// The first day that is judged.
+    since: Date,
+    /// What everybody negotiated, by day.
+    log: Vec<Agreed>,
 }
 
 impl Suites {
@@ -77,6 +80,7 @@ impl Suites {
             short: dial.knock(3, short).await,
             clients,
             open,
+            since: first_day(ctx.now),
             log: self.log.counts(),
         }
     }
@@ -102,21 +106,20 @@ impl Check for Suites {
     }
 }
 
-/// Broken if anybody connected, or ever had, with a shorter key; held only if clients with longer ones could connect.
+/// Broken if anybody connected, or had in the period, with a shorter key; held only if clients with longer ones could connect.
 fn judge(seen: &Observed) -> (Verdict, String) {
     let bits = seen.bits;
-    if let Some(weak) = seen
-        .log
-        .iter()
-        .find(|weak| weak.tls.bits() < bits && weak.count > 0)
+    let log = || seen.log.iter().filter(|agreed| agreed.day >= seen.since);
+    if let Some(Agreed { day, suite }) =
+        log().find(|agreed| agreed.suite.tls.bits() < bits && agreed.suite.count > 0)
     {
         return (
             Verdict::Broken,
             format!(
-                "{} connections used {} ({} bits)",
-                weak.count,
-                weak.tls.suite_name(),
-                weak.tls.bits()
+                "{} connections on {day} used {} ({} bits)",
+                suite.count,
+                suite.tls.suite_name(),
+                suite.tls.bits()
             ),
         );
     }
@@ -171,7 +174,11 @@ fn judge(seen: &Observed) -> (Verdict, String) {
             ),
         );
     }
-    let counted: u64 = seen.log.iter().map(|suite| suite.count).sum();
+    let counted: u64 = log().map(|agreed| agreed.suite.count).sum();
+    let counted = match log().map(|agreed| agreed.day).min() {
+        Some(first) => format!("{counted} connections since {first}"),
+        None => "no connections".to_owned(),
+    };
     let tried = seen
         .clients
         .iter()
@@ -186,7 +193,7 @@ fn judge(seen: &Observed) -> (Verdict, String) {
     (
         Verdict::Held,
         format!(
-            "keys below {bits} bits offered alone{tried}: turned away; none below in {counted} connections since the last start"
+            "keys below {bits} bits offered alone{tried}: turned away; none below in {counted}, of the last {PERIOD} days"
         ),
     )
 }
@@ -194,7 +201,9 @@ fn judge(seen: &Observed) -> (Verdict, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::SuiteCount;
     use crate::tls::TlsUsed;
+    use jiff::civil::date;
 
     const LONG: TlsUsed = TlsUsed {
         version: 0x0304,
@@ -204,6 +213,14 @@ mod tests {
         version: 0x0304,
         suite: 0x1301,
     };
+
+    fn agreed(day: i8, tls: TlsUsed) -> Agreed {
+        let suite = SuiteCount { tls, count: 40 };
+        Agreed {
+            day: date(2026, 11, day),
+            suite,
+        }
+    }
 
     fn verdict(change: impl FnOnce(&mut Observed)) -> Verdict {
         let away = Shaken::TurnedAway("HandshakeFailure".into());
@@ -215,10 +232,8 @@ mod tests {
                 ("TLS 1.2", Shaken::Agreed(LONG)),
                 ("TLS 1.3", Shaken::Agreed(LONG)),
             ],
-            log: vec![SuiteCount {
-                tls: LONG,
-                count: 40,
-            }],
+            since: date(2026, 11, 1),
+            log: vec![agreed(1, LONG), agreed(30, LONG)],
         };
         change(&mut seen);
         judge(&seen).0
@@ -233,10 +248,7 @@ mod tests {
     #[test]
     fn one_connection_with_a_short_key_is_broken() {
         assert_eq!(
-            verdict(|seen| seen.log.push(SuiteCount {
-                tls: BRIEF,
-                count: 1
-            })),
+            verdict(|seen| seen.log.push(agreed(1, BRIEF))),
             Verdict::Broken
         );
         assert_eq!(verdict(|seen| seen.short = Reply::Willing), Verdict::Broken);
@@ -248,6 +260,17 @@ mod tests {
             verdict(|seen| seen.open[0].1 = Shaken::Agreed(BRIEF)),
             Verdict::Broken
         );
+    }
+
+    #[test]
+    fn a_short_key_before_the_period_is_no_part_of_it() {
+        let held = verdict(|seen| {
+            seen.log.push(agreed(1, BRIEF));
+            seen.since = date(2026, 11, 2);
+        });
+        assert_eq!(held, Verdict::Held);
+        let now = "2026-12-01T23:59:59Z".parse().unwrap();
+        assert_eq!(first_day(now), date(2026, 11, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use avouch_evidence::{BoxFuture, Ctx, Gateway, People, Seen, Verdict};
-use avouch_gateway::checks::{RefusalLog, SuiteLog, checks};
+use avouch_gateway::checks::{Agreed, RefusalLog, SuiteLog, checks, first_day};
 use avouch_gateway::link::{Ciphers, Configure, Limits, Minimum, SuiteCount};
 use avouch_gateway::{Settings, tls::TlsUsed};
 use avouch_statement::TenantId;
@@ -24,8 +24,10 @@ impl People for Member {
 struct Log(Vec<SuiteCount>);
 
 impl SuiteLog for Log {
-    fn counts(&self) -> Vec<SuiteCount> {
-        self.0.clone()
+    fn counts(&self) -> Vec<Agreed> {
+        let day = first_day(jiff::Timestamp::now());
+        let agreed = |suite: &SuiteCount| Agreed { day, suite: *suite };
+        self.0.iter().map(agreed).collect()
     }
 }
 
