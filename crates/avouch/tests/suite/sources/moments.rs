@@ -334,6 +334,48 @@ fn what_is_stored_of_a_server_is_read_again_and_what_is_not_followed_is_told() {
 }
 
 #[test]
+fn a_server_that_was_restored_itself_begins_another_history_and_is_followed_in_that() {
+    let mut server = server();
+    let service = service(&server);
+    let before = next_generation(&service, "");
+    let first = row(&server, 1);
+    followed_again(&service);
+    server.running.end(Signal::SIGINT);
+    let data = server.home.join("data");
+    let signal = data.join("recovery.signal");
+    fs::write(&signal, "").unwrap();
+    server.home.give(&signal);
+    let settings = data.join("postgresql.auto.conf");
+    let text = fs::read_to_string(&settings).unwrap() + "restore_command = 'exit 1'\n";
+    fs::write(&settings, text).unwrap();
+    server.again();
+    let history = "select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+    eventually("another history", 60, || {
+        (server.sql("postgres", "select pg_is_in_recovery()") == "f").then_some(())
+    });
+    assert_eq!(server.sql("postgres", history), "00000002");
+
+    let after = next_generation(&service, &before);
+    let second = row(&server, 2);
+    followed_again(&service);
+    assert_eq!(generation(&service), Some(after.clone()));
+    assert_eq!(rows_at(&service, &server, second), "1 2");
+    assert_eq!(rows_at(&service, &server, first), "1");
+    for claim in CLAIMS {
+        stands(&service, claim, "held", "the follower is awake");
+    }
+    // What is stored everywhere need not lie here, but for the one that is written to.
+    eventually("the first generation to be gone from here", 120, || {
+        let lie = fs::read_dir(followed(&service)).unwrap().flatten();
+        let lie: Vec<_> = lie
+            .filter(|one| one.path().join("base.json").is_file())
+            .map(|one| one.file_name().to_string_lossy().into_owned())
+            .collect();
+        (lie == [after.as_str()]).then_some(())
+    });
+}
+
+#[test]
 fn a_server_keeps_no_more_than_it_is_allowed_for_a_follower_that_is_away_and_nothing_for_one_that_has_ended()
  {
     let server = server();

@@ -36,6 +36,9 @@ const TEND: SignedDuration = SignedDuration::from_secs(1);
 /// How often it is looked whether there is room for more.
 const ROOM: SignedDuration = SignedDuration::from_mins(1);
 
+/// An image that takes longer is spoken of.
+const SLOW: SignedDuration = SignedDuration::from_hours(1);
+
 /// What a page of the log is counted as.
 const PAGE: u32 = 8192;
 
@@ -329,9 +332,21 @@ impl<'a> Follower<'a> {
             up_to: self.looked,
             closes: self.closes.told(self.looked),
             count: self.copied,
-            trouble: self.room.1.clone(),
+            trouble: self.room.1.clone().or_else(|| self.is_slow()),
         };
         beat.write(&self.what.folder)
+    }
+
+    /// What is to be said of an image that is not made for so long.
+    fn is_slow(&self) -> Option<String> {
+        let (rising, _) = self.rising.as_ref()?;
+        let since = rising.began;
+        (self.looked.duration_since(since) >= SLOW).then(|| {
+            format!(
+                "the server has been giving an image since {since}; if its `archive_mode` is on, it waits for its own \
+                 `archive_command`, so see whether that goes well"
+            )
+        })
     }
 
     /// The image is made: from now on its generation counts, and the one before ends.
