@@ -85,14 +85,21 @@ fn what(value: &Value) -> String {
             plain("from"),
         );
     };
+    // A server's transactions say themselves when they ended.
+    let apart = match moment.get("told-apart-ms").and_then(Value::as_u64) {
+        Some(0) => String::new(),
+        _ => format!(
+            " The longest time between two looks at it was {}.",
+            cell(moment.get("told-apart-ms"), Shown::Took)
+        ),
+    };
     format!(
         "Source `{}` of `{}`, as it was at {}, from `{}`: with every change that had been seen by then and none that had \
-         not. The longest time between two looks at it was {}.",
+         not.{apart}",
         plain("source"),
         plain("tenant"),
         cell(moment.get("shown"), Shown::Plain),
         plain("from"),
-        cell(moment.get("told-apart-ms"), Shown::Took),
     )
 }
 

@@ -4,11 +4,12 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use nix::sys::signal::Signal;
 
-use super::postgres::Postgres;
+use super::postgres::{Postgres, SUM};
 use super::server::BACKUP;
 use super::with_source;
 use crate::harness::{Done, Service, eventually, kill, signal, within};
@@ -111,8 +112,14 @@ fn row(server: &Postgres, n: u32) -> Timestamp {
     moment
 }
 
-/// The rows in a copy of the database as it was at a moment, by the server's own client.
+/// The rows in a copy of the database as it was at a moment.
 fn rows_at(service: &Service, server: &Postgres, moment: Timestamp) -> String {
+    let rows = "select string_agg(n::text, ' ' order by n) from line";
+    asked_at(service, server, moment, rows)
+}
+
+/// What a copy of the database as it was at a moment answers, by the server's own client.
+fn asked_at(service: &Service, server: &Postgres, moment: Timestamp, question: &str) -> String {
     let at = moment.to_string();
     let to = service
         .place()
@@ -159,12 +166,9 @@ fn rows_at(service: &Service, server: &Postgres, moment: Timestamp) -> String {
         .output()
         .unwrap();
     Done::from(done).with(0);
-    let rows = server.sql(
-        "looked_at",
-        "select string_agg(n::text, ' ' order by n) from line",
-    );
+    let answer = server.sql("looked_at", question);
     server.sql("postgres", "drop database looked_at");
-    rows
+    answer
 }
 
 /// How a claim stands, and what was seen.
@@ -331,6 +335,36 @@ fn what_is_stored_of_a_server_is_read_again_and_what_is_not_followed_is_told() {
     server.sql("postgres", "alter system reset max_slot_wal_keep_size");
     server.sql("postgres", "select pg_reload_conf()");
     stands(&service, CLAIMS[1], "broken", "set max_slot_wal_keep_size");
+}
+
+#[test]
+fn a_server_under_load_comes_back_with_just_what_had_ended_by_the_moment() {
+    let server = server();
+    let service = service(&server);
+    next_generation(&service, "");
+    let stop = AtomicBool::new(false);
+    let moment = std::thread::scope(|scope| {
+        scope.spawn(|| server.load(DATABASE, &stop));
+        eventually("some load", 60, || {
+            (server.sql(DATABASE, "select count(*) > 500 from \"Moved\"") == "t").then_some(())
+        });
+        let moment = Timestamp::now();
+        eventually("more of it", 60, || {
+            let more = format!("select count(*) > 500 from \"Moved\" where at > '{moment}'");
+            (server.sql(DATABASE, &more) == "t").then_some(())
+        });
+        stop.store(true, Ordering::Relaxed);
+        moment
+    });
+    let question = "select sum(amount), (select count(*) from \"Moved\") from account";
+    let answer = asked_at(&service, &server, moment, question);
+    let (sum, ended) = answer.split_once('|').unwrap();
+    assert_eq!(sum, SUM.to_string());
+    // Each begins when the one before has ended: at most the one that was under way is not there.
+    let began = format!("select count(*) from \"Moved\" where at <= '{moment}'");
+    let began: i64 = server.sql(DATABASE, &began).parse().unwrap();
+    let ended: i64 = ended.parse().unwrap();
+    assert!(began - ended <= 1 && ended <= began, "{ended} of {began}");
 }
 
 #[test]

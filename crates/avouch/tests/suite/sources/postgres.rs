@@ -16,7 +16,7 @@ const CLAIM: &str = "backup.source.bookings.kind";
 const TENANTS: [&str; 2] = ["riverside", "hillside"];
 /// Accounts in each database, and what all of them come to however much is moved between them.
 const ACCOUNTS: i64 = 500;
-const SUM: i64 = ACCOUNTS * 100;
+pub(super) const SUM: i64 = ACCOUNTS * 100;
 
 /// A server with a database for each tenant.
 pub(super) struct Postgres {
@@ -145,7 +145,7 @@ impl Postgres {
     }
 
     /// Moves amounts between accounts until told to stop, and says how often that was.
-    fn load(&self, database: &str, stop: &AtomicBool) -> i64 {
+    pub(super) fn load(&self, database: &str, stop: &AtomicBool) -> i64 {
         let mut moving = self
             .client("psql", database)
             .args(["-X", "-q"])
