@@ -16,6 +16,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::body::{BodyFault, Inbound};
+use super::uses::Use;
 use crate::hygiene::origin::is_unsafe;
 use crate::link::Limits;
 
@@ -67,9 +68,24 @@ struct Pool {
 pub(super) struct Lease {
     sender: SendRequest<Inbound>,
     pool: Arc<Pool>,
+    /// Over with this.
+    used: Option<Use>,
 }
 
 impl Lease {
+    /// What it is used for is not over before its answer has been read to the end.
+    pub(super) fn holds(self, used: Use) -> Self {
+        Self {
+            used: Some(used),
+            ..self
+        }
+    }
+
+    /// What it is used for goes on without it.
+    pub(super) fn passed_on(self) -> Option<Use> {
+        self.used
+    }
+
     /// Its answer has been read to the end: it may be used again.
     pub(super) fn give_back(self) {
         let mut idle = self
@@ -155,6 +171,7 @@ impl Pool {
                 return Ok(Lease {
                     sender,
                     pool: pool.clone(),
+                    used: None,
                 });
             }
         }
@@ -163,6 +180,7 @@ impl Pool {
                 return Ok(Lease {
                     sender,
                     pool: pool.clone(),
+                    used: None,
                 });
             }
             if Instant::now() + TRY_AGAIN >= until {

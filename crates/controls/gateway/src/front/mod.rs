@@ -16,6 +16,7 @@ mod status;
 mod tenant;
 mod tunnel;
 mod unasked;
+mod uses;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +39,7 @@ use self::serving::Serving;
 pub use self::serving::ServingError;
 use self::status::Board;
 use self::tunnel::Tunnels;
+use self::uses::Uses;
 use crate::link::{Configure, FrontEnd, Order, ToCore};
 use crate::tls::SuiteCounts;
 
@@ -55,6 +57,7 @@ struct Shared {
     flows: Arc<Flows>,
     suites: SuiteCounts,
     tunnels: Arc<Tunnels>,
+    uses: Uses,
     board: Board,
     clock: Clock,
 }
@@ -86,6 +89,7 @@ pub async fn run(
         hop: Hop::default(),
         suites: SuiteCounts::default(),
         tunnels: tunnels.clone(),
+        uses: Uses::default(),
         board: Board::default(),
         clock,
         link: front,
@@ -169,6 +173,10 @@ impl Role {
                         self.shared.tunnels.cut(session);
                         self.shared.board.forget_session(session);
                         self.shared.link.revoked(number);
+                    }
+                    Some(Order::Rest { tenant, number }) => {
+                        let quiet = self.shared.uses.of(&tenant, Instant::now());
+                        self.shared.link.rested(number, quiet);
                     }
                     Some(Order::Tell(status)) => {
                         self.shared.board.hear(status, (self.shared.clock)());

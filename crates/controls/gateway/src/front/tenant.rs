@@ -15,6 +15,7 @@ use super::open::Open;
 use super::request::{Head, Stop, inbound, point, release, see_other};
 use super::status::Reader;
 use super::tunnel;
+use super::uses::Use;
 use crate::assertion;
 use crate::hygiene::{cookies, entry, names, origin, response};
 use crate::link::{
@@ -129,7 +130,8 @@ pub(super) async fn to_tenant(
         Came::Answer(answer, lease) => match (answer.status(), client_end) {
             (StatusCode::SWITCHING_PROTOCOLS, Some(client_end)) => {
                 let session = (asked, warrant.session);
-                Ok(join(connection, id, session, client_end, answer))
+                let used = lease.passed_on();
+                Ok(join(connection, id, session, (client_end, used), answer))
             }
             _ => Ok(finish(connection, answer, lease)),
         },
@@ -173,6 +175,11 @@ async fn forward(
 ) -> Came {
     let serving = &connection.serving;
     connection.flow.belongs_to_somebody();
+    // Before it is seen whether the word still holds: an instance that is put to rest meanwhile is not asked.
+    let used = serving
+        .shared
+        .uses
+        .begin(&warrant.tenant, warrant.person.synthetic);
     let headers = request.headers_mut();
     names::clean(headers);
     cookies::to_application(headers);
@@ -228,7 +235,7 @@ async fn forward(
                 .hold(answer.status(), bytes, shown, Outcome::Answered)
                 .await;
             if kept {
-                Came::Answer(answer, lease)
+                Came::Answer(answer, lease.holds(used))
             } else {
                 Came::NotKept
             }
@@ -327,7 +334,7 @@ fn join(
     connection: &Connection,
     id: u64,
     session: (u64, SessionTag),
-    client: hyper::upgrade::OnUpgrade,
+    (client, used): (hyper::upgrade::OnUpgrade, Option<Use>),
     mut answer: Response<Incoming>,
 ) -> Response<Outgoing> {
     let instance = hyper::upgrade::on(&mut answer);
@@ -335,7 +342,7 @@ fn join(
         .serving
         .shared
         .tunnels
-        .open(id, session, client, instance);
+        .open(id, session, (client, used), instance);
     let mut answer = answer.map(|_| Outgoing::page(bytes::Bytes::new(), connection.busy.clone()));
     tunnel::ask(answer.headers_mut());
     answer

@@ -18,6 +18,7 @@ use tokio_util::io::{InspectReader, InspectWriter};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::uses::Use;
 use crate::link::{Closed, FrontEnd, SessionTag, ToCore};
 
 /// All open tunnels.
@@ -39,13 +40,13 @@ impl Tunnels {
         }
     }
 
-    /// Joins two ends as soon as both are free, and tells the core when it is over. The core was asked about the session
-    /// when so much had been taken back as `asked` says.
+    /// Joins two ends as soon as both are free, and tells the core when it is over; so is the instance's use then. The core
+    /// was asked about the session when so much had been taken back as `asked` says.
     pub(super) fn open(
         self: &Arc<Self>,
         id: u64,
         (asked, session): (u64, SessionTag),
-        client: OnUpgrade,
+        (client, used): (OnUpgrade, Option<Use>),
         instance: OnUpgrade,
     ) {
         let this = self.clone();
@@ -72,6 +73,7 @@ impl Tunnels {
                 () = joined => {}
                 () = cut.cancelled() => {}
             }
+            drop(used);
             let bytes = (up.into_inner(), down.into_inner());
             let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             this.link.say(&ToCore::Closed(Closed {

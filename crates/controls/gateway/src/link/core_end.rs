@@ -16,11 +16,15 @@ use super::message::{
     Admit, Begin, Closed, Configure, End, Ending, Flowed, Read, Refused, SessionTag, SuiteCount,
     ToCore, ToFront,
 };
+use super::rest::{Quiet, Resting};
 use super::status::Status;
 use super::wire::{Inbox, Outbox, WireError};
 
 /// How long a front may take to follow a revocation. One that does not is cut off, and forgets every word with the link.
 const FOLLOWED: Duration = Duration::from_secs(2);
+
+/// How long a front may take to say what is under way. One that does not leaves the instance running.
+const RESTED: Duration = Duration::from_secs(2);
 
 /// One front's connection. Requests are numbered by the front, so they are known by both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,6 +84,8 @@ pub struct CoreEnd {
 struct Fronts {
     /// Revocations so far.
     revoked: u64,
+    /// Questions so far whether a tenant is at rest.
+    asked: u64,
     connected: Vec<Weak<Front>>,
 }
 
@@ -89,6 +95,7 @@ struct Front {
     outbox: Arc<Outbox>,
     /// The last revocation that it has followed.
     followed: watch::Sender<u64>,
+    resting: Resting,
     cut: CancellationToken,
 }
 
@@ -128,6 +135,31 @@ impl CoreEnd {
         }
     }
 
+    /// What is under way to a tenant's instance. From here on nothing goes there that the core is not asked about first.
+    ///
+    /// Nothing is known, and so the instance may not be stopped, if no front is there or one does not say.
+    pub async fn rest(&self, tenant: &str) -> Option<Quiet> {
+        let waiting = {
+            let mut fronts = self.fronts();
+            fronts.asked += 1;
+            let number = fronts.asked;
+            let connected = fronts.connected.iter().filter_map(Weak::upgrade);
+            let asked = connected.map(|front| {
+                let told = front.resting.ask(number);
+                let tenant = tenant.to_owned();
+                let pushed = front.outbox.push(&ToFront::Rest { tenant, number });
+                pushed.is_ok().then_some(told)
+            });
+            asked.collect::<Option<Vec<_>>>()?
+        };
+        let mut all = None;
+        for told in waiting {
+            let quiet = timeout(RESTED, told).await.ok()?.ok()?;
+            all = Some(all.map_or(quiet, |known: Quiet| known.and(quiet)));
+        }
+        all
+    }
+
     fn fronts(&self) -> MutexGuard<'_, Fronts> {
         self.fronts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -138,6 +170,7 @@ impl CoreEnd {
         let front = Arc::new(Front {
             outbox: Arc::default(),
             followed: watch::Sender::new(fronts.revoked),
+            resting: Resting::default(),
             cut: CancellationToken::new(),
         });
         fronts
@@ -302,6 +335,10 @@ async fn answer<A: Admission>(
                 front.followed.send_replace(number);
                 continue;
             }
+            ToCore::Rested(rested) => {
+                front.resting.answer(rested);
+                continue;
+            }
             message => message,
         };
         let (admission, outbox) = (admission.clone(), front.outbox.clone());
@@ -335,7 +372,9 @@ async fn answer<A: Admission>(
                         .report(link, Report::ListenFailed(addr, reason))
                         .await;
                 }
-                ToCore::End(Ending::Unasked(_)) | ToCore::Revoked { .. } => return,
+                ToCore::End(Ending::Unasked(_)) | ToCore::Revoked { .. } | ToCore::Rested(_) => {
+                    return;
+                }
             };
             if let Err(error) = outbox.push(&reply) {
                 tracing::warn!(%error, "an answer did not reach the front");

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::message::{
     Admit, Begin, Configure, End, Ending, Outcome, Read, SessionTag, ToCore, ToFront,
 };
+use super::rest::{Quiet, Rested};
 use super::status::Status;
 use super::warrant::Warrants;
 use super::wire::{Inbox, Outbox, WireError};
@@ -32,6 +33,13 @@ pub enum Order {
         /// Which session.
         session: SessionTag,
         /// What to say with [`FrontEnd::revoked`].
+        number: u64,
+    },
+    /// Say what is under way to this tenant's instance.
+    Rest {
+        /// The tenant.
+        tenant: String,
+        /// What to say with [`FrontEnd::rested`].
         number: u64,
     },
     /// Tell people this; `None`: what was said last is still so.
@@ -168,6 +176,11 @@ impl FrontEnd {
         self.say(&ToCore::Revoked { number });
     }
 
+    /// Says what is under way to a tenant's instance.
+    pub fn rested(&self, number: u64, quiet: Quiet) {
+        self.say(&ToCore::Rested(Rested { number, quiet }));
+    }
+
     /// Says something that needs no answer; dropped while the core is gone.
     pub fn say(&self, message: &ToCore) {
         let outbox = self.line().outbox.clone();
@@ -246,6 +259,11 @@ impl FrontEnd {
                 Ok(Some(ToFront::Revoke { session, number })) => {
                     self.warrants.revoke(session);
                     Order::Revoke { session, number }
+                }
+                Ok(Some(ToFront::Rest { tenant, number })) => {
+                    // First this: what began before is counted, and what begins after is asked about.
+                    self.warrants.rest(&tenant);
+                    Order::Rest { tenant, number }
                 }
                 Ok(Some(ToFront::Status(status))) => Order::Tell(Some(status)),
                 Ok(Some(ToFront::StillSo)) => Order::Tell(None),

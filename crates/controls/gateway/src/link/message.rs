@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::rest::Rested;
 use super::status::Status;
 use crate::phase::Phase;
 use crate::secret::SecretBytes;
@@ -46,6 +47,13 @@ pub enum ToFront {
     Status(Box<Status>),
     /// The core is there, and what it said last is still so.
     StillSo,
+    /// A tenant's instance may be put to rest: nothing goes to it any more on an earlier word. [`ToCore::Rested`] follows.
+    Rest {
+        /// The tenant's id.
+        tenant: String,
+        /// Counts such questions.
+        number: u64,
+    },
 }
 
 /// What the front says to the core.
@@ -80,6 +88,8 @@ pub enum ToCore {
         /// The number of the last.
         number: u64,
     },
+    /// What is under way to a tenant's instance.
+    Rested(Rested),
 }
 
 /// Everything the front needs to serve.

@@ -15,6 +15,8 @@
 //!   │ ◀── Revoke ────────────────────────── │   a session is over: its tunnels close, its warrant is forgotten
 //!   │ ◀── Status · StillSo ──────────────── │   what people are told of how the service is, and that it is still so
 //!   │ ─── Revoked ────────────────────────▶ │   that is done: only now is the person told that they are signed out
+//!   │ ◀── Rest ──────────────────────────── │   may this tenant's instance be stopped? its warrants are forgotten
+//!   │ ─── Rested ─────────────────────────▶ │   what still streams to or from it, and when that last ended
 //! ```
 //!
 //! A read costs one question and not two while the front has a warrant: the core's word of at most half a minute ago about
@@ -27,6 +29,7 @@ mod core_end;
 mod front_end;
 mod gather;
 mod message;
+mod rest;
 mod status;
 mod warrant;
 mod wire;
@@ -38,6 +41,7 @@ pub use message::{
     Limits, Minimum, Outcome, Person, Read, RecordRule, Refused, Role, SessionTag, SuiteCount,
     TlsRules, ToCore, ToFront, WarrantMark,
 };
+pub use rest::{Quiet, Rested};
 pub use status::{About, Notice, Said, Status};
 pub(crate) use warrant::Warrant;
 pub use wire::WireError;

@@ -107,6 +107,13 @@ impl Warrants {
             .retain(|_, (_, _, warrant)| warrant.session != session);
     }
 
+    /// Nothing goes to this tenant's instance any more without a question. Whoever was asked about before has begun.
+    pub(crate) fn rest(&self, tenant: &str) {
+        let mut kept = self.kept();
+        kept.words
+            .retain(|_, (_, _, warrant)| warrant.tenant != tenant);
+    }
+
     /// The core is gone, and its word with it.
     pub(crate) fn forget_all(&self) {
         let mut kept = self.kept();
@@ -202,6 +209,19 @@ mod tests {
         assert!(!warrants.holds(&TOKEN, &first) && warrants.holds(&TOKEN, &second));
         warrants.revoke(SESSION);
         assert!(!warrants.holds(&TOKEN, &second));
+    }
+
+    #[test]
+    fn a_tenant_that_may_rest_is_asked_about_anew_and_others_are_not() {
+        let (warrants, now) = (Warrants::default(), Instant::now());
+        let word = word(Some(1));
+        warrants.keep(TOKEN, "a", &word, warrants.generation(), now);
+        warrants.rest("hillside");
+        assert!(warrants.holds(&TOKEN, &word));
+        warrants.rest("riverside");
+        assert!(!warrants.holds(&TOKEN, &word));
+        warrants.keep(TOKEN, "a", &word, warrants.generation(), now);
+        assert!(warrants.holds(&TOKEN, &word), "the next answer counts");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod harness;
 mod identity;
 mod instances;
 mod limits;
+mod resting;
 mod tls;
 mod tunnels;
 mod two;
