@@ -5,13 +5,16 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream as Pair;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use crate::grant::{Change, Grant};
-use crate::protocol::{self, FromSupervisor, InstanceSpec, Job, JobResult, Looked, ToSupervisor};
+use crate::protocol::{
+    self, Count, FromSupervisor, InstanceSpec, Job, JobResult, Looked, ToSupervisor,
+};
 
 /// Events kept for a subscriber that is busy; one that lags further is told so.
 const REMEMBERED: usize = 1024;
@@ -45,6 +48,7 @@ struct Waiting {
     lost: bool,
     jobs: HashMap<u64, oneshot::Sender<JobResult>>,
     grants: HashMap<u64, oneshot::Sender<Option<String>>>,
+    counts: HashMap<u64, oneshot::Sender<Count>>,
     stops: HashMap<String, Vec<oneshot::Sender<()>>>,
     looks: HashMap<u64, oneshot::Sender<Looked>>,
 }
@@ -192,6 +196,19 @@ impl SupervisorClient {
         looked.await.map_err(|_| ClientError::Lost)
     }
 
+    /// What has run within so long before now, as the supervisor itself counts it; of at most the last day.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub async fn count(&self, within: Duration) -> Result<Count, ClientError> {
+        let (done, counted) = oneshot::channel();
+        let id = self.wait_as(|waiting, id| {
+            waiting.counts.insert(id, done);
+        })?;
+        self.say(ToSupervisor::Count { id, within }).await?;
+        counted.await.map_err(|_| ClientError::Lost)
+    }
+
     /// Tells that everything serves. The first line told is printed by `avouch up`.
     ///
     /// # Errors
@@ -244,6 +261,11 @@ fn answer(waiting: &Mutex<Waiting>, message: &FromSupervisor) {
         FromSupervisor::Looked { id, found } => {
             if let Some(done) = waiting.looks.remove(id) {
                 done.send(found.clone()).ok();
+            }
+        }
+        FromSupervisor::Counted { id, count } => {
+            if let Some(done) = waiting.counts.remove(id) {
+                done.send(count.clone()).ok();
             }
         }
         FromSupervisor::Stopped { name } => {

@@ -18,6 +18,7 @@
     )
 )]
 
+pub mod capacity;
 pub mod carry;
 pub mod checks;
 pub mod client;

@@ -6,6 +6,7 @@
 mod bytes;
 mod line;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +70,13 @@ pub enum ToSupervisor {
         /// The folder, directly beneath the scratch folder.
         path: PathBuf,
     },
+    /// Say what has run.
+    Count {
+        /// Repeated in the answer.
+        id: u64,
+        /// Within so long before now.
+        within: Duration,
+    },
     /// Everything serves; the line is printed once.
     Ready {
         /// What to print.
@@ -95,6 +103,8 @@ pub enum FromSupervisor {
         name: String,
         /// Its process id.
         pid: u32,
+        /// How long it has run: nothing, unless it ran before it was asked for.
+        ran: Duration,
     },
     /// A role or instance ended.
     Exited {
@@ -138,6 +148,13 @@ pub enum FromSupervisor {
         /// Why not.
         refused: Option<String>,
     },
+    /// What has run.
+    Counted {
+        /// The id of what was asked.
+        id: u64,
+        /// What was seen.
+        count: Count,
+    },
     /// Everything is about to be stopped.
     Stopping,
     /// How a process stands that was to be looked at.
@@ -159,6 +176,28 @@ pub enum Looked {
     Foreign,
     /// It has gone, or the kernel does not show it; in words.
     Unseen(String),
+}
+
+/// What the supervisor sees of instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    /// How long ago it began, or the time that was asked for if that is less: so much is counted.
+    pub within: Duration,
+    /// Every instance that ran in that time, by its name.
+    pub instances: BTreeMap<String, Ran>,
+    /// Processes of the application that it did not start.
+    pub strays: Vec<u32>,
+}
+
+/// How long an instance ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ran {
+    /// In the time that was asked for.
+    pub whole: Duration,
+    /// Whether it runs now.
+    pub now: bool,
 }
 
 /// An application process to keep running.

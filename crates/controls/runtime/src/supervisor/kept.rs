@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use tokio::time::Instant;
@@ -38,6 +39,7 @@ enum State {
     Waiting,
     Stopping {
         pid: u32,
+        since: Instant,
         then: Option<Box<InstanceSpec>>,
     },
 }
@@ -46,6 +48,14 @@ impl Kept {
     pub fn pid(&self) -> Option<u32> {
         match self.state {
             State::Running { pid, .. } | State::Stopping { pid, .. } => Some(pid),
+            State::Waiting => None,
+        }
+    }
+
+    /// When what runs was started.
+    pub fn since(&self) -> Option<Instant> {
+        match self.state {
+            State::Running { since, .. } | State::Stopping { since, .. } => Some(since),
             State::Waiting => None,
         }
     }
@@ -157,6 +167,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         self.tell(FromSupervisor::Started {
             name: name.to_owned(),
             pid,
+            ran: Duration::ZERO,
         });
     }
 
@@ -186,6 +197,10 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         }
         if !stderr.is_empty() {
             tracing::warn!(name, %status, "its last words: {}", stderr.escape_debug());
+        }
+        if let (What::Instance(_), Some(since)) = (&kept.what, kept.since()) {
+            let started = since.duration_since(self.began);
+            self.ran.add(name, Run { started, ended });
         }
         let restarts = kept.restarts;
         let exited = |restart_in| FromSupervisor::Exited {
@@ -290,12 +305,12 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         let Some(kept) = self.kept.get_mut(name) else {
             return;
         };
-        let pid = match &mut kept.state {
+        let (pid, since) = match &mut kept.state {
             State::Stopping { then: next, .. } => {
                 *next = then.map(Box::new);
                 return;
             }
-            State::Running { pid, .. } => *pid,
+            State::Running { pid, since } => (*pid, *since),
             State::Waiting => {
                 self.kept.remove(name);
                 self.tell(FromSupervisor::Stopped {
@@ -310,6 +325,7 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         };
         kept.state = State::Stopping {
             pid,
+            since,
             then: then.map(Box::new),
         };
         child::signal(pid, Signal::SIGTERM);

@@ -7,6 +7,7 @@
 
 mod bounds;
 mod child;
+mod count;
 mod holder;
 mod job;
 mod kept;
@@ -33,6 +34,7 @@ use crate::protocol::{
 use crate::standing::{Standing, descends};
 use bounds::Bounds;
 use child::Living;
+use count::Runs;
 pub use holder::Holder;
 use kept::{Kept, What};
 use link::Link;
@@ -143,6 +145,8 @@ struct Supervisor<R> {
     living: Living,
     kept: BTreeMap<String, Kept>,
     jobs: BTreeMap<u64, watch::Sender<bool>>,
+    /// What ran and has ended.
+    ran: Runs,
     link: Option<Link>,
     /// Where the linked role asks for the master key: its standard output.
     keys: Option<OwnedFd>,
@@ -194,6 +198,7 @@ pub async fn run<R: FnOnce(&str)>(plan: Plan, on_ready: R) -> Result<(), Supervi
         living,
         kept: BTreeMap::new(),
         jobs: BTreeMap::new(),
+        ran: Runs::default(),
         link: None,
         keys,
         events,
@@ -315,6 +320,10 @@ impl<R: FnOnce(&str)> Supervisor<R> {
             ToSupervisor::Remove { id, path } => {
                 self.apart(id, move |grounds| grounds.remove(&path));
             }
+            ToSupervisor::Count { id, within } => {
+                let count = self.count(within);
+                self.tell(FromSupervisor::Counted { id, count });
+            }
             ToSupervisor::Ready { line } => {
                 if let Some(on_ready) = self.on_ready.take() {
                     on_ready(&line);
@@ -364,8 +373,9 @@ impl<R: FnOnce(&str)> Supervisor<R> {
         match self.kept.get(&name) {
             None => self.keep(name, What::Instance(instance)),
             Some(kept) if kept.runs(&instance) => {
-                if let Some(pid) = kept.pid() {
-                    self.tell(FromSupervisor::Started { name, pid });
+                if let (Some(pid), Some(since)) = (kept.pid(), kept.since()) {
+                    let ran = since.elapsed();
+                    self.tell(FromSupervisor::Started { name, pid, ran });
                 }
             }
             Some(_) => self.stop(&name, Some(instance)),

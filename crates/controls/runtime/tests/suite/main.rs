@@ -11,6 +11,7 @@
 mod canary;
 mod carried;
 mod confinement;
+mod counts;
 mod folder;
 mod grants;
 mod requests;

@@ -145,7 +145,7 @@ impl Service {
     pub async fn started(&mut self, wanted: &str) -> u32 {
         loop {
             match self.event().await {
-                FromSupervisor::Started { name, pid } if name == wanted => return pid,
+                FromSupervisor::Started { name, pid, .. } if name == wanted => return pid,
                 _ => {}
             }
         }
