@@ -2,7 +2,8 @@
 //!
 //! It listens where `acuity` would. Asked for `POST /acts`, it tries what the body lists and says what came of it; asked
 //! for `GET /seen`, it says which headers it was sent; asked for `GET /lies`, it answers with headers that are not its to
-//! send. `GET /live` becomes a tunnel that sends everything back. `GET /page` is a page whose script may do what it likes, and `GET /worker.js` a worker that withholds codes. It
+//! send. `GET /live` becomes a tunnel that sends everything back, and `GET /drip` is answered bit by bit until a file `enough` lies in its
+//! data folder. `GET /page` is a page whose script may do what it likes, and `GET /worker.js` a worker that withholds codes. It
 //! leaves a mark in its data folder when it starts, and when it finds one it never answers again.
 
 use std::collections::BTreeMap;
@@ -96,6 +97,9 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
         stream.write_all(UPGRADED.as_bytes())?;
         return io::copy(&mut reader, &mut stream).map(drop);
     }
+    if request.starts_with("GET /drip ") {
+        return drip(&mut stream);
+    }
     let mut words = request.split(' ').skip(1);
     let mut kind = "application/json";
     let (more, text) = match words.next() {
@@ -123,6 +127,18 @@ fn answer(mut stream: UnixStream) -> io::Result<()> {
         "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n{text}",
         text.len()
     )
+}
+
+/// An answer that ends with the connection, some time.
+fn drip(stream: &mut UnixStream) -> io::Result<()> {
+    let enough = PathBuf::from(std::env::var_os("DATA").unwrap_or_default()).join("enough");
+    stream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n")?;
+    while !enough.exists() {
+        stream.write_all(b".")?;
+        std::thread::park_timeout(std::time::Duration::from_millis(500));
+    }
+    stream.write_all(b"the end")
 }
 
 /// What an application might send to reach beyond itself.

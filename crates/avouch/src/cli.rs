@@ -305,6 +305,12 @@ pub enum Audit {
 pub enum Report {
     /// List the reports.
     List,
+    /// Say for how long each application ran on a day, and for whom.
+    Hours {
+        /// The day, such as `2026-11-22`; today when left out.
+        #[arg(long)]
+        day: Option<String>,
+    },
     /// Count a report and show it.
     Show {
         /// Its name.

@@ -84,6 +84,9 @@ pub enum Request {
         period: Option<String>,
         tenant: Option<String>,
     },
+    ReportHours {
+        day: Option<String>,
+    },
     TenantList,
     TenantAdd {
         id: String,
@@ -191,6 +194,7 @@ impl Request {
             Self::AuditRebuild => "audit rebuild",
             Self::ReportList => "report list",
             Self::ReportShow { .. } => "report show",
+            Self::ReportHours { .. } => "report hours",
             Self::TenantList => "tenant list",
             Self::TenantAdd { .. } => "tenant add",
             Self::TenantRemove { .. } => "tenant remove",

@@ -55,7 +55,7 @@ pub struct Service {
     pub support: String,
 }
 
-/// `[app]`: how the application is started. Wiring.
+/// `[app]`: how the application is started, which is wiring, and when it is stopped.
 #[derive(Debug, Clone)]
 pub struct App {
     /// The program and its arguments; `$SOCKET` and `$DATA` are filled in for each tenant.
@@ -66,6 +66,8 @@ pub struct App {
     pub health: String,
     /// The path that a rehearsed restore is asked: it must answer from the restored data.
     pub question: String,
+    /// When it is stopped because nobody uses it, if it ever is. A promise.
+    pub idle: Option<avouch_runtime::capacity::Idle>,
 }
 
 /// `[evidence]`: how the statement is tried and shown.
@@ -312,7 +314,9 @@ fn app(table: &mut Table<'_>) -> Option<App> {
     };
     let health = table.need_parsed("health", "a path", "/health", path);
     let question = table.need_parsed("question", "a path", "/totals", path);
+    let idle = avouch_runtime::capacity::read_idle(table);
     Some(App {
+        idle: idle?,
         command: command?.value.into_iter().map(|word| word.value).collect(),
         version: version?,
         health: health?.value,

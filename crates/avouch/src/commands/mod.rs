@@ -162,6 +162,9 @@ pub fn run(cli: Cli) -> Result<u8, Fail> {
         Command::Report(cli::Report::List) => {
             online::simple(&global, &Request::ReportList, views::reports)
         }
+        Command::Report(cli::Report::Hours { day }) => {
+            online::simple(&global, &Request::ReportHours { day }, views::hours)
+        }
         Command::Report(cli::Report::Show {
             name,
             period,

@@ -212,6 +212,32 @@ pub fn report(answer: &Value) -> String {
     })
 }
 
+/// For how long applications ran on a day, and for whom.
+pub fn hours(answer: &Value) -> String {
+    let said = |name: &str| cell(answer.get(name), Shown::Plain);
+    let state = match answer.get("complete").and_then(Value::as_bool) {
+        Some(true) => "",
+        _ => " so far",
+    };
+    let rows = rows(
+        answer,
+        &[
+            Column("whose application", "tenant", Shown::Plain),
+            Column("ran", "ran", Shown::Plain),
+            Column("needed by people", "people", Shown::Plain),
+            Column("by the service", "service", Shown::Plain),
+            Column("idle", "idle", Shown::Plain),
+            Column("idle share", "idle-share", Shown::Plain),
+        ],
+    );
+    format!(
+        "Hours that applications ran, {}{state}\n\n{rows}\nNobody’s after {} without use; at most {}% of all is promised to be idle.\n",
+        said("day"),
+        said("idle-after"),
+        said("promised-share"),
+    )
+}
+
 /// One report as comma-separated values.
 pub fn sheet(answer: &Value) -> String {
     with_report(answer, |report| report::csv(&report))

@@ -3,6 +3,7 @@
 mod event;
 mod flowed;
 mod reads;
+mod resting;
 mod words;
 
 use std::collections::HashMap;
@@ -20,7 +21,10 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use self::event::{correlation, describe, outcome, shortened};
+use self::resting::Let;
+pub(super) use self::resting::OWN_PAGES;
 use self::words::{Word, Words};
+use super::capacity::Busy;
 use super::state::Core;
 use super::strangers::{Sort, TIMES};
 use crate::fail::chain;
@@ -51,6 +55,7 @@ struct Open {
     event: Event,
     record: bool,
     unsafe_method: bool,
+    _busy: Busy,
 }
 
 impl Gate {
@@ -65,7 +70,7 @@ impl Gate {
         }
     }
 
-    async fn admit(&self, link: LinkId, begin: &Begin) -> Result<Admit, Admit> {
+    async fn admit(&self, link: LinkId, begin: &Begin) -> Result<Let, Admit> {
         let (core, came) = (&self.core, self.core.now());
         let suffix = format!(".{}", core.statement.gateway.domain);
         let tenant: Option<TenantId> = begin
@@ -107,6 +112,10 @@ impl Gate {
             }
         };
         let tenant = permitted.tenant().clone();
+        let busy = self.enter(begin, &tenant, &session.person);
+        if let Some(known) = known.filter(|_| busy.rests) {
+            return Ok(Let::Wait(known, busy));
+        }
         let now = core.now();
         let person = forwarded(&session.person);
         let (mark, tag) = (reads::mark(&person, &tenant, &session), tag(&session));
@@ -128,15 +137,16 @@ impl Gate {
                 event,
                 record: begin.record.is_some(),
                 unsafe_method: begin.unsafe_method,
+                _busy: busy,
             },
         );
-        Ok(Admit::Forward {
+        Ok(Let::Through(Admit::Forward {
             upstream: core.layout.tenant_socket(tenant.as_str()),
             tenant: tenant.to_string(),
             session: tag,
             warrant: Some(mark),
             person,
-        })
+        }))
     }
 
     async fn write_refusal(
@@ -179,8 +189,18 @@ impl Gate {
 
 impl Admission for Gate {
     async fn begin(&self, link: LinkId, begin: Begin) -> Admit {
-        match self.admit(link, &begin).await {
-            Ok(admit) | Err(admit) => admit,
+        let mut waited: Option<Busy> = None;
+        loop {
+            let admitted = self.admit(link, &begin).await;
+            drop(waited.take());
+            match admitted {
+                Ok(Let::Through(admit)) | Err(admit) => return admit,
+                // Whoever asks may have signed out meanwhile, so they are asked about again.
+                Ok(Let::Wait(tenant, busy)) => {
+                    waited = Some(busy);
+                    self.core.awake(&tenant).await;
+                }
+            }
         }
     }
 
@@ -195,6 +215,7 @@ impl Admission for Gate {
             event,
             record,
             unsafe_method,
+            _busy,
         }) = open
         else {
             return Err(NotRecorded);

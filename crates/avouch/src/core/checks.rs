@@ -11,11 +11,12 @@ use avouch_audit::checks::{
 };
 use avouch_evidence::Check;
 use avouch_governance::checks::{AttestedCheck, InheritedCheck};
-use avouch_runtime::checks::{Canary, RestartWithin};
+use avouch_runtime::checks::{Canary, IdleShare, RestartWithin};
 use avouch_runtime::layout::Layout;
 use avouch_status::checks::{FaultsCheck, KeptCheck, NotifiedCheck, ToldCheck};
 use avouch_tenancy::checks::{Confinement, Segregation};
 
+use super::capacity::Ran;
 use super::joins::{
     Custodian, Faults, Incidents, LoginRecord, Operator, Prober, Refusals, Reporter, Reviewer,
     Trail, TurnedAway,
@@ -27,6 +28,14 @@ use super::status::{Office, Stage};
 pub fn all(core: &Arc<Core>) -> Vec<Arc<dyn Check>> {
     let statement = &core.statement;
     let mut checks: Vec<Box<dyn Check>> = Vec::new();
+    // First, before other checks have woken whatever rests.
+    if let Some(idle) = statement.app.idle {
+        checks.push(Box::new(IdleShare::new(
+            idle,
+            &statement.tenancy.crawl_from,
+            Arc::new(Ran(core.clone(), idle)),
+        )));
+    }
     checks.push(Box::new(avouch_keyring::checks::MasterCheck::new(
         core.keyring.clone(),
         core.master.clone(),

@@ -185,6 +185,7 @@ async fn perform(
         Request::ReportShow { name, period, tenant } => {
             json(&core.report_named(&name, period.as_deref(), tenant.as_deref(), by).await?)
         }
+        Request::ReportHours { day } => core.hours_of(day.as_deref()).await,
         Request::TenantList => Ok(core.tenants.all().iter().map(|tenant| json!({ "id": tenant.id, "name": tenant.name, "url": core.origin(tenant.id.as_str()) })).collect()),
         Request::TenantAdd { id, name } => {
             let id = id.parse().map_err(|error: avouch_statement::BadSlug| Fail::new(error.to_string()))?;

@@ -113,6 +113,7 @@ impl Core {
         self.keyring
             .shred(id)
             .map_err(|error| left("the keys").from(error))?;
+        let _held = self.capacity.hold(id).await;
         if let Err(error) = self.supervisor.stop(name).await {
             tracing::info!(error = chain(&error), tenant = name, "it did not run");
         }

@@ -6,6 +6,7 @@ mod asker;
 mod authority;
 mod backups;
 mod believed;
+mod capacity;
 mod checks;
 mod commands;
 mod demo;
@@ -77,6 +78,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
     core.finish_erasures().await;
     let (started, starting) = tokio::sync::oneshot::channel();
     status::keep_running(&core, starting).await;
+    capacity::keep_noting(&core).await;
     core.tenants_start().await?;
     drop(started);
     core.release().await?;
@@ -90,6 +92,7 @@ pub async fn run(data: &Path, demo: bool) -> Result<(), Fail> {
         .ready(line)
         .await
         .map_err(|error| Fail::new("the supervisor is gone").from(error))?;
+    capacity::keep_running(&core);
     rounds::keep_running(&core);
     backups::keep_running(&core);
     asides::keep_clear(&core);

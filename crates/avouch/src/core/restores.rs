@@ -202,6 +202,8 @@ impl Core {
         let stamp = self.now().strftime("%Y%m%dT%H%M%S.%fZ");
         let aside = self.layout.tenant(name).join(format!("aside-{stamp}"));
         let stopped = Instant::now();
+        // Nobody else starts it meanwhile.
+        let _held = self.capacity.hold(&tenant.id).await;
         self.supervisor
             .stop(name)
             .await

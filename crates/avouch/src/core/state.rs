@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::authority::Authority;
 use super::believed::Believed;
+use super::capacity::Capacity;
 use super::jobs::Runner;
 use super::joins::{Exports, Witnesses};
 use super::localities::Localities;
@@ -70,6 +71,8 @@ pub struct Core {
     pub authority: Authority,
     pub supervisor: SupervisorClient,
     pub tenants: Arc<Tenants>,
+    /// Whose application rests.
+    pub capacity: Arc<Capacity>,
     pub rounds: Rounds,
     /// How far the rounds have gone through the ledger.
     pub sweep: Arc<avouch_audit::checks::Sweep>,
@@ -194,6 +197,7 @@ impl Core {
             .checked_sub(1)
             .and_then(|index| reader.read(index).ok())
             .map(|stored| stored.leaf.time);
+        let capacity = Arc::new(Capacity::new(statement.app.idle, clock.clone(), newest));
         let believed = Believed::within(&layout.core());
         let authority = Authority::open(&layout, &keyring, &statement.gateway.domain, started)?;
         let tenants = Arc::new(Tenants::open(&store).await?);
@@ -256,6 +260,7 @@ impl Core {
             authority,
             supervisor,
             tenants,
+            capacity,
             rounds,
             sweep,
             backups: Arc::new(super::backups::keeper(

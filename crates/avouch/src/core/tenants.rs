@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use avouch_events::Outcome;
+use avouch_runtime::capacity::Whose;
 use avouch_runtime::confine::Confinement;
 use avouch_runtime::grant::{Grant, Kind};
 use avouch_runtime::health;
@@ -234,6 +235,7 @@ impl Core {
         };
         let uid = self.tenant_uid(tenant)?;
         let at = self.layout.tenant(name);
+        self.capacity.touch(&tenant.id, Whose::Own);
         for grant in Layout::instance_folders(&at, uid, &self.ids) {
             self.supervisor.grant(grant).await.map_err(refused)?;
         }
@@ -253,6 +255,7 @@ impl Core {
     /// If it does not within 30 s.
     pub async fn tenant_wait(&self, tenant: &Tenant) -> Result<(), Fail> {
         let socket = self.layout.tenant_socket(tenant.id.as_str());
+        let _busy = self.capacity.enter(&tenant.id, Whose::Own);
         health::wait(&socket, &self.statement.app.health, Instant::now() + START)
             .await
             .map(|_| ())
@@ -265,10 +268,12 @@ impl Core {
             })
     }
 
-    /// Does a tenant's application answer now?
+    /// Does a tenant's application answer now, or rest until somebody asks for it?
     pub async fn answers(&self, tenant: &TenantId) -> bool {
-        self.answers_at(&self.layout.tenant_socket(tenant.as_str()))
-            .await
+        let socket = self.layout.tenant_socket(tenant.as_str());
+        // It may have been put to rest while it was asked.
+        let rests = || self.capacity.rests(tenant);
+        rests() || self.answers_at(&socket).await || rests()
     }
 
     /// The same of whatever should listen there.

@@ -21,6 +21,7 @@ mod escrow;
 mod exports;
 mod harness;
 mod hostile;
+mod idle;
 mod keeper;
 mod keys_sources;
 mod load;

@@ -11,6 +11,7 @@ use avouch_tenancy::permit;
 use futures_util::future::join_all;
 
 use super::event::{describe, outcome, withheld};
+use super::resting::whose;
 use super::{Gate, actor, forwarded, tag};
 use crate::fail::chain;
 
@@ -46,6 +47,7 @@ impl Gate {
         });
         let event = match admitted {
             Some((session, tenant)) => {
+                core.capacity.touch(&tenant, whose(&session.person));
                 let tag = hex::encode(tag(&session));
                 describe(&begin, actor(&session.person), Some(&tenant), tag, now)
             }

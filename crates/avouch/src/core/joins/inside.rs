@@ -33,6 +33,8 @@ impl Inside for Prober {
         Box::pin(async move {
             let core = &self.0;
             let known = core.tenants.get(tenant).ok_or("there is no such tenant")?;
+            // What rests answers nobody, and is looked at all the same.
+            let _busy = core.kept_awake(&known).await;
             let uid = core.tenant_uid(&known).map_err(|fail| fail.to_string())?;
             let at = core.layout.tenant(tenant.as_str());
             let mut confinement = core.instance_confinement(&at, &at.join("data"), uid);

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use crate::harness::{Done, Place, avouch};
 
 /// The claims that the widest statement makes beside the demo's, and the file whose test turns each.
-const TURNED: [(&str, &str); 17] = [
+const TURNED: [(&str, &str); 18] = [
     (
         "access.second-factor.again-after",
         "second_factor/sabotages",
     ),
     ("access.second-factor.for", "second_factor/sabotages"),
+    ("app.idle-share", "idle"),
     ("audit.export.siem.within", "exports"),
     ("audit.server-logins.within", "server_logins"),
     ("audit.witnessed", "witness"),
@@ -138,6 +139,10 @@ fn widest(place: &Place) -> PathBuf {
         (
             "lockout = {",
             "second-factor = { for = [\"administrator\"], again-after = \"15 min\" }\nlockout = {",
+        ),
+        (
+            "question = \"/totals\"",
+            "idle-after = \"30 min\"\nidle-share = \"20%\"\nquestion = \"/totals\"",
         ),
         ("keep = \"8 years\"\n", EXPORTS),
         (
