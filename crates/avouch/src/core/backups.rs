@@ -73,6 +73,7 @@ pub fn keeper(
     Backups::new(
         statement.backup.clone(),
         runner,
+        stage.clone(),
         stage,
         records,
         clock,
@@ -139,7 +140,11 @@ impl Core {
         self.record(begin.clone()).await.map_err(|error| {
             Fail::new("the drill cannot be recorded, so it is not run").from(error)
         })?;
-        let drilled: Result<_, KeeperError> = self.backups.drill(owner, choice).await;
+        let signed_for = Choice {
+            by: Some(by.who.name.clone()),
+            ..choice.clone()
+        };
+        let drilled: Result<_, KeeperError> = self.backups.drill(owner, &signed_for).await;
         let outcome = match &drilled {
             Ok(drilled) => match first_wrong(drilled) {
                 Some((drill, verdict)) if *verdict != Verdict::Passed => {

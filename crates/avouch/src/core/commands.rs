@@ -418,7 +418,11 @@ fn choice(snapshot: Option<String>, from: Option<String>, random: bool) -> Resul
         None if random => Which::Random,
         None => Which::Newest,
     };
-    Ok(Choice { which, from })
+    Ok(Choice {
+        which,
+        from,
+        by: None,
+    })
 }
 
 /// A tenant by its short name, or the platform.

@@ -13,6 +13,7 @@ mod demo;
 mod desk;
 pub mod disclosure;
 mod doors;
+mod drill_book;
 mod erasure;
 mod faults;
 mod jobs;

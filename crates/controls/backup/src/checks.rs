@@ -272,9 +272,10 @@ impl Trial {
                         .records()
                         .first_taken(&name, source.name.as_str())
                         .await?;
-                    let (moments, snapshots) = of_kind(drills(source).await?, Kind::Moment);
+                    let (drills, signer) = backups.signed_drills(owner, source).await?;
+                    let (moments, snapshots) = of_kind(drills, Kind::Moment);
                     let found = every::judge(stated.every, &snapshots, since, now);
-                    judged.push(of_source(source, found));
+                    judged.push(of_source(source, every::with_signer(found, signer)));
                     if source.changes.is_some() {
                         let found = every::judge_moments(stated.every, &moments, now);
                         judged.extend(found.map(|found| of_source(source, found)));

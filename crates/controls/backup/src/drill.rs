@@ -30,6 +30,8 @@ pub struct Choice {
     pub which: Which,
     /// From this destination; otherwise from the one that this source was drilled from longest ago.
     pub from: Option<Slug>,
+    /// Who asked for it; nobody, if its time had come.
+    pub by: Option<String>,
 }
 
 /// Which snapshot of a source is restored.
@@ -223,6 +225,34 @@ pub trait Rehearsal: Send + Sync {
         tenant: &'a TenantId,
         data: &'a Path,
     ) -> BoxFuture<'a, Result<String, String>>;
+}
+
+/// What is written down of a drill where nobody can add to it afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The drill.
+    pub id: String,
+    /// Whose data.
+    pub owner: String,
+    /// Who asked for it, or the service itself.
+    pub by: String,
+    /// SHA-256 of its record and of what it proved, in hexadecimal.
+    pub digest: String,
+    /// Whether everything came back, in time or not.
+    pub succeeded: bool,
+}
+
+/// Who signed for the newest drill that succeeded, if one did; or the name of one for which nobody did, although its record says
+/// so.
+pub(crate) type Signer = Result<Option<String>, String>;
+
+/// Where that is written.
+pub trait Book: Send + Sync {
+    /// Writes it; the number of its entry, or why there is none.
+    fn write<'a>(&'a self, signed: &'a Signed) -> BoxFuture<'a, Result<u64, String>>;
+
+    /// What an entry says, if it is one of a drill.
+    fn read(&self, entry: u64) -> BoxFuture<'_, Option<Signed>>;
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
-    drill::{Rehearsal, StepName},
+    drill::{Book, Rehearsal, StepName},
     far::Place,
     job::{self, Outcome, Spec},
     records::{Records, Taken},
@@ -88,6 +88,7 @@ pub struct Backups {
     settings: Settings,
     jobs: Arc<dyn Jobs>,
     rehearsal: Arc<dyn Rehearsal>,
+    book: Arc<dyn Book>,
     records: Records,
     clock: Clock,
     /// Whether the wall clock may be believed: nothing is pruned while it may not.
@@ -104,6 +105,7 @@ impl Backups {
         settings: Settings,
         jobs: Arc<dyn Jobs>,
         rehearsal: Arc<dyn Rehearsal>,
+        book: Arc<dyn Book>,
         records: Records,
         clock: Clock,
         steady: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -113,6 +115,7 @@ impl Backups {
             settings,
             jobs,
             rehearsal,
+            book,
             records,
             clock,
             steady,

@@ -163,6 +163,7 @@ impl Records {
         store.execute_schema(PART, SCHEMA).await?;
         let parts = [
             FAULTS,
+            drills::SCHEMA,
             readings::SCHEMA,
             asides::SCHEMA,
             room::SCHEMA,

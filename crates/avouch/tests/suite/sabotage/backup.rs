@@ -180,6 +180,20 @@ pub const ALL: &[&Sabotage] = &[
         },
     },
     &Sabotage {
+        what: "a drill that nobody ran stands in the records",
+        turns: &[("backup.drill.every", "broken")],
+        act: |bench| {
+            bench.store(
+                "insert into backup_drill (id, owner, started, verdict, record, entry) \
+                 select 'd1', owner, started + 1, verdict, json_set(record, '$.id', 'd1'), entry from backup_drill \
+                 where owner = 'hillside' order by started desc limit 1",
+            );
+            Box::new(|bench| {
+                bench.store("delete from backup_drill where id = 'd1'");
+            })
+        },
+    },
+    &Sabotage {
         what: "a drill fails because its copy has decayed",
         turns: &[("backup.drill.back-within", "broken")],
         act: |bench| {

@@ -4,7 +4,7 @@ use avouch_statement::{Length, Verdict};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::Judged;
-use crate::drill::{Drill, Kind, Verdict as Drilled};
+use crate::drill::{Drill, Kind, Signer, Verdict as Drilled};
 
 /// Judges the drills of snapshots: the newest one's decide. A drill that failed does not count; one that was slow restored the
 /// data, and is judged by its time elsewhere.
@@ -56,6 +56,21 @@ pub(super) fn judge(
         good.took().as_secs(),
     );
     in_time(every, good, said, now)
+}
+
+/// The same with who signed for it, which the ledger says; a record that it does not bear out breaks it.
+pub(super) fn with_signer((verdict, said): Judged, signer: Signer) -> Judged {
+    match signer {
+        Ok(Some(signer)) => (
+            verdict,
+            format!("{said}; asked for by {signer}, as the ledger says"),
+        ),
+        Ok(None) => (verdict, said),
+        Err(drill) => (
+            Verdict::Broken,
+            format!("the ledger does not say of drill {drill} what its record says; {said}"),
+        ),
+    }
 }
 
 /// Judges the drills of moments, if there was one: the last must have come back, and not too long ago.
@@ -155,6 +170,18 @@ pub(super) mod tests {
         check(&good, "2026-04-05T11:59:59Z", Verdict::Held);
         check(&good, "2026-04-05T12:00:00Z", Verdict::Broken);
         check(&good, "2026-04-08T12:00:00Z", Verdict::Broken);
+    }
+
+    #[test]
+    fn a_record_that_the_ledger_does_not_bear_out_breaks_it() {
+        let held = || (Verdict::Held, "drill d1".to_owned());
+        let (verdict, said) = with_signer(held(), Ok(Some("sam@a.test".to_owned())));
+        assert_eq!(verdict, Verdict::Held);
+        assert!(said.contains("asked for by sam@a.test"), "{said}");
+        assert_eq!(with_signer(held(), Ok(None)), held());
+        let (verdict, said) = with_signer(held(), Err("d1".to_owned()));
+        assert_eq!(verdict, Verdict::Broken);
+        assert!(said.contains("does not say of drill d1"), "{said}");
     }
 
     #[test]

@@ -6,9 +6,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Backups, KeeperError, Owner, SourceSettings};
 use crate::{
     draw,
-    drill::{Choice, Drill, Kind, Verdict, Which},
-    records::Taken,
+    drill::{Choice, Drill, Kind, Signed, Signer, Verdict, Which},
+    records::{Records, Taken},
 };
+
+/// Who signs for a drill whose time had come.
+const ITSELF: &str = "the service itself";
 
 mod moment;
 mod steps;
@@ -41,7 +44,10 @@ impl Backups {
                 if !due {
                     continue;
                 }
-                let choice = Choice { which, from: None };
+                let choice = Choice {
+                    which,
+                    ..Choice::default()
+                };
                 match self.drill_source(owner, source, &choice).await {
                     // No moment can be had yet.
                     Err(KeeperError::NoSuch(_)) if choice.which == Which::AnyMoment => {}
@@ -129,8 +135,46 @@ impl Backups {
         self.progress
             .send_modify(|progress| progress.drills.retain(|other| other.owner != drill.owner));
         let verdict = drill.verdict(settings.back_within, rehearsed(owner, source));
-        self.records.add_drill(&drill, &verdict).await?;
+        let signed = Signed {
+            id: drill.id.clone(),
+            owner: drill.owner.clone(),
+            by: choice.by.clone().unwrap_or_else(|| ITSELF.to_owned()),
+            digest: Records::digest_of(&drill, &verdict)?,
+            succeeded: !matches!(verdict, Verdict::Failed(_)),
+        };
+        let entry = self.book.write(&signed).await;
+        let entry = entry.map_err(KeeperError::Unsigned)?;
+        self.records.add_drill(&drill, &verdict, entry).await?;
         Ok((drill, verdict))
+    }
+
+    /// The drills of a source, newest first, each with who signed for it; and the first that nobody did, although its record
+    /// says so. What was run before the newest that succeeded is not asked about: it decides nothing, and in time its entry
+    /// ends.
+    pub(crate) async fn signed_drills(
+        &self,
+        owner: &Owner,
+        source: &SourceSettings,
+    ) -> Result<(Vec<(Drill, Verdict)>, Signer), KeeperError> {
+        let mut remembered = self.records.drills_with_entries(&owner.to_string()).await?;
+        remembered.retain(|it| it.drill.source == source.name.as_str());
+        let mut by = Ok(None);
+        for it in &remembered {
+            let said = self.book.read(it.entry).await;
+            let said = said.filter(|said| {
+                said.id == it.drill.id && said.owner == it.drill.owner && said.digest == it.digest
+            });
+            let Some(said) = said else {
+                by = Err(it.drill.id.clone());
+                break;
+            };
+            if said.succeeded && it.drill.kind() == Kind::Newest {
+                by = Ok(Some(said.by));
+                break;
+            }
+        }
+        let drills = remembered.into_iter().map(|it| (it.drill, it.verdict));
+        Ok((drills.collect(), by))
     }
 
     /// The copy that a choice means, and when the newest of its source was taken.
@@ -180,9 +224,10 @@ impl Backups {
         owner: &Owner,
         source: &SourceSettings,
     ) -> Result<Vec<(Drill, Verdict)>, KeeperError> {
-        let mut drills = self.records.drills(&owner.to_string()).await?;
-        drills.retain(|(drill, _)| drill.source == source.name.as_str());
-        Ok(drills)
+        let mut drills = self.records.drills_with_entries(&owner.to_string()).await?;
+        drills.retain(|it| it.drill.source == source.name.as_str());
+        let drills = drills.into_iter().map(|it| (it.drill, it.verdict));
+        Ok(drills.collect())
     }
 }
 
@@ -270,10 +315,17 @@ mod tests {
             taken("b2", "2026-01-06", "offsite"),
         ];
         let from = from.map(|from| from.parse().unwrap());
-        let chosen: Vec<String> = fitting(&kept, &Choice { which, from })
-            .iter()
-            .map(|t| t.snapshot.id.0.clone())
-            .collect();
+        let chosen: Vec<String> = fitting(
+            &kept,
+            &Choice {
+                which,
+                from,
+                by: None,
+            },
+        )
+        .iter()
+        .map(|t| t.snapshot.id.0.clone())
+        .collect();
         assert_eq!(chosen, expected);
     }
 
@@ -294,7 +346,7 @@ mod tests {
         let kept = [taken("c1", "2026-01-07", "local")];
         let any = Choice {
             which: Which::Random,
-            from: None,
+            ..Choice::default()
         };
         assert_eq!(fitting(&kept, &any).len(), 1);
     }

@@ -14,6 +14,9 @@ pub enum KeeperError {
     /// The records could not be read or written.
     #[error(transparent)]
     Records(#[from] RecordError),
+    /// A drill was run, and nobody could sign for it.
+    #[error("the drill was run and does not count, since the ledger did not take its entry: {0}")]
+    Unsigned(String),
     /// Some destination has no copy.
     #[error("no sound copy at {places}: {why}")]
     Incomplete {

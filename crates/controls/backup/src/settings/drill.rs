@@ -25,7 +25,8 @@ pub(super) fn read(mut table: Table<'_>) -> Option<DrillSettings> {
             "The newest backup of each source, an older one chosen at random, and a moment drawn at random where changes are \
              stored, are restored from one of the destinations into an empty place and compared with what was backed up; \
              the application is started on them and asked a question; the copy is then destroyed. A drill that fails does \
-             not count, and each is judged and repeated by itself. Until the first is due, the observation says by when.",
+             not count, and each is judged and repeated by itself. The record of the newest success, and of what came after it, must be \
+             the one of which the ledger says who asked for it. Until the first is due, the observation says by when.",
         )
         .fresh_for(FRESH),
     );

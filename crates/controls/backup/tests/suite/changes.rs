@@ -218,7 +218,7 @@ async fn a_drill_brings_back_any_moment_and_one_that_does_not_come_back_is_named
     let world = world().await;
     let any = Choice {
         which: Which::AnyMoment,
-        from: None,
+        ..Choice::default()
     };
     let nothing = world.backups.drill(&world.owner, &any).await.unwrap_err();
     assert!(matches!(nothing, KeeperError::NoSuch(_)), "{nothing}");

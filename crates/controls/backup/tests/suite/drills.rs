@@ -64,7 +64,11 @@ async fn a_drill_takes_what_it_is_told_and_otherwise_the_place_that_is_longest_u
         now += jiff::SignedDuration::from_secs(1);
         *world.now.lock().unwrap() = now;
         let from = from.map(|from| from.parse().unwrap());
-        let choice = Choice { which, from };
+        let choice = Choice {
+            which,
+            from,
+            by: None,
+        };
         let mut drills = world.backups.drill(&world.owner, &choice).await.unwrap();
         let (drill, verdict) = drills.remove(0);
         assert_eq!(verdict, Drilled::Passed);
@@ -85,7 +89,7 @@ async fn a_drill_takes_what_it_is_told_and_otherwise_the_place_that_is_longest_u
 
     let choice = Choice {
         which: Which::Given(SnapshotId("0000".to_owned())),
-        from: None,
+        ..Choice::default()
     };
     let refused = world
         .backups
@@ -108,6 +112,7 @@ async fn an_older_backup_that_does_not_come_back_stays_seen_when_the_newest_does
     let choice = |which| Choice {
         which,
         from: Some("local".parse().unwrap()),
+        by: None,
     };
     let older = world
         .backups

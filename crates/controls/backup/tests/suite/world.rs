@@ -12,7 +12,7 @@ use std::{
 
 use avouch_backup::{
     checks,
-    drill::Rehearsal,
+    drill::{Book, Rehearsal, Signed},
     far::Credential,
     job::{self, JobError, Outcome},
     keeper::{Access, Backups, Jobs, KeeperError, Owner, Who},
@@ -141,6 +141,25 @@ impl Rehearsal for App {
     }
 }
 
+/// A book of which nothing is lost.
+#[derive(Default)]
+struct Pages(Mutex<Vec<Signed>>);
+
+impl Book for Pages {
+    fn write<'a>(&'a self, signed: &'a Signed) -> BoxFuture<'a, Result<u64, String>> {
+        let mut pages = self.0.lock().unwrap();
+        pages.push(signed.clone());
+        let entry = pages.len() as u64 - 1;
+        Box::pin(async move { Ok(entry) })
+    }
+
+    fn read(&self, entry: u64) -> BoxFuture<'_, Option<Signed>> {
+        let entry = usize::try_from(entry).unwrap();
+        let found = self.0.lock().unwrap().get(entry).cloned();
+        Box::pin(async move { found })
+    }
+}
+
 struct Nobody;
 
 impl People for Nobody {
@@ -187,6 +206,7 @@ impl World {
             settings(statement),
             jobs,
             Arc::new(App),
+            Arc::new(Pages::default()),
             records,
             clock,
             believed,
