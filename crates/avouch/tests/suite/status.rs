@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use avouch_evidence::Ask;
 use http::StatusCode;
 use nix::sys::signal::Signal;
 
@@ -35,8 +36,10 @@ fn page(browser: &mut Browser, label: &str) -> (String, String) {
 fn told(browser: &mut Browser, label: &str, holds: impl Fn(&str) -> bool) -> String {
     let mut last = String::new();
     let told = within(60, || {
-        last = page(browser, label).0;
-        holds(&last).then(|| last.clone())
+        let answer = browser.send(label, Ask::get(PAGE));
+        last = answer.map_or_else(|why| why, |answer| answer.text());
+        let (now, _) = last.split_once("What was wrong before")?;
+        holds(now).then(|| now.to_owned())
     });
     told.unwrap_or_else(|| panic!("{label} is not told in time: {last}"))
 }
@@ -74,8 +77,9 @@ fn a_dead_application_is_told_to_its_own_people_and_still_is_while_the_core_is_a
     let away = page(&mut others, "hillside").0;
     assert!(away.contains("has not answered since") && !away.contains(&number));
     kill(core);
+    // A core that starts gives the front a new configuration, which closes connections that have not asked yet.
     eventually("the others to be served again", 40, || {
-        let answer = others.get("hillside", "/");
+        let answer = others.send("hillside", Ask::get("/")).ok()?;
         (answer.status == StatusCode::OK).then_some(())
     });
     let still = told(&mut theirs, "riverside", |now| {
