@@ -247,8 +247,7 @@ fn a_clock_a_year_ahead_removes_nothing_and_breaks_nothing_however_often_the_cor
     for start in 1..=2 {
         set_clock(&service, "+368d");
         doubted(&service, start);
-        let done = service.avouch(&["backup", "run", "platform"]).with(2);
-        assert!(done.err.contains("the clock is in doubt"), "{done:?}");
+        service.avouch(&["backup", "run", "platform"]).with(0);
         let now = kept(&service);
         assert!(
             now.is_superset(&second) && now.len() > second.len(),
