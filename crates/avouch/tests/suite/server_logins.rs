@@ -177,12 +177,12 @@ fn a_login_to_the_server_is_in_the_trail_once_and_the_suppliers_people_alone_rea
         return;
     }
     let (mut service, machine) = start();
-    machine.log_in("nobody", "192.0.2.7");
+    machine.log_in("nobody", "192.0.2.17");
     let row = has(&service, 1).remove(0);
     for (field, expected) in [
         ("who", "nobody"),
         ("role", "server"),
-        ("source", "192.0.2.7"),
+        ("source", "192.0.2.17"),
     ] {
         assert_eq!(row[field], expected, "{row}");
     }
@@ -212,11 +212,11 @@ fn a_login_to_the_server_is_in_the_trail_once_and_the_suppliers_people_alone_rea
         assert_ne!(found["total"], 0, "no {action} of {who}");
     }
     let page = engineer.get("console", "/trail?what=login").text();
-    assert!(page.contains("192.0.2.7"), "{page}");
+    assert!(page.contains("192.0.2.17"), "{page}");
     for path in ["/trail?what=login", "/trail"] {
         let page = administrator.get("console", path).text();
         assert!(
-            page.contains("Audit trail") && !page.contains("192.0.2.7"),
+            page.contains("Audit trail") && !page.contains("192.0.2.17"),
             "{page}"
         );
     }
@@ -259,7 +259,7 @@ fn a_record_of_logins_that_somebody_wiped_falsified_or_hid_breaks_its_claim_unti
         return;
     }
     let (service, machine) = start();
-    machine.log_in("nobody", "192.0.2.7");
+    machine.log_in("nobody", "192.0.2.17");
     machine.log_in("nobody", "192.0.2.8");
     has(&service, 2);
     stands(&service, "held", "The 4 newest of 4 lines");
