@@ -261,9 +261,13 @@ impl Typed {
         let (from, to) = days(&self.from, &self.to, &mut errors);
         for (field, _, _, choices, value) in self.chosen() {
             if !choices.iter().any(|(known, _)| *known == value) {
+                let text = match field {
+                    "kind" => "Choose a kind from the list",
+                    _ => "Choose an outcome from the list",
+                };
                 errors.push(FieldError {
                     field,
-                    text: "Choose one from the list".to_owned(),
+                    text: text.to_owned(),
                 });
             }
         }

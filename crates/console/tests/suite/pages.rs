@@ -166,6 +166,7 @@ async fn a_search_with_a_wrong_date_says_so_and_asks_nothing() {
             "The last day must be the same as the first or after it",
         ),
         ("outcome=odd", "Choose an outcome from the list"),
+        ("kind=odd", "Choose a kind from the list"),
     ] {
         let fake = Arc::new(Fake::default());
         let got = supplier_sees(&fake, CONSOLE, &format!("/trail?{query}")).await;
