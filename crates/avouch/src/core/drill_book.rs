@@ -27,7 +27,7 @@ impl Book for Stage {
             // An owner that is no tenant is the platform.
             let tenant: Option<TenantId> = signed.owner.parse().ok();
             let tenant = tenant.filter(|tenant| core.tenants.get(tenant).is_some());
-            let event = Event::new(
+            let mut event = Event::new(
                 core.now(),
                 Actor::platform(),
                 Action::Drill,
@@ -40,6 +40,7 @@ impl Book for Stage {
             .with(OWNER, &signed.owner)
             .with(BY, &signed.by)
             .with(DIGEST, &signed.digest);
+            event.correlation = format!("drill-{}", signed.id);
             let recorded = core.record(event).await.map_err(|error| chain(&error))?;
             Ok(recorded.index)
         })
