@@ -184,7 +184,7 @@ impl Action {
                 &[],
             ),
             Self::System => (
-                "The platform started, stopped, restarted something, or noticed something: a doubtful clock, a full disk, a receiver of the trail that is away.",
+                "The platform started, stopped, restarted something, or noticed something: a doubtful clock, a full disk, a receiver of the trail that is away; when an application ran and was needed, where that is promised ([idle.md](idle.md)).",
                 &[Reason],
                 &[],
                 &[],
